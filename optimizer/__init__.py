@@ -1,0 +1,1 @@
+"""Joint multi-year plans of money, space and service stations for a city's communities."""

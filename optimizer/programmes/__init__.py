@@ -1,0 +1,1 @@
+"""Programmes: one file each, all with the same verbs (columns, rows, cost, met)."""

@@ -1,0 +1,354 @@
+"""What a scenario may say: its keys, units, defaults and limits (no file is read here).
+
+A scenario is one YAML document; `optimizer.scenario_file` reads it, merges what it extends and
+reports mistakes with their line. Equation numbers refer to `docs/mathematics.md`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Purpose = Literal["work_funds", "space", "service_capital", "service_running"]
+PURPOSES: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
+ProgrammeName = Literal["work_funds", "space", "services"]
+Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
+NeedGroup = Literal[
+    "population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"
+]
+GoalName = Literal["worst_off", "unmet_need", "travel", "spending"]
+Yuan = Annotated[float, Field(ge=0, le=1e13)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+class Part(BaseModel):
+    """Base of every part of a scenario: unknown keys are errors, values are not changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+class Layer(Part):
+    """Where one table is and what its columns are called there."""
+
+    path: str = Field("", description="File of this table; the data's own path where empty.")
+    layer: str = Field("", description="Layer in the file; the table's name, or the only layer, where empty.")
+    encoding: str = Field("", description="Text encoding, for example GBK for an old Shapefile.")
+    crs: str = Field("", description="Coordinate system where the file does not say, or says it wrongly.")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Our column name -> the name in the file; `id` may be the row number `#`."
+    )
+    values: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Column -> word in the file -> our word."
+    )
+
+
+class Data(Part):
+    """Where the city's tables are."""
+
+    path: str = Field("mianyang", description="GeoPackage, folder, or the name of a reference city that ships.")
+    crs: str = Field("", description="Coordinate system of all layers that do not say; GCJ-02 may be declared.")
+    metric_crs: str = Field("", description="Metric system to plan in; the local UTM zone where empty.")
+    layers: dict[str, Layer] = Field(default_factory=dict, description="Table -> where it is.")
+
+
+class Horizon(Part):
+    """The years planned for."""
+
+    first_year: int = Field(ge=1900, le=2200)
+    years: int = Field(ge=1, le=30, description="Number of years.")
+    price_growth: float = Field(0.0, ge=-0.2, le=0.5, description="Yearly growth of all costs and floors.")
+    discount: float = Field(0.0, ge=0, le=0.5, description="Yearly discount of later years in the goals.")
+
+
+class Currency(Part):
+    """Money of the scenario; `yuan` in column names means one unit of it."""
+
+    code: str = Field("CNY", min_length=3, max_length=3)
+    name: str = "yuan"
+
+
+class CommunityType(Part):
+    """A type of community: its care supplement and its need weights."""
+
+    title: str = ""
+    care: float = Field(0.0, ge=0, le=5, description="Supplement to the work-fund floor, equation (3).")
+    weights: dict[str, float] = Field(
+        default_factory=dict, description="Need -> weight in score and goals, equation (2); 1 where not named."
+    )
+
+
+class Range(Part):
+    """Limits of one quantity, both inclusive."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class GuidanceRule(Part):
+    """Class of guidance of the communities that meet every condition; the first rule that fits decides."""
+
+    title: str = ""
+    when: dict[str, Range] = Field(
+        default_factory=dict,
+        description="Column of communities, or office_area_m2, own_income_yuan_per_person -> range. Empty: fits all.",
+    )
+    types: list[str] = Field(default_factory=list, description="Only these types; all where empty.")
+    purposes: list[ProgrammeName] = Field(
+        description="Programmes that may support the class; needs of the others are its own affair."
+    )
+    reason: str = Field("", description="Sentence for the report.")
+
+
+class WorkFunds(Part):
+    """Programme of work funds, equations (3) and (4)."""
+
+    floor_yuan: float = Field(ge=0, le=1e7, description="Entitlement per community and year before care.")
+    ceiling_yuan: float | None = Field(None, ge=0, le=1e8, description="Largest grant before price growth.")
+    care_hardship: float = Field(0.0, ge=0, le=5, description="Supplement at hardship 1.")
+    hard_floor: bool = Field(False, description="Every community gets its entitlement, or there is no plan.")
+
+    @model_validator(mode="after")
+    def _ceiling(self) -> Self:
+        if self.ceiling_yuan is not None and self.ceiling_yuan < self.floor_yuan:
+            raise ValueError(
+                f"ceiling_yuan = {self.ceiling_yuan:g} is below floor_yuan = {self.floor_yuan:g}; raise it or lower "
+                "the floor"
+            )
+        return self
+
+
+class Space(Part):
+    """Programme of office and service space, equations (5) to (7)."""
+
+    target_m2: float = Field(300.0, ge=0, le=100_000, description="Target per community.")
+    m2_per_100_households: float | None = Field(
+        None, ge=0, le=10_000, description="Norm by households instead of the one target."
+    )
+    instruments: list[Instrument] = Field(
+        default_factory=lambda: ["build", "renovate", "rent", "swap", "hand_over", "share"],
+        description="Instruments allowed.",
+    )
+    hall_limit_m: float = Field(1500.0, ge=0, description="Farthest hall a community may share.")
+    hall_full_hours: float = Field(40.0, gt=0, le=168, description="Weekly hours that count as a room of one's own.")
+    hall_share_of_target: Share = Field(0.3, description="Largest part of the target that shared halls may meet.")
+
+
+class NeedNorm(Part):
+    """Norm by which a need is estimated where the data has none: amount = rate x people of a group."""
+
+    per: NeedGroup = "population"
+    rate: float = Field(1.0, ge=0, description="Units a year per person (or household) of the group.")
+
+
+class Service(Part):
+    """One service, equations (8) to (12). Costs are in prices of the first year."""
+
+    title: str = ""
+    unit: str = Field("units a year", description="Unit of amounts and capacities.")
+    siting: Literal["own", "network"] = Field(
+        description="own: at each community's own office; network: stations shared by several communities."
+    )
+    limit_m: float = Field(0.0, ge=0, description="Farthest travel, inclusive (network only).")
+    within: Literal["sub_district", "district", "city"] = Field(
+        "sub_district", description="A station serves communities of the same sub-district, district or city."
+    )
+    candidates: int = Field(
+        8, ge=1, le=1000, description="Nearest sites considered per community, existing stations not counted."
+    )
+    fixed_yuan: Yuan = Field(0.0, description="Paid once for opening or upgrading a station.")
+    capital_yuan_per_unit: Yuan = Field(0.0, description="Paid once per unit of capacity.")
+    running_yuan: Yuan = Field(0.0, description="Per station and year.")
+    running_yuan_per_unit: Yuan = Field(0.0, description="Per unit of capacity and year.")
+    area_m2_per_unit: float = Field(0.0, ge=0, description="Floor area per unit of capacity.")
+    min_capacity: float = Field(0.0, ge=0, description="Smallest new capacity of a station, units a year.")
+    max_capacity: float = Field(1e9, gt=0, description="Largest new capacity of a station, units a year.")
+    growth: float = Field(0.0, ge=-0.2, le=0.5, description="Yearly growth of the need.")
+    need: NeedNorm = Field(default_factory=NeedNorm)
+
+    @model_validator(mode="after")
+    def _capacities(self) -> Self:
+        if self.min_capacity > self.max_capacity:
+            raise ValueError(f"min_capacity = {self.min_capacity:g} is above max_capacity = {self.max_capacity:g}")
+        if self.siting == "network" and self.limit_m <= 0:
+            raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
+        return self
+
+
+class OneStop(Part):
+    """One-stop rule of station buildings, equation (11)."""
+
+    min_services: int = Field(1, ge=1, le=50, description="Fewest services in a building that is taken.")
+
+
+class Programmes(Part):
+    """All programmes."""
+
+    work_funds: WorkFunds
+    space: Space = Field(default_factory=Space)
+    one_stop: OneStop = Field(default_factory=OneStop)
+    services: dict[Key, Service] = Field(min_length=1)
+
+
+class Source(Part):
+    """Money of every year with rules on where, on what and when it may go, equations (20) to (22)."""
+
+    title: str = ""
+    role: Literal["city", "district", "donor", "lottery", "other"] = "other"
+    amount_yuan: Yuan | list[Yuan] = Field(description="New money a year; one number, or one per year.")
+    growth: float = Field(0.0, ge=-0.5, le=0.5, description="Yearly growth where amount_yuan is one number.")
+    scale: float = Field(1.0, ge=0, le=100, description="Factor on all amounts; 0.9 cuts by a tenth.")
+    carry_limit_share: Share = Field(0.0, description="Largest share of a year's new money carried to the next.")
+    purposes: list[Purpose] = Field(
+        default_factory=lambda: list(PURPOSES), description="What it may pay for."
+    )
+    services: list[str] = Field(
+        default_factory=list, description="Services it may pay for, within its purposes; all where empty."
+    )
+    districts: list[str] = Field(default_factory=list, description="Districts it may pay in; all where empty.")
+    communities: list[str] = Field(
+        default_factory=list, description="Earmark: communities it may pay for; all where empty."
+    )
+    types: list[str] = Field(default_factory=list, description="Earmark: types it may pay for; all where empty.")
+    ceiling_share: dict[Purpose, Share] = Field(
+        default_factory=dict, description="Purpose -> largest share of a year's new money."
+    )
+
+    @model_validator(mode="after")
+    def _purposes(self) -> Self:
+        if not self.purposes:
+            raise ValueError("purposes is empty: this source may pay for nothing; name a purpose or remove the source")
+        return self
+
+
+class CoFunding(Part):
+    """Equation (22): in every district and year the payer pays at least ratio x what `of` pays for the purpose."""
+
+    purpose: Purpose = "work_funds"
+    payer: Literal["district"] = "district"
+    of: str = Field(description="Source that is matched.")
+    ratio: float = Field(ge=0, le=100)
+
+
+class Goal(Part):
+    """One goal; it is kept within `tolerance` (relative) while the next is optimised."""
+
+    goal: GoalName
+    tolerance: float = Field(0.001, ge=0, le=1)
+    gap: float = Field(0.01, ge=0, le=1, description="Relative gap at which the search for this goal stops.")
+
+
+class Solver(Part):
+    """How the search is run; none of it changes what is a valid plan."""
+
+    method: Literal["auto", "whole", "prices"] = "auto"
+    threads: int = Field(2, ge=1, le=256)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    time_limit_seconds: float = Field(900.0, gt=0, description="Safety net for the whole run.")
+
+
+def _goals() -> list[Goal]:
+    return [
+        Goal(goal="worst_off", tolerance=0.01, gap=0.02),
+        Goal(goal="unmet_need", tolerance=0.001, gap=0.003),
+        Goal(goal="travel", tolerance=0.001, gap=0.01),
+        Goal(goal="spending", tolerance=0.0, gap=0.01),
+    ]
+
+
+class Scenario(Part):
+    """A whole scenario, every default filled in."""
+
+    name: Key
+    title: str = ""
+    description: str = ""
+    data: Data = Field(default_factory=Data)
+    horizon: Horizon
+    currency: Currency = Field(default_factory=Currency)
+    types: dict[Key, CommunityType] = Field(min_length=1)
+    guidance: dict[Key, GuidanceRule] = Field(min_length=1, description="Class -> rule, in order of precedence.")
+    programmes: Programmes
+    sources: dict[Key, Source] = Field(min_length=1)
+    co_funding: list[CoFunding] = Field(default_factory=list)
+    goals: list[Goal] = Field(default_factory=_goals)
+    solver: Solver = Field(default_factory=Solver)
+
+    @property
+    def years(self) -> list[int]:
+        """Calendar years of the horizon."""
+        return [self.horizon.first_year + t for t in range(self.horizon.years)]
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """Services by name."""
+        return self.programmes.services
+
+    def amounts_yuan(self, source: str) -> list[int]:
+        """New money of a source per year in whole yuan, scaled; ValueError where the list has a wrong length."""
+        rule = self.sources[source]
+        if isinstance(rule.amount_yuan, list):
+            amounts = list(rule.amount_yuan)
+        else:
+            amounts = [rule.amount_yuan * (1 + rule.growth) ** t for t in range(self.horizon.years)]
+        return [int(amount * rule.scale + 0.5) for amount in amounts]
+
+    def price_index(self) -> list[float]:
+        """Price index per year, 1 in the first."""
+        return [(1 + self.horizon.price_growth) ** t for t in range(self.horizon.years)]
+
+    def year_weights(self) -> list[float]:
+        """Weight of each year in the goals; they sum to 1."""
+        raw = [(1 + self.horizon.discount) ** -t for t in range(self.horizon.years)]
+        return [w / sum(raw) for w in raw]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = _contradictions(self)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+def _contradictions(scenario: Scenario) -> list[str]:
+    """Return every contradiction between parts, each as `dotted.path: message`."""
+    found = []
+    needs = {"work_funds", "space", *scenario.services}
+    for name, kind in scenario.types.items():
+        found += [
+            f"types.{name}.weights.{need}: there is no such need; needs are {', '.join(sorted(needs))}"
+            for need in kind.weights
+            if need not in needs
+        ]
+        found += [f"types.{name}.weights.{n}: weight {w:g} is below 0" for n, w in kind.weights.items() if w < 0]
+    for name, source in scenario.sources.items():
+        at = f"sources.{name}"
+        if isinstance(source.amount_yuan, list) and len(source.amount_yuan) != scenario.horizon.years:
+            found.append(
+                f"{at}.amount_yuan: has {len(source.amount_yuan)} amounts for {scenario.horizon.years} years; "
+                "give one per year or one number"
+            )
+        for service in source.services:
+            if service not in scenario.services:
+                found.append(f"{at}.services: unknown service {service!r}; services are {', '.join(scenario.services)}")
+        for kind_name in source.types:
+            if kind_name not in scenario.types:
+                found.append(f"{at}.types: unknown type {kind_name!r}; types are {', '.join(scenario.types)}")
+        if source.services and not {"service_capital", "service_running"} & set(source.purposes):
+            found.append(f"{at}.services: names services, but purposes has no service_capital or service_running")
+    for i, rule in enumerate(scenario.co_funding):
+        if rule.of not in scenario.sources:
+            found.append(f"co_funding.{i}.of: there is no source {rule.of!r}")
+        elif scenario.sources[rule.of].role == "district":
+            found.append(f"co_funding.{i}.of: {rule.of} is itself a district's source; name the source to be matched")
+        if not any(s.role == "district" for s in scenario.sources.values()):
+            found.append(f"co_funding.{i}.payer: no source has role district; add one or drop the rule")
+    for name, guidance in scenario.guidance.items():
+        for kind_name in guidance.types:
+            if kind_name not in scenario.types:
+                found.append(f"guidance.{name}.types: unknown type {kind_name!r}")
+    last = list(scenario.guidance.values())[-1]
+    if last.when or last.types:
+        found.append(f"guidance.{list(scenario.guidance)[-1]}: the last class must fit all (no when, no types)")
+    order = [goal.goal for goal in scenario.goals]
+    if len(set(order)) != len(order):
+        found.append("goals: a goal is named twice")
+    return found
