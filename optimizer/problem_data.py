@@ -1,0 +1,253 @@
+"""From a city and a scenario to the `Problem`: who needs what, what could be had, what is within reach."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from geodata.read import City
+from optimizer.guidance import classify
+from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
+from optimizer.problem_reach import cells, reach
+from optimizer.scenario import Scenario
+
+
+def build_problem(city: City, scenario: Scenario) -> Problem:
+    """Return the problem of `scenario` on `city`; both must have passed their checks.
+
+    Raises KeyError where the city names a type or service the scenario does not have.
+    """
+    frame = _communities(city)
+    ids = tuple(frame["community"])
+    position = {community: i for i, community in enumerate(ids)}
+    services = tuple(scenario.services)
+    classes = classify(frame, scenario.guidance)
+    supports = {
+        programme: np.array([programme in scenario.guidance[c].purposes for c in classes], dtype=bool)
+        for programme in ("work_funds", "space", "services")
+    }
+    index = np.array(scenario.price_index())
+    entitled, grant_limit = _work_funds(frame, scenario, supports["work_funds"], index)
+    target = _targets_m2(frame, scenario, supports["space"])
+    amount, persons = _service_needs(city, position, services)
+    own = np.array([scenario.services[k].siting == "own" for k in services])
+    amount[np.ix_(~supports["services"], own)] = 0.0
+    growth = np.array([[(1 + s.growth) ** t for t in range(scenario.horizon.years)] for s in scenario.services.values()])
+    need = np.concatenate(
+        [
+            entitled[:, None, :],
+            np.repeat(target[:, None, None], scenario.horizon.years, axis=2),
+            amount[:, :, None] * growth[None, :, :],
+        ],
+        axis=1,
+    )
+    population = frame["population"].to_numpy(float)
+    needs = ("work_funds", "space", *services)
+    weight = np.array([[scenario.types[kind].weights.get(k, 1.0) for k in needs] for kind in frame["type"]])
+    rooms = _rooms(city, scenario, position, supports["space"])
+    halls = _halls(city, scenario, position)
+    places = _places(city, scenario, position, frame, rooms, amount)
+    existing = _existing(city, scenario, position, frame, supports["services"])
+    districts = tuple(dict.fromkeys(sorted(frame["district"])))
+    sub_districts = tuple(dict.fromkeys(sorted(frame["sub_district"])))
+    district = np.array([districts.index(d) for d in frame["district"]], dtype=np.int64)
+    sub_district = np.array([sub_districts.index(b) for b in frame["sub_district"]], dtype=np.int64)
+    arcs, existing_arcs, hall_arcs = reach(
+        city,
+        scenario,
+        need=need,
+        target_m2=target,
+        district=district,
+        sub_district=sub_district,
+        places=places,
+        existing=existing,
+        halls=halls,
+    )
+    cell_table, cell_of = cells(scenario, ids, tuple(frame["type"]), districts, district)
+    used_own_m2 = np.zeros(len(ids))
+    in_office = np.array([frame["office"].iloc[c] == s for c, s in zip(existing.community, existing.site)], dtype=bool)
+    if len(existing):
+        chosen = own[existing.service] & in_office
+        np.add.at(used_own_m2, existing.community[chosen], existing.area_m2[chosen])
+    office_m2 = frame["office_area_m2"].to_numpy(float)
+    amounts = np.array([scenario.amounts_yuan(s) for s in scenario.sources], dtype=float)
+    carry = np.array([s.carry_limit_share for s in scenario.sources.values()])
+    return Problem(
+        scenario=scenario,
+        years=tuple(scenario.years),
+        price_index=index,
+        year_weight=np.array(scenario.year_weights()),
+        communities=ids,
+        names=tuple(name or c for name, c in zip(frame["name"], ids, strict=True)),
+        districts=districts,
+        district=district,
+        sub_districts=sub_districts,
+        sub_district=sub_district,
+        types=tuple(frame["type"]),
+        classes=tuple(classes),
+        office=tuple(frame["office"]),
+        needs=needs,
+        need=need,
+        persons=np.concatenate([population[:, None], population[:, None], persons], axis=1),
+        weight=weight,
+        grant_limit=grant_limit,
+        existing_m2=office_m2,
+        free_office_m2=np.maximum(0.0, office_m2 - used_own_m2),
+        rooms=rooms,
+        halls=halls,
+        hall_arcs=hall_arcs,
+        places=places,
+        arcs=arcs,
+        existing=existing,
+        existing_arcs=existing_arcs,
+        sources=tuple(scenario.sources),
+        amount=amounts,
+        carry_limit=np.floor(amounts * carry[:, None]),
+        cells=cell_table,
+        cell_of=cell_of,
+    )
+
+
+def _communities(city: City) -> pd.DataFrame:
+    """Communities with `office` (site of the own office, else the community) and `office_area_m2`."""
+    frame = pd.DataFrame(city.communities.drop(columns="geometry"))
+    offices = city.sites[city.sites["use"] == "office"].drop_duplicates("community").set_index("community")
+    frame["office"] = frame["community"].map(offices["site"]).fillna(frame["community"])
+    frame["office_area_m2"] = frame["community"].map(offices["area_m2"]).fillna(0.0).astype(float)
+    return frame
+
+
+def _work_funds(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray, index: Floats) -> tuple[Floats, Floats]:
+    """Entitlement and largest grant per community and year, equations (3) and (4), whole yuan."""
+    rule = scenario.programmes.work_funds
+    care = frame["type"].map({name: kind.care for name, kind in scenario.types.items()}).to_numpy(float)
+    factor = 1 + care + rule.care_hardship * frame["hardship"].to_numpy(float)
+    entitled = np.floor(rule.floor_yuan * factor[:, None] * index[None, :] * supported[:, None] + 0.5)
+    if rule.ceiling_yuan is None:
+        return entitled, entitled
+    return entitled, np.minimum(entitled, np.floor(rule.ceiling_yuan * index)[None, :])
+
+
+def _targets_m2(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray) -> Floats:
+    """Space target per community, equation (6)."""
+    rule = scenario.programmes.space
+    if rule.m2_per_100_households is None:
+        target = np.full(len(frame), rule.target_m2)
+    else:
+        target = rule.m2_per_100_households * frame["households"].to_numpy(float) / 100
+    return np.where(supported, target, 0.0)
+
+
+def _service_needs(city: City, position: dict[str, int], services: Sequence[str]) -> tuple[Floats, Floats]:
+    """First-year amount and people concerned per community and service."""
+    column = {k: c for c, k in enumerate(services)}
+    amount, persons = np.zeros((2, len(position), len(services)))
+    rows = city.needs["community"].map(position).to_numpy(int), city.needs["need"].map(column).to_numpy(int)
+    amount[rows] = city.needs["amount"].to_numpy(float)
+    persons[rows] = city.needs["persons"].to_numpy(float)
+    return amount, persons
+
+
+def _first(years: "pd.Series[int]", scenario: Scenario) -> Ints:
+    """Index of the first year something can be taken; at or past the horizon where it cannot."""
+    return np.maximum(0, years.to_numpy(np.int64) - scenario.horizon.first_year)
+
+
+def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: np.ndarray) -> Rooms:
+    sites = city.sites
+    community = sites["community"].map(position).to_numpy(int)
+    keep = sites["instrument"].isin(scenario.programmes.space.instruments).to_numpy()
+    keep &= (sites["use"] == "station").to_numpy() | ((sites["use"] == "extension").to_numpy() & supported[community])
+    keep &= (_first(sites["first_year"], scenario) + sites["lead_years"].to_numpy(int)) < scenario.horizon.years
+    keep &= sites["area_m2"].to_numpy(float) > 0
+    chosen = sites[keep]
+    return Rooms(
+        site=tuple(chosen["site"]),
+        community=community[keep].astype(np.int64),
+        instrument=tuple(chosen["instrument"]),
+        is_station=(chosen["use"] == "station").to_numpy(bool),
+        first=_first(chosen["first_year"], scenario),
+        lead=chosen["lead_years"].to_numpy(np.int64),
+        **{
+            name: chosen[name].to_numpy(float)
+            for name in ("area_m2", "min_area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
+        },
+    )
+
+
+def _halls(city: City, scenario: Scenario, position: dict[str, int]) -> Halls:
+    rule = scenario.programmes.space
+    chosen = city.sites[(city.sites["use"] == "hall") & city.sites["instrument"].isin(rule.instruments)]
+    chosen = chosen[_first(chosen["first_year"], scenario) < scenario.horizon.years]
+    return Halls(
+        site=tuple(chosen["site"]),
+        community=chosen["community"].map(position).to_numpy(np.int64),
+        credit_m2=(chosen["area_m2"] * chosen["hours_per_week"] / rule.hall_full_hours).to_numpy(float),
+        capital_yuan_per_m2=chosen["capital_yuan_per_m2"].to_numpy(float),
+        yearly_yuan_per_m2=chosen["yearly_yuan_per_m2"].to_numpy(float),
+        first=_first(chosen["first_year"], scenario),
+    )
+
+
+def _places(
+    city: City, scenario: Scenario, position: dict[str, int], frame: pd.DataFrame, rooms: Rooms, amount: Floats
+) -> Places:
+    """Own offices for own services with a need, and station buildings for network services."""
+    rows: list[tuple[str, int, int, int]] = []
+    allowed = dict(zip(city.sites["site"], city.sites["services"], strict=True))
+    for k, service in enumerate(scenario.services.values()):
+        if service.siting == "own":
+            office = frame["office"].tolist()
+            rows += [(office[i], i, k, -1) for i in np.flatnonzero(amount[:, k] > 0)]
+    for r in np.flatnonzero(rooms.is_station):
+        words = [w.strip() for w in str(allowed[rooms.site[r]] or "").split(",") if w.strip()]
+        rows += [
+            (rooms.site[r], int(rooms.community[r]), k, int(r))
+            for k, (name, service) in enumerate(scenario.services.items())
+            if service.siting == "network" and (not words or name in words)
+        ]
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
+    return Places(tuple(columns[0]), *(np.array(c, dtype=np.int64) for c in columns[1:]))
+
+
+def _existing(
+    city: City, scenario: Scenario, position: dict[str, int], frame: pd.DataFrame, supported: np.ndarray
+) -> Existing:
+    """Facilities of planned services, summed per site, service and level."""
+    frame_of = city.facilities[city.facilities["service"] != ""]
+    services = list(scenario.services)
+    office = dict(zip(frame["community"], frame["office"], strict=True))
+    has_office = {c for c, o in office.items() if c != o}
+    sites = [
+        site or (office[community] if community in has_office else facility)
+        for site, community, facility in zip(
+            frame_of["site"], frame_of["community"], frame_of["facility"], strict=True
+        )
+    ]
+    table = (
+        pd.DataFrame(
+            {
+                "site": sites,
+                "community": frame_of["community"].map(position).to_numpy(),
+                "service": frame_of["service"].map(services.index).to_numpy(),
+                "level": frame_of["level"].to_numpy(),
+                **{c: frame_of[c].to_numpy(float) for c in ("capacity", "area_m2", "running_yuan")},
+            }
+        )
+        .groupby(["site", "service", "level"], sort=True)
+        .agg({"community": "first", "capacity": "sum", "area_m2": "sum", "running_yuan": "sum"})
+        .reset_index()
+    )
+    community = table["community"].to_numpy(np.int64)
+    service = table["service"].to_numpy(np.int64)
+    own = np.array([s.siting == "own" for s in scenario.services.values()])
+    return Existing(
+        site=tuple(table["site"]),
+        community=community,
+        service=service,
+        level=tuple(table["level"]),
+        capacity=table["capacity"].to_numpy(float),
+        area_m2=table["area_m2"].to_numpy(float),
+        running_yuan=table["running_yuan"].to_numpy(float),
+        paid=~own[service] | supported[community] if len(table) else np.zeros(0, dtype=bool),
+    )

@@ -1,0 +1,156 @@
+"""Who can reach what (equation 8), and which sources may pay which costs (equation 21)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from geodata.read import City
+from geodata.travel import office_points, travel_m
+from optimizer.problem import Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places
+from optimizer.scenario import PURPOSES, Purpose, Scenario, Source
+
+
+def reach(
+    city: City,
+    scenario: Scenario,
+    *,
+    need: Floats,
+    target_m2: Floats,
+    district: Ints,
+    sub_district: Ints,
+    places: Places,
+    existing: Existing,
+    halls: Halls,
+) -> tuple[Arcs, Arcs, Arcs]:
+    """Return the pairs within reach: community to place, to existing station, to hall (equations 7 and 8).
+
+    Own services and outlets serve only their own community, at no travel. Of the station buildings only the
+    `candidates` nearest per community and service are kept; existing stations are all kept. Limits are inclusive.
+    """
+    services = list(scenario.services.values())
+    network = np.array([s.siting == "network" for s in services], dtype=bool)
+    shared = network[existing.service] & np.array([level != "outlet" for level in existing.level], dtype=bool)
+    sites = sorted(
+        {s for s, k in zip(places.site, places.service, strict=True) if network[k]}
+        | {s for s, keep in zip(existing.site, shared, strict=True) if keep}
+        | set(halls.site)
+    )
+    column = {site: m for m, site in enumerate(sites)}
+    points = _site_points(city)
+    reach_m = [s.limit_m for s in services if s.siting == "network"]
+    if len(halls):
+        reach_m.append(scenario.programmes.space.hall_limit_m)
+    origins = office_points(city)
+    where = np.array([points[s] for s in sites]).reshape(len(sites), 2)
+    travel = travel_m(origins, where, city.streets, max(reach_m, default=0.0))
+    group = {"sub_district": sub_district, "district": district, "city": np.zeros_like(district)}
+
+    def pairs(table: Places | Existing, keep: Bools, nearest: bool) -> Arcs:
+        found: list[tuple[int, int, float]] = []
+        at = np.array([column.get(s, -1) for s in table.site], dtype=np.int64)
+        for k, service in enumerate(services):
+            mine = np.flatnonzero((table.service == k) & keep)
+            if not len(mine):
+                continue
+            area = group[service.within]
+            metres = travel[:, at[mine]]
+            possible = (metres <= service.limit_m) & (area[:, None] == area[table.community[mine]][None, :])
+            possible &= need[:, k + 2, :].max(axis=1)[:, None] > 0
+            if nearest:
+                rank = np.argsort(np.argsort(np.where(possible, metres, np.inf), axis=1, kind="stable"), axis=1)
+                possible &= rank < service.candidates
+            found += [(int(i), int(mine[m]), float(metres[i, m])) for i, m in zip(*np.nonzero(possible), strict=True)]
+        return _arcs(found)
+
+    def local(table: Places | Existing, keep: Bools) -> Arcs:
+        has_need = need[table.community, table.service + 2, :].max(axis=1, initial=0.0) > 0
+        return _arcs([(int(table.community[m]), int(m), 0.0) for m in np.flatnonzero(keep & has_need)])
+
+    is_network_place = network[places.service]
+    arcs = _joined(pairs(places, is_network_place, True), local(places, ~is_network_place))
+    existing_arcs = _joined(pairs(existing, shared, False), local(existing, ~shared))
+    hall_at = np.array([column[s] for s in halls.site], dtype=np.int64)
+    metres = travel[:, hall_at] if len(halls) else np.zeros((len(origins), 0))
+    near = (metres <= scenario.programmes.space.hall_limit_m) & (target_m2 > 0)[:, None]
+    near &= sub_district[:, None] == sub_district[halls.community][None, :]
+    hall_arcs = _arcs([(int(i), int(h), float(metres[i, h])) for i, h in zip(*np.nonzero(near), strict=True)])
+    return arcs, existing_arcs, hall_arcs
+
+
+def _site_points(city: City) -> dict[str, tuple[float, float]]:
+    """Metric coordinates of sites, and of facilities that stand at a place of their own."""
+    points = {}
+    for frame, key in ((city.facilities, "facility"), (city.sites, "site")):
+        if len(frame):
+            xs, ys = frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy()
+            points |= dict(zip(frame[key], zip(xs, ys, strict=True), strict=True))
+    return points
+
+
+def _arcs(rows: Sequence[tuple[int, int, float]]) -> Arcs:
+    ordered = sorted(rows)
+    return Arcs(
+        np.array([r[0] for r in ordered], dtype=np.int64),
+        np.array([r[1] for r in ordered], dtype=np.int64),
+        np.array([r[2] for r in ordered], dtype=np.float64),
+    )
+
+
+def _joined(a: Arcs, b: Arcs) -> Arcs:
+    rows = [
+        (int(i), int(j), float(m)) for x in (a, b) for i, j, m in zip(x.community, x.target, x.travel_m, strict=True)
+    ]
+    return _arcs(rows)
+
+
+def eligible(source: Source, purpose: Purpose, service: str, district: str, community: str, kind: str) -> bool:
+    """Whether a source may pay a cost, equation (21); `service` and `community` are empty where there is none."""
+    if purpose not in source.purposes or (source.districts and district not in source.districts):
+        return False
+    if source.services and purpose.startswith("service") and service not in source.services:
+        return False
+    if not source.communities and not source.types:
+        return True
+    return bool(community) and (community in source.communities or kind in source.types)
+
+
+def cells(
+    scenario: Scenario, communities: Sequence[str], types: Sequence[str], districts: Sequence[str], district: Ints
+) -> tuple[Cells, dict[tuple[str, int, int, int], int]]:
+    """Return the cells of equal eligibility, and the cell of every (purpose, district, service, community).
+
+    Service and community are -1 where a cost has none. A cell may have no source: its costs cannot be paid.
+    """
+    services = list(scenario.services.items())
+    keys: dict[tuple[str, int, int, int], tuple[int, ...]] = {}
+
+    def put(purpose: Purpose, d: int, k: int, i: int) -> None:
+        name = services[k][0] if k >= 0 else ""
+        community, kind = (communities[i], types[i]) if i >= 0 else ("", "")
+        keys[purpose, d, k, i] = tuple(
+            s
+            for s, source in enumerate(scenario.sources.values())
+            if eligible(source, purpose, name, districts[d], community, kind)
+        )
+
+    for d in range(len(districts)):
+        put("space", d, -1, -1)
+    for k, (_, service) in enumerate(services):
+        for purpose in PURPOSES[2:]:
+            for d in range(len(districts)):
+                put(purpose, d, k, -1)
+            if service.siting == "own":
+                for i in range(len(communities)):
+                    put(purpose, int(district[i]), k, i)
+    for i in range(len(communities)):
+        put("work_funds", int(district[i]), -1, i)
+        put("space", int(district[i]), -1, i)
+    kinds = sorted({(PURPOSES.index(p), d, payers) for (p, d, _, _), payers in keys.items()})  # type: ignore[arg-type]
+    number = {kind: c for c, kind in enumerate(kinds)}
+    cell_of = {key: number[PURPOSES.index(key[0]), key[1], payers] for key, payers in keys.items()}  # type: ignore[arg-type]
+    table = Cells(
+        tuple(PURPOSES[p] for p, _, _ in kinds),
+        np.array([d for _, d, _ in kinds], dtype=np.int64),
+        tuple(payers for _, _, payers in kinds),
+    )
+    return table, cell_of
