@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from optimizer.scenario import Scenario
-from optimizer.scenario_findings import Explainer, drop_empty
+from optimizer.scenario_findings import Explainer
+from optimizer.scenario_words import drop_empty
 from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted, read_tree, read_value, shown
 
 _ROOT = Path(__file__).resolve().parent.parent
