@@ -175,7 +175,7 @@ class Explainer:
                 yield Finding(self.place(here), head, written, rest)
                 continue
             first, equals, rest = line.partition(" = ")
-            with_commas, _, rest = rest.partition(" ")
+            number, _, rest = rest.partition(" ")
             if not equals or first not in names_at(keys):
                 first, rest = line.split(" ", 1)
                 number = ""
