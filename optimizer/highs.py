@@ -7,7 +7,6 @@ never ``optimal``. What HiGHS does behind this, measured: ``docs/highs-bridge.md
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -44,8 +43,6 @@ Watcher = Callable[[Progress], None]
 _FEASIBLE = 1e-6
 _INF = float("inf")
 _HEARTBEAT_SECONDS = 0.4
-_banner_lock = threading.Lock()
-_banner_shown = False
 _thread = threading.local()
 _Callback = highspy.cb.HighsCallbackType
 _Model = highspy.HighsModelStatus
@@ -334,24 +331,14 @@ def _reset_scheduler() -> None:
 
 
 def _new_highs() -> Any:
-    """A HiGHS object; the banner HiGHS prints on descriptor 1 at the first one of a process is swallowed."""
-    global _banner_shown
-    with _banner_lock:
-        if _banner_shown:
-            return highspy._Highs()
-        _banner_shown = True
-        try:
-            keep = os.dup(1)
-        except OSError:  # no standard output at all
-            return highspy._Highs()
-        try:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
-            os.close(null)
-            return highspy._Highs()
-        finally:
-            os.dup2(keep, 1)
-            os.close(keep)
+    """A quiet HiGHS object.
+
+    HiGHS 1.16 prints a banner on descriptor 1 at the first call of a process that logs; ``highspy.Highs()`` makes
+    such a call before options can be set, its base class does not.
+    """
+    highs = highspy._Highs()
+    highs.setOptionValue("output_flag", False)
+    return highs
 
 
 def _model(arrays: Arrays) -> Any:
@@ -370,7 +357,9 @@ def _model(arrays: Arrays) -> Any:
 
 
 def _set_options(highs: Any, options: Options) -> None:
-    highs.resetOptions()
+    defaults = highspy.HighsOptions()
+    defaults.output_flag = defaults.log_to_console = False
+    highs.passOptions(defaults)  # resetOptions would print the banner
     chosen: dict[str, object] = {
         "output_flag": options.log,
         "log_to_console": False,

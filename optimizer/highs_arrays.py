@@ -22,7 +22,6 @@ Stopped = Literal["", "time", "interrupt", "nodes", "other"]
 SNAP = 1e-5
 """Largest distance of an integer column from a whole number that is rounded away; beyond it is an error."""
 
-_FEASIBLE = 1e-6
 _SMALL_COST = 1e-7
 _INF = float("inf")
 
@@ -77,7 +76,7 @@ class Arrays:
 
     def value(self, x: Floats) -> float:
         """Objective of ``x``, offset included."""
-        return float(self.cost @ x) + self.offset
+        return float(self.cost @ x + self.offset)
 
     def violation(self, x: Floats) -> float:
         """Largest breach of a row or a bound by ``x`` (0 if none), each relative to ``1 + |side|``."""
@@ -166,7 +165,7 @@ def relative_gap(value: float | None, bound: float) -> float:
     """``(value - bound) / max(|value|, 1e-9)``, never negative; ``inf`` without a plan or a bound."""
     if value is None or not np.isfinite(bound):
         return _INF
-    return max(0.0, value - bound) / max(abs(value), 1e-9)
+    return float(max(0.0, value - bound) / max(abs(value), 1e-9))
 
 
 def within(value: float | None, bound: float, options: Options) -> bool:
