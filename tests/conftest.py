@@ -1,0 +1,84 @@
+"""What all tests share: how Hypothesis searches, where things are, and plans of shipped scenarios made once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+ALLOT = [sys.executable, "-c", "from optimizer.cli import main; main()"]
+PLANS = {"base_run": "base", "one_year_run": "one_year"}  # fixture -> shipped scenario
+
+settings.register_profile(
+    "quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("search", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one plan go to one worker, so that the plan is made once; they are slow."""
+    for item in items:
+        for fixture in PLANS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(fixture))
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of material shared by those who build the project; the tests that need it are skipped elsewhere."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the folder ../shared, which is not part of the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def allot_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment in which `allot` is on the PATH and plain text comes out, for subprocesses."""
+    scripts = Path(sys.executable).parent
+    if not any(scripts.glob("allot*")):
+        scripts = tmp_path_factory.mktemp("bin")
+        command = scripts / "allot"
+        command.write_text(f"#!{sys.executable}\nfrom optimizer.cli import main\n\nmain()\n", encoding="utf-8")
+        command.chmod(0o755)
+    path = os.pathsep.join([str(scripts), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "120"}
+
+
+def _plan(fixture: str, environment: dict[str, str], folders: pytest.TempPathFactory) -> Path:
+    """Run the shipped scenario of a fixture into a folder of its own, as a planner would; return the folder."""
+    out = folders.mktemp("plans") / PLANS[fixture]
+    done = subprocess.run(
+        [*ALLOT, "run", PLANS[fixture], "--out", str(out)],
+        cwd=out.parent,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def base_run(allot_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of the scenario `base`: the whole reference city over five years."""
+    return _plan("base_run", allot_environment, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def one_year_run(allot_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of the scenario `one_year`."""
+    return _plan("one_year_run", allot_environment, tmp_path_factory)
