@@ -1,0 +1,1 @@
+"""Reference cities that ship with the project, and their builders."""
