@@ -113,7 +113,8 @@ def _readable(file: Path, table: str, encoding: str) -> Iterator[None]:
         remedy = f"declare its encoding in the scenario (data.layers.{table}.encoding), for example GBK"
         raise InputError([Finding("error", shown(file), table, message=said, remedy=remedy)]) from None
     except LookupError:
-        said, remedy = (f"there is no encoding {encoding}", "for example GBK, UTF-8") if encoding else ("is damaged", "")
+        said = f"there is no encoding {encoding}" if encoding else "is damaged"
+        remedy = "for example GBK or UTF-8" if encoding else ""
         raise InputError([Finding("error", shown(file), table, message=said, remedy=remedy)]) from None
     except Exception as error:  # readers raise their own kinds; every one means that the file cannot be read
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -284,9 +285,7 @@ def add_geometry(frame: pd.DataFrame, columns: dict[str, str]) -> tuple[pd.DataF
     if wkt is not None:
         texts = [as_text(v) for v in frame[wkt]]
         shapes = [shapely.from_wkt(t, on_invalid="ignore") if t else None for t in texts]
-        troubles = [
-            (i, t[:60], "is no geometry (WKT)") for i, t in enumerate(texts) if t and shapes[i] is None
-        ]
+        troubles = [(i, t[:60], "is no geometry (WKT)") for i, t in enumerate(texts) if t and shapes[i] is None]
         rest = frame.drop(columns=[wkt])
         return gpd.GeoDataFrame(rest, geometry=gpd.GeoSeries(shapes, index=frame.index)), troubles
     if x is None or y is None:

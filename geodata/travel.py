@@ -86,9 +86,7 @@ def _travel(origins: ArrayLike, destinations: ArrayLike, network: Network | None
     places = None if network is None else (_nearest(network, start), _nearest(network, goal))
     for begin in range(0, len(start), _CHUNK):
         rows = slice(begin, min(begin + _CHUNK, len(start)))
-        straight = np.hypot(
-            start[rows, None, 0] - goal[None, :, 0], start[rows, None, 1] - goal[None, :, 1]
-        )
+        straight = np.hypot(start[rows, None, 0] - goal[None, :, 0], start[rows, None, 1] - goal[None, :, 1])
         total = straight * DETOUR
         if network is not None and places is not None:
             (access, node), (egress, target) = places

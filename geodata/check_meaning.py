@@ -1,0 +1,278 @@
+"""Checks across columns and tables: what each row says together with the others."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from geodata.check_columns import feature
+from geodata.city import City
+from geodata.findings import Finding, listed
+
+_GROUPS = ("elderly", "children", "laid_off")
+_FITTING = {
+    "office": ("existing",),
+    "hall": ("share",),
+    "extension": ("build", "renovate", "rent", "swap", "hand_over"),
+    "station": ("build", "renovate", "rent", "swap", "hand_over"),
+}
+
+
+def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
+    """Return what does not fit together; nothing about tables that could not be read."""
+    found = [*_people(city), *_names(city), *_districts(city)]
+    if "sites" not in city.unread:
+        found += [*_offices(city), *_buildings(city, services)]
+    if "needs" not in city.unread:
+        found += [*_needs(city, services), *_persons(city)]
+    if not {"sites", "facilities"} & city.unread:
+        found += [*_facilities(city, services), *_reachable(city, services)]
+    return found
+
+
+def _people(city: City) -> Iterable[Finding]:
+    communities = city.communities
+    population = communities["population"].to_numpy(dtype=float)
+    for group in (*_GROUPS, "migrants"):
+        count = communities[group].to_numpy(dtype=float)
+        for p in np.flatnonzero(count > population * (1 + 1e-9)).tolist():
+            yield city.finding(
+                "warning" if group == "migrants" else "error",
+                "communities",
+                p,
+                "is more than the population",
+                feature=feature(city, "communities", p),
+                column=group,
+                value=f"{count[p]:.12g}",
+                limit=f"at most {population[p]:.12g}",
+                remedy=f"check it and population = {population[p]:.12g}",
+            )
+    both = communities["elderly"] + communities["children"]
+    each = communities[["elderly", "children"]].max(axis=1)
+    for p in np.flatnonzero((both > population * (1 + 1e-9)) & (each <= population)).tolist():
+        yield city.finding(
+            "error",
+            "communities",
+            p,
+            "and children together are more than the population",
+            feature=feature(city, "communities", p),
+            column="elderly",
+            value=f"{both.iloc[p]:.12g}",
+            limit=f"at most {population[p]:.12g}",
+            remedy="check elderly, children and population",
+        )
+    poor, households = communities["min_income_households"], communities["households"]
+    for p in np.flatnonzero((poor > households * (1 + 1e-9)).to_numpy()).tolist():
+        yield city.finding(
+            "error",
+            "communities",
+            p,
+            "is more than its households",
+            feature=feature(city, "communities", p),
+            column="min_income_households",
+            value=f"{poor.iloc[p]:.12g}",
+            limit=f"at most {households.iloc[p]:.12g}",
+            remedy="check it and households",
+        )
+    some = population[population > 0]
+    if len(some) and np.median(some) < 30:
+        yield city.finding(
+            "warning",
+            "communities",
+            None,
+            "is very small for a community; is it in thousands?",
+            column="population",
+            value=f"{np.median(some):.4g} (the middle one)",
+            remedy="give persons",
+        )
+    if len(population) and not len(some):
+        yield city.finding(
+            "error", "communities", None, "is 0 everywhere", column="population", remedy="give the number of residents"
+        )
+
+
+def _names(city: City) -> Iterable[Finding]:
+    names = city.communities["name"]
+    doubled = sorted(set(names[names.duplicated()]))
+    if doubled:
+        yield city.finding(
+            "warning",
+            "communities",
+            None,
+            f"several communities are called {listed(doubled, 5)}",
+            column="name",
+            remedy="give names that tell them apart; the identifiers are used meanwhile",
+        )
+
+
+def _districts(city: City) -> Iterable[Finding]:
+    if not len(city.districts):
+        return
+    known = set(city.districts["district"])
+    strange = sorted(set(city.communities["district"]) - known)
+    if strange:
+        yield city.finding(
+            "warning",
+            "communities",
+            None,
+            f"{listed(strange, 5)}: not in the table districts",
+            column="district",
+            limit=listed(sorted(known)),
+            remedy="write it as in districts, or add it there",
+        )
+
+
+def _offices(city: City) -> Iterable[Finding]:
+    offices = city.sites[city.sites["use"] == "office"]
+    first: dict[str, str] = {}
+    for p, site, community in zip(offices.index, offices["site"], offices["community"], strict=True):
+        if community not in first:
+            first[community] = site
+            continue
+        yield city.finding(
+            "error",
+            "sites",
+            int(p),
+            f"is a second office of {community}; the first is {first[community]}",
+            feature=feature(city, "sites", int(p)),
+            column="use",
+            value="office",
+            limit="one office for each community",
+            remedy="add their areas in one row, or call it an extension",
+        )
+    for p, community in enumerate(city.communities["community"]):
+        if community not in first:
+            yield city.finding(
+                "warning",
+                "communities",
+                p,
+                "has no office: 0 m2, at a point inside its polygon",
+                feature=feature(city, "communities", p),
+                remedy="add a row with use = office to sites",
+            )
+
+
+def _buildings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    sites = city.sites
+    for p in range(len(sites)):
+        row = sites.iloc[p]
+        name, use, instrument = feature(city, "sites", p), str(row["use"]), str(row["instrument"])
+
+        def said(message: str, column: str, limit: str, remedy: str, warning: bool = False, *, p: int = p,
+                 name: str = name, value: object = None) -> Finding:  # fmt: skip
+            return city.finding(
+                "warning" if warning else "error", "sites", p, message, feature=name, column=column,
+                value=_text(sites[column].iloc[p]) if value is None else value, limit=limit, remedy=remedy,
+            )  # fmt: skip
+
+        if use in _FITTING and instrument and instrument not in _FITTING[use]:
+            known = {i for fitting in _FITTING.values() for i in fitting}
+            if instrument in known:
+                limit = listed(_FITTING[use])
+                yield said(f"does not go with use = {use}", "instrument", limit, f"use {limit}")
+        if row["min_area_m2"] > row["area_m2"]:
+            yield said(f"is above area_m2 = {row['area_m2']:.12g}", "min_area_m2",
+                       f"at most {row['area_m2']:.12g}", "no plan could take it; lower it")  # fmt: skip
+        elif use != "office" and row["area_m2"] == 0:
+            yield said("leaves nothing to take", "area_m2", "above 0", "give its area or remove the row", warning=True)
+        if row["first_year"] != 0 and not 1900 <= row["first_year"] <= 2200:
+            yield said("is no calendar year", "first_year", "0, or from 1900 to 2200", "0 means at once")
+        own = [s for s in str(row["services"]).split(",") if services.get(s) == "own"]
+        if own:
+            yield said("stands only at the communities' own offices", "services", "network services",
+                       "leave it out", warning=True, value=listed(own))  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _needs(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    needed = set(city.needs.loc[city.needs["amount"] > 0, "need"])
+    for service in services:
+        if service not in needed:
+            yield city.finding(
+                "warning",
+                "needs",
+                None,
+                f"nobody needs {service}, a service of the scenario",
+                column="need",
+                value=service,
+                remedy="add its needs, or drop the service from the scenario",
+            )
+    some = set(city.needs.loc[city.needs["amount"] > 0, "community"])
+    for p, community in enumerate(city.communities["community"]):
+        if community not in some:
+            yield city.finding(
+                "warning",
+                "communities",
+                p,
+                "has no needs of services; they count as met in full",
+                feature=feature(city, "communities", p),
+                remedy="add its rows to needs",
+            )
+
+
+def _persons(city: City) -> Iterable[Finding]:
+    population = dict(zip(city.communities["community"], city.communities["population"], strict=True))
+    limit = city.needs["community"].map(population).to_numpy(dtype=float)
+    above = city.needs["persons"].to_numpy(dtype=float) > limit * (1 + 1e-9)
+    for need, rows in city.needs[above].groupby("need", sort=True):
+        p = int(rows.index[0])
+        yield city.finding(
+            "warning",
+            "needs",
+            p,
+            f"is more than the population ({limit[p]:.12g}); so for {need} in {len(rows)} communities",
+            feature=feature(city, "needs", p),
+            column="persons",
+            value=f"{rows['persons'].iloc[0]:.12g}",
+            limit=f"at most {limit[p]:.12g}",
+            remedy="give the people concerned in column persons",
+        )
+
+
+def _facilities(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    place = dict(zip(city.sites["site"], city.sites["community"], strict=True))
+    for p, row in enumerate(city.facilities.itertuples(index=False)):
+        name = str(row.name or row.facility)
+        if row.service in services and row.capacity == 0:
+            yield city.finding(
+                "warning",
+                "facilities",
+                p,
+                "serves nobody",
+                feature=name,
+                column="capacity",
+                value="0",
+                limit="above 0",
+                remedy="give the units a year it can serve",
+            )
+        if row.site and row.site in place and place[row.site] != row.community:
+            yield city.finding(
+                "warning",
+                "facilities",
+                p,
+                f"lies in {place[row.site]}, the facility in {row.community}",
+                feature=name,
+                column="site",
+                value=row.site,
+                remedy="give both the same community",
+            )
+
+
+def _reachable(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    stations = city.sites[city.sites["use"] == "station"]
+    anywhere = (stations["services"] == "").any()
+    named = {s for text in stations["services"] for s in text.split(",")}
+    given = set(city.facilities.loc[city.facilities["capacity"] > 0, "service"])
+    for service, siting in services.items():
+        if siting == "network" and not anywhere and service not in named | given:
+            yield city.finding(
+                "warning",
+                "sites",
+                None,
+                f"no building and no facility can give {service}",
+                column="services",
+                value=service,
+                remedy="add a station building for it",
+            )
