@@ -8,14 +8,14 @@ from geodata.reference.layout import rng
 
 # Service -> (group of people, units a year per head); the same norms stand in scenarios/base.yaml.
 NORMS = {
-    "affairs": ("households", 4.0),
+    "affairs": ("households", 1.5),
     "elderly": ("elderly", 0.3),
     "fitness": ("population", 0.25),
-    "health": ("population", 1.5),
+    "health": ("population", 1.0),
     "legal": ("population", 0.05),
     "library": ("population", 2.0),
-    "security": ("population", 1.0),
-    "training": ("laid_off", 0.8),
+    "security": ("population", 0.3),
+    "training": ("laid_off", 0.5),
 }
 # Service -> (group, households or population it is a share of, how much more need at a share of 1).
 MORE = {

@@ -15,7 +15,7 @@ from geodata.reference.people import whole
 
 COLUMNS = ("facility", "name", "kind", "community", "site", "service", "level", "capacity", "area_m2", "running_yuan")
 # Floor area per unit of the services that stand at the own office (the same figures as in scenarios/base.yaml).
-AREA_PER_UNIT = {"affairs": 0.006, "security": 0.004}
+AREA_PER_UNIT = {"affairs": 0.015, "security": 0.012}
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class Kind:
 
 
 KINDS = (
-    Kind("affairs_centres", "community service centre", "affairs", "centre", 8000, 0.25, 0.25),
-    Kind("affairs_stations", "community service station", "affairs", "station", 4000, 0.3, 0.6),
-    Kind("affairs_outlets", "community service outlet", "affairs", "outlet", 200, 0.01, 0.02),
-    Kind("security_patrols", "security patrol", "security", "station", 2000, 0.3, 0.65),
+    Kind("affairs_centres", "community service centre", "affairs", "centre", 6000, 0.25, 0.25),
+    Kind("affairs_stations", "community service station", "affairs", "station", 3000, 0.3, 0.6),
+    Kind("affairs_outlets", "community service outlet", "affairs", "outlet", 100, 0.01, 0.02),
+    Kind("security_patrols", "security patrol", "security", "station", 1500, 0.3, 0.65),
     Kind("fitness_paths", "fitness path", "fitness", "station", 300, 0.4, 0.9),
-    Kind("health_centres", "health service centre", "health", "centre", 45_000, 0.30, 0.30),
-    Kind("health_stations", "health and family-planning station", "health", "station", 15_000, 0.22, 0.22),
-    Kind("legal_agencies", "legal service agency", "legal", "station", 1500, 0.5, 0.5),
-    Kind("libraries", "community library or reading room", "library", "station", 1200, 0.5, 0.5),
-    Kind("elderly_facilities", "facility for the elderly", "elderly", "outlet", 400, 0.2, 0.3),
+    Kind("health_centres", "health service centre", "health", "centre", 30_000, 0.30, 0.30),
+    Kind("health_stations", "health and family-planning station", "health", "station", 10_000, 0.22, 0.22),
+    Kind("legal_agencies", "legal service agency", "legal", "station", 1000, 0.5, 0.5),
+    Kind("libraries", "community library or reading room", "library", "station", 800, 0.5, 0.5),
+    Kind("elderly_facilities", "facility for the elderly", "elderly", "outlet", 300, 0.2, 0.3),
     Kind("donation_sites", "donation site", "", "outlet", 0),
     Kind("police_offices", "police office", "", "station", 0),
 )
