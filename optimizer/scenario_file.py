@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+import scenarios
 from optimizer.scenario import Scenario
 from optimizer.scenario_findings import Explainer
 from optimizer.scenario_words import drop_empty
@@ -36,6 +37,13 @@ class ScenarioError(Exception):
         self.findings = list(findings)
         count = len(self.findings)
         super().__init__("\n".join([*self.findings, f"{count} error{'s' if count != 1 else ''}"]))
+
+    def __reduce__(self) -> tuple[type["ScenarioError"], tuple[list[str]]]:
+        return type(self), (self.findings,)
+
+
+class NoScenario(ScenarioError):
+    """There is no scenario of that name, and no such file."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +65,9 @@ class _Merged:
     unreadable: bool = False
 
 
-def scenarios_folder() -> Path:
-    """Return the folder of the scenarios that ship."""
-    return _ROOT / "scenarios"
-
-
 def shipped() -> dict[str, Path]:
     """Return the scenarios that ship: name -> file, the base first."""
-    found = {p.stem: p for p in sorted(scenarios_folder().glob("*.yaml"))}
-    return dict(sorted(found.items(), key=lambda item: (item[0] != "base", item[0])))
+    return {name: scenarios.path(name) for name in scenarios.names()}
 
 
 def reference_cities() -> list[str]:
@@ -95,7 +97,7 @@ def find_scenario(ref: str | Path, folder: Path | None = None) -> Path:
             return path
     if looks_like_name and text in shipped():
         return shipped()[text]
-    raise ScenarioError([f"{text}  {_no_such_scenario(text, start)}"])
+    raise NoScenario([f"{text}  {_no_such_scenario(text, start)}"])
 
 
 def _no_such_scenario(text: str, start: Path) -> str:
@@ -177,7 +179,7 @@ def _add_base(merged: _Merged, extends: Any, origin: Origin, real: Path, stack: 
         base = find_scenario(Path(extends), real.parent)
         if base.resolve() == real and extends in shipped():
             base = shipped()[extends]
-    except ScenarioError:
+    except NoScenario:
         merged.unreadable = True
         message = _no_such_scenario(extends, real.parent)
         merged.findings.append(Finding(origin.value, "extends", extends, message))

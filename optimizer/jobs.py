@@ -1,0 +1,208 @@
+"""Where runs go, when a finished one is used again, and how several go side by side."""
+
+import json
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from optimizer.answers import Answer, answer
+from optimizer.identity import run_identity
+from optimizer.scenario_file import LoadedScenario
+
+RUNS = Path("runs")
+_SHOWN = 8  # digits of the hash in a folder's name
+Say = Callable[[str, str, tuple[Any, ...]], None]  # lane, method of Progress, arguments
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be made: its scenario, its new folder, and the plan it stays close to."""
+
+    loaded: LoadedScenario
+    out: Path
+    close_to: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return self.loaded.scenario.name
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run belongs: the folder, and whether a finished run is there already."""
+
+    folder: Path
+    finished: bool
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return `run.json` of a finished run, None where there is none that can be read."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is a finished run."""
+    return read_record(folder) is not None and (folder / "scenario.resolved.yaml").is_file()
+
+
+def place_for(loaded: LoadedScenario, *, again: bool, close_to: Path | None = None, runs: Path = RUNS) -> Place:
+    """Return where a run goes: a finished run of the same identity, unless `again`, else a folder that is not there.
+
+    Runs that were stopped by hand or failed their audit are not used again.
+    """
+    stem = f"{loaded.scenario.name}-{run_identity(loaded, close_to)[:_SHOWN]}"
+    free: Path | None = None
+    number = 1
+    while free is None:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        if not folder.exists():
+            free = folder
+        elif not again and _usable(folder):
+            return Place(folder, finished=True)
+        number += 1
+    return Place(free, finished=False)
+
+
+def _usable(folder: Path) -> bool:
+    record = read_record(folder)
+    if record is None or not is_run(folder):
+        return False
+    audit = record.get("audit")
+    passed = isinstance(audit, dict) and audit.get("passed") is True
+    return passed and record.get("status") != "stopped by hand"
+
+
+def with_threads(loaded: LoadedScenario, threads: int) -> LoadedScenario:
+    """Return a scenario searched by so many threads."""
+    solver = loaded.scenario.solver.model_copy(update={"threads": threads})
+    scenario = loaded.scenario.model_copy(update={"solver": solver})
+    return replace(loaded, scenario=scenario, resolved=scenario.model_dump())
+
+
+def run_jobs(jobs: Sequence[Job], say: Say, stop: threading.Event, most: int | None = None) -> list[Path | Answer]:
+    """Run jobs side by side, at most `most` (the cores there are) at once, and return folders or why there is none.
+
+    Every job searches with its part of the cores. `say` hears of progress; setting `stop` ends all searches, which
+    keep the best plans found.
+    """
+    at_once = max(1, min(len(jobs), most or cores()))
+    threads = max(1, cores() // at_once)
+    context = multiprocessing.get_context("spawn")
+    heard, halt = context.Queue(), context.Event()
+    with _executor(at_once, context, (heard, halt)) as pool:
+        futures = [pool.submit(work, replace(job, loaded=with_threads(job.loaded, threads))) for job in jobs]
+        _listen(futures, heard, halt, say, stop)
+    return [_result(future) for future in futures]
+
+
+def _executor(workers: int, context: Any, shared: tuple[Any, Any]) -> Executor:
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=shared)
+
+
+def _result(future: "Future[Path | Answer]") -> Path | Answer:
+    error = future.exception()
+    return answer(error) if error is not None else future.result()
+
+
+def _listen(futures: "Sequence[Future[Path | Answer]]", heard: Any, halt: Any, say: Say, stop: threading.Event) -> None:
+    """Pass on what the workers say until all are done."""
+    pending = set(futures)
+    while pending:
+        if stop.is_set():
+            halt.set()
+        _drain(heard, say, seconds=0.2)
+        pending = wait(pending, timeout=0).not_done
+    _drain(heard, say, seconds=0.2)
+
+
+def _drain(heard: Any, say: Say, seconds: float) -> None:
+    try:
+        while True:
+            say(*heard.get(timeout=seconds))
+            seconds = 0.0
+    except queue.Empty:
+        return
+
+
+class _Shared:
+    """What a worker shares with the process that started it."""
+
+    heard: Any = None
+    halt: Any = None
+
+
+def _begin(heard: Any, halt: Any) -> None:
+    """Set a worker up: the process that started it decides what Ctrl-C means."""
+    _Shared.heard, _Shared.halt = heard, halt
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass(frozen=True)
+class _Speaker:
+    """Progress of a worker; it sends what it hears to the process that started it."""
+
+    lane: str
+
+    def _send(self, method: str, *args: Any) -> None:
+        _Shared.heard.put((self.lane, method, args))
+
+    def phase(self, name: str, detail: str, seconds: float) -> None:
+        """Send a phase."""
+        self._send("phase", name, detail, seconds)
+
+    def stage_start(self, goal: str, index: int, count: int) -> None:
+        """Send the start of a goal."""
+        self._send("stage_start", goal, index, count)
+
+    def stage_update(
+        self, goal: str, incumbent: float | None, bound: float | None, gap: float | None, seconds: float
+    ) -> None:
+        """Send the newest figures of a goal."""
+        self._send("stage_update", goal, incumbent, bound, gap, seconds)
+
+    def stage_end(
+        self, goal: str, value: float | None, bound: float | None, gap: float | None, seconds: float, note: str
+    ) -> None:
+        """Send the end of a goal."""
+        self._send("stage_end", goal, value, bound, gap, seconds, note)
+
+
+def work(job: Job) -> Path | Answer:
+    """Run one job in a worker; what cannot be done comes back as an answer."""
+    stop, over = threading.Event(), threading.Event()
+    watcher = threading.Thread(target=_watch, args=(stop, over), daemon=True)
+    watcher.start()
+    try:
+        from optimizer.run import run_scenario
+
+        return run_scenario(job.loaded, job.out, progress=_Speaker(job.name), close_to=job.close_to, stop=stop)
+    except Exception as error:  # what to say about it is decided in one place
+        return answer(error)
+    finally:
+        over.set()
+
+
+def _watch(stop: threading.Event, over: threading.Event) -> None:
+    while not over.is_set():
+        if _Shared.halt.wait(0.2):
+            stop.set()
+            return
