@@ -46,7 +46,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def number(value: float) -> str:
     """Text of a number, with commas where it is long."""
-    return f"{value:,.12g}" if abs(value) >= 10_000 else f"{value:.12g}"
+    return f"{value:,.15g}" if abs(value) >= 10_000 else f"{value:.12g}"
 
 
 def plain(value: object) -> str:

@@ -1,0 +1,166 @@
+"""Measure the claims of speed and of quality; write `benchmarks/results.md` with machine, versions and date.
+
+    python -m benchmarks.run_benchmarks                    base, one_year, the checks, the start of the command
+    python -m benchmarks.run_benchmarks --synthetic 396    also a structured and a hard city of that many communities
+
+Every plan is made by the command line in a process of its own, as a planner would; figures come from its `run.json`.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.instances import write_instance
+from optimizer.version import versions
+
+HERE = Path(__file__).resolve().parent
+ALLOT = [sys.executable, "-c", "from optimizer.cli import main; main()"]
+PHASES = ("reading", "checking", "travel", "building", "solving", "rounding", "audit", "report")
+SECONDS = 1800
+
+
+def measure(words: list[str], folder: Path) -> float:
+    """Run `allot WORDS` in a folder and return its wall seconds; RuntimeError with its output where it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*ALLOT, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        raise RuntimeError(f"allot {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+    return seconds
+
+
+def plan(scenario: str, folder: Path) -> dict[str, Any]:
+    """Plan a scenario into a new folder below `folder`; return its `run.json` with `wall_seconds` added."""
+    out = folder / f"run-{Path(scenario).stem}"
+    shutil.rmtree(out, ignore_errors=True)
+    wall = measure(["run", scenario, "--out", str(out)], folder)
+    record: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    return {**record, "wall_seconds": wall}
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def plans_table(records: list[dict[str, Any]]) -> str:
+    """Return the table of plans: status, gap of unmet need, wall seconds, seconds by phase, peak memory."""
+    head = [
+        "scenario",
+        "status",
+        "gap of unmet need",
+        "wall, s",
+        *(f"{phase}, s" for phase in PHASES),
+        "peak memory, MB",
+    ]
+    return table(head, [_plan_row(record) for record in records])
+
+
+def _plan_row(record: dict[str, Any]) -> list[str]:
+    phases = [f"{float(record['seconds'].get(phase, 0)):.1f}" for phase in PHASES]
+    gap = "none proven" if record["gap"] is None else f"{100 * float(record['gap']):.2f} %"
+    memory = f"{float(record['peak_memory_mb']):,.0f}"
+    return [record["scenario"], record["status"], gap, f"{record['wall_seconds']:.0f}", *phases, memory]
+
+
+def goals_table(records: list[dict[str, Any]]) -> str:
+    """Return the table of goals: value, proven bound, gap and seconds of every stage of every plan."""
+    rows = [[record["scenario"], *_goal_row(stage)] for record in records for stage in record["stages"]]
+    return table(["scenario", "goal", "value", "proven bound", "gap", "seconds", "unit"], rows)
+
+
+def _goal_row(stage: dict[str, Any]) -> list[str]:
+    value, bound, gap = stage["value"], stage["bound"], stage["gap"]
+    figures = ["–" if figure is None else f"{figure:,.6g}" for figure in (value, bound)]
+    share = "–" if gap is None else f"{100 * gap:.2f} %"
+    return [stage["goal"], *figures, share, f"{stage['seconds']:.1f}", str(stage.get("unit", ""))]
+
+
+def machine() -> str:
+    """Return one line on the machine: processors, memory, system, and the versions that a plan depends on."""
+    found = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"{os.cpu_count()} cores ({_processor()}), {_memory()}{platform.system()} {platform.machine()}; {found}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf"):
+        return ""
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB, "
+
+
+def quick_table(folder: Path) -> str:
+    """Return the table of short commands: the best of three wall seconds each."""
+    commands = [["--help"], ["scenarios"], ["check", "mianyang"]]
+    rows = [[f"allot {' '.join(words)}", f"{min(measure(words, folder) for _ in range(3)):.2f}"] for words in commands]
+    return table(["command", "best of three, s"], rows)
+
+
+def report(records: list[dict[str, Any]], quick: str) -> str:
+    """Return the whole page."""
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    return "\n".join(
+        [
+            "# Measured\n",
+            f"{today} on {machine()}. Written by `python -m benchmarks.run_benchmarks`.\n",
+            "## Plans\n",
+            plans_table(records),
+            "The goals, one after another; a value is never further from the best possible than its gap:\n",
+            goals_table(records),
+            "## Short commands\n",
+            quick,
+        ]
+    )
+
+
+def main() -> None:
+    """Run the benchmarks from the command line."""
+    parser = argparse.ArgumentParser(description="Measure plans and short commands; write benchmarks/results.md.")
+    parser.add_argument("scenarios", nargs="*", default=["base", "one_year"], help="shipped scenarios or files")
+    parser.add_argument("--synthetic", type=int, default=0, metavar="N", help="also synthetic cities of N communities")
+    parser.add_argument("--seed", type=int, default=2006, help="seed of the synthetic cities")
+    parser.add_argument("--out", type=Path, default=HERE / "results.md", help="page to write")
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scenarios = [str(Path(s).resolve()) if Path(s).is_file() else s for s in words.scenarios]
+        if words.synthetic:
+            scenarios.append(str(write_instance(folder / "structured", words.synthetic, words.seed, "structured")))
+            scenarios.append(str(write_instance(folder / "hard", words.synthetic, words.seed, "hard")))
+        records = []
+        for scenario in scenarios:
+            records.append(plan(scenario, folder))
+            print(" ".join(_plan_row(records[-1])), flush=True)
+        page = report(records, quick_table(folder))
+    words.out.write_text(page, encoding="utf-8", newline="\n")
+    print(f"Written to {words.out}")
+
+
+if __name__ == "__main__":
+    main()
