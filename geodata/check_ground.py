@@ -76,7 +76,7 @@ def _overlaps(city: City, shapes: Geometries, usable: NDArray[np.bool_]) -> Iter
             "warning",
             "communities",
             None,
-            f"{_count(int((small > 0).sum()), 'pair')} of communities overlap by slivers, together {_area(small.sum())}",
+            f"{_count(int((small > 0).sum()), 'pair')} overlap by slivers, together {_area(small.sum())}",
             limit="no overlap",
             remedy="harmless for planning; draw shared borders once",
         )
@@ -98,8 +98,8 @@ def _gaps(city: City, shapes: Geometries, usable: NDArray[np.bool_]) -> Iterable
         "warning",
         "communities",
         None,
-        f"{_count(len(holes), 'gap')} between the communities, together {_area(together)}; the largest has {_area(holes[0].area)} "
-        f"beside {feature(city, 'communities', near)}",
+        f"{_count(len(holes), 'gap')} between the communities, together {_area(together)}; "
+        f"the largest has {_area(holes[0].area)} beside {feature(city, 'communities', near)}",
         limit="no gap",
         remedy="nobody lives there? else extend the polygons around",
     )
