@@ -31,18 +31,19 @@ _IN_FOLDER = ("scenario.yaml", "base.yaml", "scenario.resolved.yaml")
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be used; `findings` holds one line per mistake."""
+    """A scenario that cannot be used: `findings` holds one line per mistake, `values` what could be read."""
 
-    def __init__(self, findings: Sequence[str]):
+    def __init__(self, findings: Sequence[str], values: dict[str, Any] | None = None):
         self.findings = list(findings)
+        self.values = values or {}
         count = len(self.findings)
         super().__init__("\n".join([*self.findings, f"{count} error{'s' if count != 1 else ''}"]))
 
-    def __reduce__(self) -> tuple[type["ScenarioError"], tuple[list[str]]]:
-        return type(self), (self.findings,)
+    def __reduce__(self) -> tuple[type["ScenarioError"], tuple[list[str], dict[str, Any]]]:
+        return type(self), (self.findings, self.values)
 
 
-class NoScenario(ScenarioError):
+class NoScenarioError(ScenarioError):
     """There is no scenario of that name, and no such file."""
 
 
@@ -97,7 +98,7 @@ def find_scenario(ref: str | Path, folder: Path | None = None) -> Path:
             return path
     if looks_like_name and text in shipped():
         return shipped()[text]
-    raise NoScenario([f"{text}  {_no_such_scenario(text, start)}"])
+    raise NoScenarioError([f"{text}  {_no_such_scenario(text, start)}"])
 
 
 def _no_such_scenario(text: str, start: Path) -> str:
@@ -140,7 +141,7 @@ def load_scenario(
             explainer = Explainer(merged.values, merged.origins, merged.deleted, shown(path))
             merged.findings += explainer.explain(error)
     if merged.findings:
-        raise ScenarioError([str(finding) for finding in _sorted(merged)])
+        raise ScenarioError([str(finding) for finding in _sorted(merged)], merged.values)
     return LoadedScenario(scenario, path.resolve(), scenario.model_dump())
 
 
@@ -179,7 +180,7 @@ def _add_base(merged: _Merged, extends: Any, origin: Origin, real: Path, stack: 
         base = find_scenario(Path(extends), real.parent)
         if base.resolve() == real and extends in shipped():
             base = shipped()[extends]
-    except NoScenario:
+    except NoScenarioError:
         merged.unreadable = True
         message = _no_such_scenario(extends, real.parent)
         merged.findings.append(Finding(origin.value, "extends", extends, message))

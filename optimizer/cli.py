@@ -1,0 +1,267 @@
+"""The command `allot`. Heavy libraries are imported inside the commands, so that --help is instant."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from optimizer.answers import NO, WRONG, Answer, answer
+
+app = typer.Typer(
+    help="Plan community resources of a whole city: work funds, space and service stations, over several years.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_debug = False
+
+Scenario = Annotated[str, typer.Argument(metavar="SCENARIO", help="Name of a scenario that ships, or a YAML file.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder for what is written.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key, for example horizon.years=3. May be repeated."),
+]
+Years = Annotated[int | None, typer.Option("--years", min=1, max=30, help="Plan so many years.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Again = Annotated[bool, typer.Option("--again", "--force", help="Run again although a finished run is there.")]
+
+
+def main() -> None:
+    """Run the command line: the entry point of `allot`."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+            if os.name == "nt" and not stream.isatty():
+                stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    global _debug  # noqa: PLW0603 - one switch for the whole process
+    _debug = "--debug" in sys.argv
+    app(args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="allot")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from optimizer.version import version
+
+        typer.echo(f"allot {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from (may stand anywhere).")
+    ] = False,
+) -> None:
+    del show, debug
+
+
+@contextmanager
+def _answering(as_json: bool = False) -> Iterator[None]:
+    """Turn errors into an answer in words and an exit code."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except BrokenPipeError:
+        _leave_quietly()
+    except (Exception, KeyboardInterrupt) as error:
+        if _debug:
+            raise
+        _refuse(answer(error), as_json)
+
+
+def _leave_quietly() -> NoReturn:
+    """End although nobody reads on (`allot … | head`)."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0)
+
+
+def _refuse(said: Answer, as_json: bool) -> NoReturn:
+    if as_json:
+        _print_json({"status": said.kind, "messages": list(said.lines)})
+    infeasible = said.code == NO
+    for line in () if as_json and infeasible else said.lines:
+        typer.echo(line, err=not infeasible)
+    raise typer.Exit(said.code)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+@app.command(short_help="Make the plan of a scenario.")
+def run(
+    scenario: Scenario,
+    out: Out = None,
+    sets: Sets = None,
+    years: Years = None,
+    method: Annotated[
+        Literal["auto", "whole", "prices"] | None, typer.Option("--method", help="How the plan is searched.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.001, metavar="SECONDS", help="Stop the search after this.")
+    ] = None,
+    hard_floor: Annotated[
+        bool, typer.Option("--hard-floor", help="Every community gets its work funds in full, or there is no plan.")
+    ] = False,
+    again: Again = False,
+    as_json: Json = False,
+) -> None:
+    """Make the plan of a scenario and leave it, with its report, in a new folder under runs/.
+
+    A finished run of the same scenario, data and version is used again. Ctrl-C stops the search and keeps the best
+    plan found.
+    """
+    from optimizer import cli_run
+
+    with _answering(as_json):
+        overrides = list(sets or [])
+        overrides += [f"solver.method={method}"] if method else []
+        overrides += [f"solver.time_limit_seconds={time_limit:g}"] if time_limit is not None else []
+        overrides += ["programmes.work_funds.hard_floor=true"] if hard_floor else []
+        loaded = cli_run.load(scenario, overrides, years)
+        cli_run.run_one(loaded, out, again=again, as_json=as_json)
+
+
+@app.command(short_help="Find mistakes in data or in a scenario.")
+def check(
+    what: Annotated[str, typer.Argument(metavar="DATA_OR_SCENARIO", help="File or folder of a city, or a scenario.")],
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", help="Scenario whose types, services and column names the data uses.")
+    ] = "base",
+    as_json: Json = False,
+) -> None:
+    """Look for mistakes in data or in a scenario and its data, and print all of them at once."""
+    from optimizer import cli_check
+
+    with _answering(as_json):
+        raise typer.Exit(cli_check.check(what, scenario, as_json=as_json))
+
+
+@app.command(short_help="Compare plans side by side.")
+def compare(
+    what: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO_OR_RUN...", help="Scenarios or run folders; the first is the base.")
+    ],
+    out: Out = None,
+    sets: Sets = None,
+    years: Years = None,
+    again: Again = False,
+    as_json: Json = False,
+) -> None:
+    """Compare plans side by side; scenarios that have no finished run are run first, side by side.
+
+    Changed scenarios are solved from the plan of the first and stay as close to it as they can.
+    """
+    from optimizer import cli_run
+
+    with _answering(as_json):
+        if len(what) < 2:
+            typer.echo("Give at least two scenarios or run folders to compare.", err=True)
+            raise typer.Exit(WRONG)
+        cli_run.compare_all(what, out, overrides=list(sets or []), years=years, again=again, as_json=as_json)
+
+
+@app.command(short_help="Start a city of your own from polygons.")
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the city.")],
+    boundaries: Annotated[
+        Path, typer.Option("--boundaries", "-b", metavar="FILE", help="Polygons of the communities.")
+    ],
+    identifier: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Column of identifiers.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="COLUMN", help="Column of names.")] = "",
+    population: Annotated[str, typer.Option("--population", metavar="COLUMN", help="Column of residents.")] = "",
+    district: Annotated[str, typer.Option("--district", metavar="COLUMN", help="Column of districts.")] = "",
+    layer: Annotated[str, typer.Option("--layer", help="Layer of the file, where it has several.")] = "",
+    crs: Annotated[str, typer.Option("--crs", help="Coordinate system, where the file does not say.")] = "",
+) -> None:
+    """Start a city of your own from a file of polygons: tables with needs estimated by norms, and a scenario."""
+    from optimizer import cli_check
+
+    with _answering():
+        columns = {"community": identifier, "name": name, "population": population, "district": district}
+        cli_check.start_city(directory, boundaries, {k: v for k, v in columns.items() if v}, layer=layer, crs=crs)
+
+
+@app.command(short_help="Recompute every figure of a plan.")
+def audit(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run.")], as_json: Json = False
+) -> None:
+    """Recompute every rule and every total of a plan from its inputs and tables."""
+    from optimizer import cli_check
+
+    with _answering(as_json):
+        raise typer.Exit(cli_check.audit(folder, as_json=as_json))
+
+
+@app.command()
+def scenarios(as_json: Json = False) -> None:
+    """List the scenarios that ship."""
+    from optimizer import cli_check
+
+    with _answering(as_json):
+        rows = cli_check.shipped_titles()
+        if as_json:
+            _print_json([{"name": name, "title": title, "file": str(file)} for name, title, file in rows])
+            return
+        wide = max((len(name) for name, _, _ in rows), default=0)
+        for name, title, _ in rows:
+            typer.echo(f"{name:<{wide}}  {title}".rstrip())
+
+
+@app.command(short_help="Print what a scenario or the data may say.")
+def schema(
+    data: Annotated[bool, typer.Option("--data", help="The tables and columns of a city, as Markdown.")] = False,
+    scenario: Annotated[
+        bool, typer.Option("--scenario", help="The keys of a scenario, as JSON Schema (default).")
+    ] = False,
+) -> None:
+    """Print what a scenario (JSON Schema, for editors) or the data (Markdown) may say."""
+    with _answering():
+        if data and scenario:
+            typer.echo("Give --data or --scenario, not both.", err=True)
+            raise typer.Exit(WRONG)
+        if data:
+            from optimizer.cli_check import data_schema
+
+            typer.echo(data_schema())
+        else:
+            from optimizer.scenario_file import json_schema
+
+            _print_json(json_schema())
+
+
+@app.command(name="open")
+def open_report(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN", help="Run folder or name of a scenario; the newest run where not given.")
+    ] = "",
+) -> None:
+    """Open the report of a run in the browser."""
+    from optimizer import cli_check
+
+    with _answering():
+        typer.echo(cli_check.open_report(what))
+
+
+@app.command()
+def version() -> None:
+    """Print the versions of the planner, the solvers and Python."""
+    from optimizer.version import versions
+
+    for name, number in versions().items():
+        typer.echo(f"{name} {number}")
+
+
+if __name__ == "__main__":
+    main()

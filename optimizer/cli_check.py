@@ -1,0 +1,201 @@
+"""The commands that look: `allot check`, `audit`, `init`, `scenarios`, `open`, and the data schema in words."""
+
+import json
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from optimizer import jobs
+from optimizer.answers import DONE, NO, counted
+from optimizer.scenario_file import (
+    NoScenarioError,
+    ScenarioError,
+    find_scenario,
+    load_scenario,
+    reference_cities,
+    shipped,
+)
+
+if TYPE_CHECKING:
+    from geodata.findings import Finding
+    from optimizer.scenario import Scenario
+
+
+def check(what: str, scenario: str, *, as_json: bool) -> int:
+    """Check data or a scenario with its data, print all findings, and return the exit code."""
+    lines: list[str] = []
+    findings: list[Finding] = []
+    try:
+        findings = _check(what, scenario)
+    except NoScenarioError:
+        raise
+    except ScenarioError as error:
+        lines = [*error.findings, *data_findings(error.values)]
+    errors = len(lines) + sum(finding.severity == "error" for finding in findings)
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    if as_json:
+        rows = [{"severity": "error", "text": line} for line in lines]
+        rows += [{**vars(finding), "text": finding.text()} for finding in findings]
+        typer.echo(json.dumps({"errors": errors, "warnings": warnings, "findings": rows}, ensure_ascii=False, indent=2))
+        return NO if errors else DONE
+    _print_findings(lines, findings)
+    typer.echo(f"{counted(errors)}, {counted(warnings, 'warning')}")
+    return NO if errors else DONE
+
+
+def _print_findings(lines: list[str], findings: "list[Finding]") -> None:
+    for line in lines:
+        typer.echo(line)
+    if not findings:
+        return
+    from geodata.findings import condensed
+
+    for severity, mark in (("error", ""), ("warning", "warning  ")):
+        for line in condensed([finding for finding in findings if finding.severity == severity]):
+            typer.echo(f"{mark}{line}")
+
+
+def _check(what: str, scenario: str) -> "list[Finding]":
+    if _is_scenario(what):
+        loaded = load_scenario(what, data_must_exist=True).scenario
+        return city_findings(loaded.data.path, loaded)
+    rules = load_scenario(scenario).scenario
+    return city_findings(what, rules, own_layers=scenario != "base")
+
+
+def _is_scenario(what: str) -> bool:
+    """Return whether a word means a scenario; else it means data."""
+    if what in reference_cities():
+        return False
+    if Path(what).suffix.lower() in (".yaml", ".yml"):
+        return True
+    try:
+        return find_scenario(what).name != "scenario.resolved.yaml" or jobs.is_run(Path(what))
+    except NoScenarioError:
+        return False
+
+
+def city_findings(path: str, scenario: "Scenario", *, own_layers: bool = True) -> "list[Finding]":
+    """Return all findings about the city at `path`, read as the scenario says; a city that cannot be read included."""
+    from geodata.check import check_city
+    from geodata.findings import InputError
+    from geodata.read import read_city
+
+    data = scenario.data
+    layers = {name: layer.model_dump() for name, layer in data.layers.items()} if own_layers else {}
+    services = {name: str(service.siting) for name, service in scenario.services.items()}
+    if not own_layers and path not in reference_cities() and not Path(path).expanduser().exists():
+        read_city(path)  # says what is there instead, as bad usage
+    try:
+        crs, metric_crs = (data.crs, data.metric_crs) if own_layers else ("", "")
+        city = read_city(path, crs=crs, metric_crs=metric_crs, layers=layers)
+    except InputError as error:
+        return list(error.findings)
+    return check_city(city, types=list(scenario.types), services=services)
+
+
+def data_findings(values: Mapping[str, Any]) -> list[str]:
+    """Return the errors in the data of a scenario that has mistakes itself, as far as its values say where it is."""
+    data = values.get("data")
+    types, programmes = values.get("types"), values.get("programmes")
+    services = programmes.get("services") if isinstance(programmes, dict) else None
+    if not isinstance(data, dict):
+        return []
+    path = data.get("path", "mianyang")
+    if not isinstance(path, str) or not isinstance(types, dict) or not isinstance(services, dict):
+        return []
+    if path in reference_cities() or not Path(path).exists():
+        return []
+    from geodata.check import check_city
+    from geodata.findings import InputError, condensed
+    from geodata.read import read_city
+
+    siting = {name: str(rule.get("siting")) for name, rule in services.items() if isinstance(rule, dict)}
+    crs, metric_crs = (str(data.get(key, "")) for key in ("crs", "metric_crs"))
+    layers = data.get("layers")
+    try:
+        city = read_city(path, crs=crs, metric_crs=metric_crs, layers=layers if isinstance(layers, dict) else {})
+        found = check_city(city, types=list(types), services=siting)
+    except InputError as error:
+        found = list(error.findings)
+    except Exception:  # the scenario's own mistakes can make its data unreadable; they are reported already
+        return []
+    return condensed(finding for finding in found if finding.severity == "error")
+
+
+def audit(folder: Path, *, as_json: bool) -> int:
+    """Audit a run folder, print the report, and return the exit code."""
+    from optimizer.audit import audit_run
+    from optimizer.run_folder import read_record
+
+    read_record(folder)
+    report = audit_run(folder)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(report.text())
+        typer.echo("The plan keeps every rule." if report.passed else "The plan does not pass its audit.")
+    return DONE if report.passed else NO
+
+
+def start_city(directory: Path, boundaries: Path, columns: Mapping[str, str], *, layer: str, crs: str) -> None:
+    """Start a city from polygons and say what was taken and what was estimated."""
+    from geodata.init import init_city
+
+    said = init_city(directory, boundaries, columns=columns, layer=layer, crs=crs)
+    for line in said:
+        typer.echo(line)
+
+
+def shipped_titles() -> list[tuple[str, str, Path]]:
+    """Return name, title and file of every scenario that ships."""
+    from optimizer.yaml_tree import read_tree
+
+    return [(name, str(read_tree(path).values.get("title", "")), path) for name, path in shipped().items()]
+
+
+def open_report(what: str) -> str:
+    """Open the report of a run in the browser and return its path; FileNotFoundError where there is none."""
+    report = find_run(what) / "report.html"
+    if not report.is_file():
+        raise FileNotFoundError(2, "no report", str(report))
+    webbrowser.open(report.resolve().as_uri())
+    return str(report)
+
+
+def find_run(what: str) -> Path:
+    """Return a run folder: the one named, the newest of a scenario, or the newest of all."""
+    if what and Path(what).is_dir():
+        return Path(what)
+    found = [p for p in jobs.RUNS.glob("*") if jobs.is_run(p)] if jobs.RUNS.is_dir() else []
+    if what:
+        found = [p for p in found if (jobs.read_record(p) or {}).get("scenario") == what or p.name == what]
+    if not found:
+        name = what or str(jobs.RUNS)
+        raise ScenarioError([f"{name}  there is no finished run here; make one with allot run"])
+    return max(found, key=lambda p: (p / "run.json").stat().st_mtime)
+
+
+def data_schema() -> str:
+    """Return every table and column of a city as Markdown."""
+    from geodata.schema import TABLES
+
+    parts = ["# The data of a city\n"]
+    for table in TABLES.values():
+        need = "required" if table.required else "optional"
+        parts.append(
+            f"## {table.name}\n\n{table.description} Geometry: {table.geometry}; {need}; key: {', '.join(table.key)}.\n"
+        )
+        rows = ["| column | kind | unit | default | limits | description |", "|---|---|---|---|---|---|"]
+        for column in table.columns:
+            default = "must be given" if column.required else str(column.default or "")
+            low = "" if column.minimum is None else f"at least {column.minimum:g}"
+            high = "" if column.maximum is None else f"at most {column.maximum:g}"
+            limits = ", ".join(part for part in (low, high, " / ".join(column.choices)) if part)
+            cells = (column.name, column.kind, column.unit, default, limits, column.description)
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts).rstrip()

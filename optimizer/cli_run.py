@@ -1,0 +1,308 @@
+"""The commands that make plans: `allot run` and `allot compare`."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from optimizer import jobs
+from optimizer.answers import NO, STOPPED, WRONG, Answer, counted
+from optimizer.scenario_file import LoadedScenario, NoScenarioError, ScenarioError, find_scenario, load_scenario
+from optimizer.terminal import Terminal, percent
+from optimizer.words import listed
+
+_STOPPING = "Stopping: the best plan so far is being finished and saved (Ctrl-C again ends at once, without it)."
+
+
+def load(ref: str, overrides: Sequence[str] = (), years: int | None = None) -> LoadedScenario:
+    """Read a scenario for a run; where it has mistakes, those of its data are reported with them."""
+    try:
+        return load_scenario(ref, overrides, years=years, data_must_exist=True)
+    except NoScenarioError:
+        raise
+    except ScenarioError as error:
+        from optimizer.cli_check import data_findings
+
+        raise ScenarioError([*error.findings, *data_findings(error.values)]) from None
+
+
+def run_one(loaded: LoadedScenario, out: Path | None, *, again: bool, as_json: bool) -> None:
+    """Make one plan (or find it made), print its summary, and exit with 130 where it was stopped by hand."""
+    if out is not None:
+        must_be_free(out)
+        place = jobs.Place(out, finished=False)
+    else:
+        place = jobs.place_for(loaded, again=again)
+    folder = place.folder
+    with Terminal(currency=loaded.scenario.currency.name) as terminal, stoppable(terminal) as stop:
+        terminal.note(heading(loaded))
+        if place.finished:
+            terminal.note(f"Nothing has changed since this plan was made: {shown(folder)} (--again makes it again).")
+        else:
+            folder = _run_here(jobs.Job(loaded, folder), terminal, stop)
+    _say_plan(folder, reused=place.finished, as_json=as_json, stopped=stop.is_set())
+
+
+def _run_here(job: jobs.Job, terminal: Terminal, stop: threading.Event) -> Path:
+    from optimizer.run import run_scenario
+
+    return run_scenario(job.loaded, job.out, progress=terminal.lane(), close_to=job.close_to, stop=stop)
+
+
+def must_be_free(out: Path) -> None:
+    """Refuse, before anything is run, an output folder that holds something."""
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists():
+        what = "is not empty" if out.is_dir() else "is a file"
+        typer.echo(f"--out {out}: {what}; name a folder that is not there yet. Nothing was changed.", err=True)
+        raise typer.Exit(WRONG)
+    if not _writable(out):
+        typer.echo(f"--out {out}: cannot be written there; choose another folder.", err=True)
+        raise typer.Exit(WRONG)
+
+
+def _writable(out: Path) -> bool:
+    parent = next((p for p in out.absolute().parents if p.exists()), None)
+    return parent is not None and parent.is_dir() and os.access(parent, os.W_OK)
+
+
+def heading(loaded: LoadedScenario) -> str:
+    """Return the first line of a run: title, name and years."""
+    scenario = loaded.scenario
+    years = f"{scenario.years[0]}–{scenario.years[-1]}" if len(scenario.years) > 1 else f"{scenario.years[0]}"
+    title = f"{scenario.title} · " if scenario.title else ""
+    return f"{title}scenario {scenario.name} · {years}"
+
+
+def _say_plan(folder: Path, *, reused: bool, as_json: bool, stopped: bool) -> None:
+    record = jobs.read_record(folder) or {}
+    by_hand = stopped and record.get("status") == "stopped by hand"
+    if by_hand:
+        typer.echo(stopped_text(record, folder), err=True)
+    if as_json:
+        print_json(run_facts(folder, record, reused=reused))
+    else:
+        from optimizer.report.summary import summarise_folder
+
+        typer.echo("")
+        typer.echo(summarise_folder(folder).text())
+        typer.echo("")
+        typer.echo(f"Report   {shown(folder / 'report.html')}      (allot open {shown(folder)})")
+    audit = record.get("audit")
+    if isinstance(audit, dict) and audit.get("passed") is False:
+        raise typer.Exit(NO)
+    if by_hand:
+        raise typer.Exit(STOPPED)
+
+
+def run_facts(folder: Path, record: dict[str, Any], *, reused: bool) -> dict[str, Any]:
+    """Return what `--json` prints of a run."""
+    keys = ("scenario", "title", "status", "gap", "stages", "seconds", "audit", "years", "set_aside")
+    facts = {key: record[key] for key in keys if key in record}
+    return {"folder": str(folder), "report": str(folder / "report.html"), "reused": reused, **facts}
+
+
+def stopped_text(record: dict[str, Any], folder: Path) -> str:
+    """Return the sentence about a search that was stopped by hand."""
+    stages = [stage for stage in record.get("stages", []) if isinstance(stage, dict)]
+    reached = [i for i, stage in enumerate(stages) if stage.get("value") is not None]
+    missing = [i + 1 for i in range(len(stages)) if i not in reached]
+    parts = []
+    if reached:
+        gap = stages[reached[-1]].get("gap")
+        sure = f"gap {percent(gap)}" if isinstance(gap, (int, float)) else "no proof"
+        parts.append(f"{sure} for goal {reached[-1] + 1}")
+    if missing:
+        parts.append(f"{'goal' if len(missing) == 1 else 'goals'} {listed(map(str, missing))} not reached")
+    said = f": {', '.join(parts)}" if parts else ""
+    return f"Stopped. Best plan so far{said}. Saved as {shown(folder)} (marked: stopped by hand)."
+
+
+def shown(path: Path) -> str:
+    """Return a path as people should see it: relative where it lies below the current folder."""
+    with suppress(ValueError, OSError):
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    return str(path)
+
+
+def print_json(content: Any) -> None:
+    """Print an answer as JSON on standard output."""
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def stoppable(terminal: Terminal) -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C sets; the second ends the program."""
+    stop = threading.Event()
+    timers: list[threading.Timer] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        if not stop.is_set():
+            stop.set()
+            threading.Thread(target=terminal.note, args=(_STOPPING,), daemon=True).start()
+            return
+        # A solver that swallows the exception must not keep the program alive.
+        timers.append(threading.Timer(2.0, os._exit, (STOPPED,)))
+        timers[-1].daemon = True
+        timers[-1].start()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for timer in timers:
+            timer.cancel()
+
+
+@dataclass
+class _Entry:
+    """One thing to be compared: a finished run, or a scenario to be run."""
+
+    ref: str
+    loaded: LoadedScenario | None = None
+    folder: Path | None = None
+    reused: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.loaded.scenario.name if self.loaded else (self.folder.name if self.folder else self.ref)
+
+
+def compare_all(
+    refs: Sequence[str],
+    out: Path | None,
+    *,
+    overrides: Sequence[str],
+    years: int | None,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Run what is not run yet, the first before the others, and compare all plans with the first."""
+    if out is not None:
+        must_be_free(out)
+    entries = _entries(refs, overrides, years)
+    currency = next((e.loaded.scenario.currency.name for e in entries if e.loaded), "yuan")
+    with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
+        _make(entries, terminal, stop, again=again)
+    from optimizer.compare import compare, comparison_text, write_comparison
+
+    folders = [entry.folder for entry in entries if entry.folder is not None]
+    comparison = compare(folders)
+    target = out or _comparison_folder(entries)
+    write_comparison(comparison, target)
+    if as_json:
+        runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]
+        print_json({"folder": str(target), "runs": runs})
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = max(60, shutil.get_terminal_size((100, 24)).columns)
+        typer.echo(comparison_text(comparison, width, colour))
+        typer.echo("")
+        typer.echo(f"Comparison   {shown(target)}")
+    if stop.is_set():
+        raise typer.Exit(STOPPED)
+
+
+def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -> list[_Entry]:
+    """Return what is to be compared; ScenarioError with the mistakes of all scenarios at once."""
+    entries: list[_Entry] = []
+    findings: list[str] = []
+    for ref in refs:
+        if jobs.is_run(Path(ref)):
+            entries.append(_Entry(ref, folder=Path(ref), reused=True))
+            continue
+        try:
+            entries.append(_Entry(ref, loaded=load(ref, overrides, years)))
+        except ScenarioError as error:
+            findings += [finding for finding in error.findings if finding not in findings]
+    places = [e.folder.resolve() if e.folder else find_scenario(e.ref).resolve() for e in entries]
+    findings += [
+        f"{e.ref}  is named twice; compare different plans" for i, e in enumerate(entries) if places[i] in places[:i]
+    ]
+    if findings:
+        raise ScenarioError(findings)
+    return entries
+
+
+def _make(entries: Sequence[_Entry], terminal: Terminal, stop: threading.Event, *, again: bool) -> None:
+    """Fill in the folders of all entries, running what has to be run."""
+    base = entries[0]
+    _place([base], None, terminal, stop, again=again)
+    if not stop.is_set():
+        _place(entries[1:], base.folder, terminal, stop, again=again)
+    unmade = [entry.name for entry in entries if entry.folder is None]
+    if unmade:
+        terminal.note(f"Stopped. Not run: {listed(unmade)}; nothing was compared.")
+        raise typer.Exit(STOPPED)
+
+
+def _place(
+    entries: Sequence[_Entry], close_to: Path | None, terminal: Terminal, stop: threading.Event, *, again: bool
+) -> None:
+    todo: list[tuple[_Entry, jobs.Job]] = []
+    for entry in entries:
+        if entry.folder is not None or entry.loaded is None:
+            continue
+        place = jobs.place_for(entry.loaded, again=again, close_to=close_to)
+        if place.finished:
+            entry.folder, entry.reused = place.folder, True
+            terminal.note(f"{entry.name}: unchanged, {shown(place.folder)} is used again")
+        else:
+            todo.append((entry, jobs.Job(entry.loaded, place.folder, close_to)))
+    if len(todo) == 1:
+        entry, job = todo[0]
+        terminal.note(heading(job.loaded))
+        entry.folder = _run_here(job, terminal, stop)
+    elif todo:
+        _side_by_side(todo, terminal, stop)
+
+
+def _side_by_side(todo: "Sequence[tuple[_Entry, jobs.Job]]", terminal: Terminal, stop: threading.Event) -> None:
+    for _, job in todo:
+        terminal.lane(job.name)
+
+    def say(lane: str, method: str, args: tuple[Any, ...]) -> None:
+        getattr(terminal.lane(lane), method)(*args)
+
+    results = jobs.run_jobs([job for _, job in todo], say, stop)
+    failed: list[tuple[str, Answer]] = []
+    for (entry, _), result in zip(todo, results, strict=True):
+        if isinstance(result, Answer):
+            failed.append((entry.name, result))
+        else:
+            entry.folder = result
+    for name, said in failed:
+        for line in said.lines:
+            terminal.note(f"{name}: {line}")
+    if failed:
+        terminal.note(f"{counted(len(failed), 'scenario')} without a plan; nothing was compared.")
+        raise typer.Exit(max(said.code for _, said in failed))
+
+
+def _comparison_folder(entries: Sequence[_Entry]) -> Path:
+    """Return a folder that is not there yet, named after what is compared."""
+    folders = "\n".join(str(entry.folder.name) for entry in entries if entry.folder)
+    names = "-".join(entry.name for entry in entries)[:60].rstrip("-")
+    stem = f"compare-{names}-{hashlib.sha256(folders.encode('utf-8')).hexdigest()[:4]}"
+    number, folder = 1, jobs.RUNS / stem
+    while folder.exists():
+        number += 1
+        folder = jobs.RUNS / f"{stem}-{number}"
+    return folder
