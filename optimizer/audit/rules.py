@@ -1,0 +1,40 @@
+"""All rules of the audit, in order."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from optimizer.audit import goals, rules_files, rules_funds, rules_money, rules_services, rules_space, rules_stations
+from optimizer.audit.inputs import read_case
+from optimizer.audit.report import AuditReport, Recorder
+from optimizer.audit.stations import stations
+from optimizer.audit.travel import Streets
+
+
+def audit_case(folder: Path) -> AuditReport:
+    """Read a run folder and its inputs and check every rule."""
+    recorder = Recorder()
+    case = read_case(folder, recorder)
+    if case is None:
+        return recorder.report()
+    rules_files.check_hashes(case, recorder)
+    rules_files.check_record(case, recorder)
+    rules_files.check_complete(case, recorder)
+    case = replace(case, tables=rules_files.check_names(case, recorder))
+    streets = Streets(case.city)
+    there = stations(case)
+    rules_funds.check_classes(case, recorder)
+    rules_funds.check_grants(case, recorder)
+    rules_space.check_rooms(case, recorder)
+    rules_space.check_halls(case, streets, recorder)
+    rules_stations.check_stations(case, there, recorder)
+    served = rules_services.assignments(case, there, streets)
+    rules_services.check_services(case, there, served, recorder)
+    rules_money.check_costs(case, there, recorder)
+    rules_money.check_sources(case, recorder)
+    rules_money.check_eligibility(case, recorder)
+    rules_money.check_co_funding(case, recorder)
+    met = goals.met_needs(case, served)
+    goals.check_met(case, met, recorder)
+    goals.check_scores(case, met, recorder)
+    goals.check_goals(case, met, served, recorder)
+    return recorder.report()

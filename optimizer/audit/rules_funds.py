@@ -1,0 +1,78 @@
+"""Rules of classes of guidance and work funds, equations (3) and (4)."""
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import WORK_FUNDS, Case, at_most
+from optimizer.audit.report import Recorder
+
+
+def check_classes(case: Case, recorder: Recorder) -> None:
+    """Check the class of every community in the table of grants and in the record."""
+    frame = case.tables["grants"].assign(due=case.tables["grants"]["community"].map(case.communities["class"]))
+    recorder.judge(
+        "class_of_guidance",
+        "grants",
+        frame,
+        (frame["class"] == frame["due"]).to_numpy(),
+        key=("community", "year"),
+        value="class",
+        limit="due",
+        message="{community} is classed {value}; by the scenario's rules it is {limit}",
+    )
+    said = case.record.get("classes", {})
+    said = said if isinstance(said, dict) else {}
+    record = pd.DataFrame({"community": case.communities.index, "due": case.communities["class"].to_numpy()})
+    record["class"] = [str(said.get(community, "without a class")) for community in record["community"]]
+    recorder.judge(
+        "class_of_guidance",
+        "run.json",
+        record,
+        (record["class"] == record["due"]).to_numpy(),
+        key=("community",),
+        value="class",
+        limit="due",
+        message="{community} is classed {value}; by the scenario's rules it is {limit}",
+    )
+
+
+def check_grants(case: Case, recorder: Recorder) -> None:
+    """Check entitlements, a hard floor and the limit of grants, equations (3) and (4)."""
+    rule = case.scenario["programmes"]["work_funds"]
+    frame = case.tables["grants"]
+    due = case.needs.xs(WORK_FUNDS, level="need")
+    due = due.reindex(pd.MultiIndex.from_frame(frame[["community", "year"]]))
+    frame = frame.assign(due=due["need_amount"].to_numpy(dtype=float), formula=due["formula"].to_numpy(dtype=float))
+    recorder.judge(
+        "entitlement",
+        "grants",
+        frame,
+        (frame["entitled_yuan"] == frame["due"]).to_numpy(),
+        key=("community", "year"),
+        value="entitled_yuan",
+        limit="due",
+        message="{community} is said to be entitled to {value} yuan in {year}; by the formula it is {formula}",
+    )
+    if rule["hard_floor"]:
+        recorder.judge(
+            "hard_floor",
+            "grants",
+            frame,
+            (frame["grant_yuan"] >= frame["due"]).to_numpy(),
+            key=("community", "year"),
+            value="grant_yuan",
+            limit="due",
+            message="{community} gets {value} yuan in {year}, less than the hard floor of {limit}",
+        )
+    ceiling = np.inf if rule["ceiling_yuan"] is None else rule["ceiling_yuan"] * case.prices(frame["year"])
+    frame["most"] = np.minimum(frame["due"], ceiling)
+    recorder.judge(
+        "grant_limit",
+        "grants",
+        frame,
+        at_most(frame["grant_yuan"], frame["most"]),
+        key=("community", "year"),
+        value="grant_yuan",
+        limit="most",
+        message="{community} gets {value} yuan in {year}, but at most {limit} may be granted",
+    )

@@ -1,0 +1,220 @@
+"""Rules of who is served where: demand, reach, capacity, steadiness, equations (8) and (9)."""
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import ABSOLUTE, RELATIVE, Case, at_most
+from optimizer.audit.report import Recorder
+from optimizer.audit.stations import Stations
+from optimizer.audit.travel import Streets
+
+PAIR = ["community", "site", "service"]
+KEY = ("community", "site", "service", "year")
+
+
+def assignments(case: Case, stations: Stations, streets: Streets) -> pd.DataFrame:
+    """Table of assignments with need, peak, people, share of the need and travel recomputed (`due_m`).
+
+    `travel_used` is the table's travel where it agrees with the recomputed one, else the recomputed one.
+    """
+    frame = case.tables["assignments"]
+    need = case.needs.reindex(pd.MultiIndex.from_frame(frame[["community", "service", "year"]]))
+    for column in ("need_amount", "peak", "persons"):
+        frame = frame.assign(**{column: need[column].to_numpy(dtype=float)})
+    has = (frame["need_amount"] > 0).to_numpy(dtype=bool)
+    share = np.divide(frame["amount"], frame["need_amount"], out=np.zeros(len(frame)), where=has)
+    frame = frame.assign(share=share, served_peak=share * frame["peak"])
+    frame = frame.merge(_pairs(case, stations, frame, streets), on=PAIR, how="left")
+    agrees = _agrees(frame)
+    return frame.assign(travel_used=np.where(agrees, frame["travel_m"], frame["due_m"]))
+
+
+def _agrees(frame: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Whether travel is what the streets say, give or take the last metre of rounding.
+
+    A community served by outlet and station of one site at once may travel anything between 0 and the streets.
+    """
+    exact = np.abs(frame["travel_m"] - frame["due_m"]) <= 1
+    return np.asarray(exact | (frame["mixed"] & (frame["travel_m"] <= frame["due_m"] + 1)), dtype=bool)
+
+
+def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, streets: Streets) -> pd.DataFrame:
+    """Each pair once: whether it is local, and travel. Own services and outlets serve their community at no travel."""
+    pairs = frame[PAIR].drop_duplicates().reset_index(drop=True)
+    own = (pairs["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool)
+    rows = stations.rows
+    in_place = ["place_community", "site", "service"]
+    local = pd.MultiIndex.from_frame(rows.loc[rows["own"] | (rows["level"] == "outlet"), in_place].drop_duplicates())
+    wide = pd.MultiIndex.from_frame(rows.loc[~rows["own"] & (rows["level"] != "outlet"), ["site", "service"]])
+    is_local = pd.MultiIndex.from_frame(pairs[PAIR]).isin(local)
+    outlets = pd.MultiIndex.from_frame(rows.loc[~rows["own"] & (rows["level"] == "outlet"), ["site", "service"]])
+    is_wide = pd.MultiIndex.from_frame(pairs[["site", "service"]]).isin(wide)
+    at, to = case.communities.reindex(pairs["community"]), case.places.reindex(pairs["site"])
+    pairs = pairs.assign(
+        own=own,
+        is_local=is_local,
+        is_wide=is_wide,
+        mixed=is_local & is_wide,
+        only_outlets=pd.MultiIndex.from_frame(pairs[["site", "service"]]).isin(outlets) & ~is_wide,
+        site_community=to["community"].to_numpy(),
+        limit_m=pairs["service"].map(case.service("limit_m")).astype(float),
+        within=pairs["service"].map(case.service("within")),
+        **{"x": at["x"].to_numpy(), "y": at["y"].to_numpy(), "to_x": to["x"].to_numpy(), "to_y": to["y"].to_numpy()},
+    )
+    pairs["due_m"] = 0.0
+    ask = (~own & ~(is_local & ~is_wide)).astype(bool)
+    pairs.loc[ask, "due_m"] = streets.travel_m(pairs[ask])
+    return pairs.drop(columns=["x", "y", "to_x", "to_y"])
+
+
+def check_services(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
+    """Check demand, reach, capacity and steadiness of the assignments as `assignments` returns them."""
+    _demand(frame, recorder)
+    _reach(case, frame, recorder)
+    _capacity(stations, frame, recorder)
+    _steady(case, stations, frame, recorder)
+
+
+def _demand(frame: pd.DataFrame, recorder: Recorder) -> None:
+    total = frame.groupby(["community", "service", "year"], as_index=False).agg(
+        amount=("amount", "sum"), need_amount=("need_amount", "first")
+    )
+    recorder.judge(
+        "demand",
+        "assignments",
+        total,
+        at_most(total["amount"], total["need_amount"]),
+        key=("community", "service", "year"),
+        value="amount",
+        limit="need_amount",
+        message="{community} is served {value} units of {service} in {year}, but needs {limit}",
+    )
+
+
+def _reach(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
+    pairs = frame.sort_values("year", kind="stable").drop_duplicates(PAIR)
+    here = pairs["community"] == pairs["site_community"]
+    recorder.judge(
+        "own_office",
+        "assignments",
+        pairs,
+        ~((pairs["own"] | pairs["only_outlets"]) & ~pairs["is_local"] & ~here).to_numpy(dtype=bool),
+        key=KEY,
+        value="site",
+        limit="",
+        message="{community} is served {service} at {site}, which serves {site_community} only",
+    )
+    recorder.judge(
+        "travel",
+        "assignments",
+        frame,
+        _agrees(frame),
+        key=KEY,
+        value="travel_m",
+        limit="due_m",
+        message="{community} travels {value} m to {site}; the streets say {limit} m",
+    )
+    far = pairs[~pairs["own"] & pairs["is_wide"]]
+    recorder.judge(
+        "reach",
+        "assignments",
+        far,
+        (far["is_local"] | (far["travel_used"] <= far["limit_m"])).to_numpy(dtype=bool),
+        key=KEY,
+        value="travel_used",
+        limit="limit_m",
+        message="{community} is served {service} at {site}, {value} m away; the limit is {limit} m",
+    )
+    whole = pd.Series("", index=case.communities.index)
+    areas = {"sub_district": case.communities["sub_district"], "district": case.communities["district"], "city": whole}
+    is_within = [(far["within"] == name).to_numpy(dtype=bool) for name in areas]
+    far = far.assign(
+        here=np.select(is_within, [far["community"].map(a).to_numpy(dtype=object) for a in areas.values()], ""),
+        there=np.select(is_within, [far["site_community"].map(a).to_numpy(dtype=object) for a in areas.values()], ""),
+    )
+    recorder.judge(
+        "area",
+        "assignments",
+        far,
+        (far["here"] == far["there"]).to_numpy(dtype=bool),
+        key=KEY,
+        value="there",
+        limit="here",
+        message="{community} in {here} is served {service} at {site} in {there}; only its own {within} counts",
+    )
+
+
+def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
+    """What is served against what is there, by the largest need of the horizon."""
+    place = ["site", "service", "year"]
+    rows = stations.rows
+    there = rows.groupby(place).agg(capacity=("capacity", "sum"), new=("new", "sum"))
+    served = frame.groupby(place)["served_peak"].sum()
+    both = there.join(served, how="outer").fillna(0.0).reset_index()
+    recorder.judge(
+        "capacity",
+        "stations",
+        both,
+        at_most(both["served_peak"], both["capacity"]),
+        key=("site", "service", "year"),
+        value="served_peak",
+        limit="capacity",
+        message="{service} at {site} serves {value} units in {year} (at the peak), but has a capacity of {limit}",
+    )
+    outlet = rows[(rows["level"] == "outlet") & ~rows["own"]].groupby(place)["capacity"].sum()
+    other = frame[~frame["is_local"] & ~frame["own"]].groupby(place)["served_peak"].sum()
+    mixed = there.join(outlet.rename("outlet"), how="inner").join(other, how="inner").reset_index()
+    mixed["wide"] = mixed["capacity"] - mixed["outlet"]
+    recorder.judge(
+        "capacity",
+        "stations",
+        mixed,
+        at_most(mixed["served_peak"], mixed["wide"]),
+        key=("site", "service", "year"),
+        value="served_peak",
+        limit="wide",
+        message="{service} at {site} serves {value} units of other communities in {year}; without outlets it has {limit}",
+    )
+    built = both[both["new"] > 0]
+    recorder.judge(
+        "capacity_used",
+        "stations",
+        built,
+        at_most(built["new"], built["served_peak"]),
+        key=("site", "service", "year"),
+        value="new",
+        limit="served_peak",
+        message="{service} at {site} got a new capacity of {value}, but only {limit} units are ever used",
+    )
+
+
+def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
+    """The share a station serves of a need changes only, upwards, in the year it gets new capacity."""
+    share = frame.pivot_table(index=PAIR, columns="year", values="share", aggfunc="sum", fill_value=0.0)
+    share = share.reindex(columns=case.years, fill_value=0.0)
+    need = case.needs["need_amount"].unstack("year").reindex(share.index.droplevel("site").set_names(["community", "need"]))
+    start = stations.new.groupby(["site", "service"])["start"].min().reindex(share.index.droplevel("community"))
+    for before, year in zip(case.years[:-1], case.years[1:], strict=True):
+        amount = need[year].to_numpy(dtype=float)
+        rows = pd.DataFrame(
+            {
+                "year": year,
+                "due": share[before].to_numpy(dtype=float) * amount,
+                "amount": share[year].to_numpy(dtype=float) * amount,
+                "before": before,
+            },
+            index=share.index,
+        ).reset_index()
+        slack = 2 * ABSOLUTE + RELATIVE * amount
+        change = (rows["amount"] - rows["due"]).to_numpy(dtype=float)
+        grows = (start == year).to_numpy(dtype=bool) & (change >= -slack)
+        recorder.judge(
+            "steady_share",
+            "assignments",
+            rows,
+            grows | (np.abs(change) <= slack),
+            key=KEY,
+            value="amount",
+            limit="due",
+            message="{community} gets {value} units of {service} at {site} in {year}; its share of {before} makes {limit}",
+        )

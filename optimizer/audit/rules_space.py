@@ -1,0 +1,215 @@
+"""Rules of rooms: extensions, station buildings and halls, equations (5) and (7)."""
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import SPACE, Case, at_most, near
+from optimizer.audit.report import Recorder
+from optimizer.audit.travel import Streets
+
+PLACE = ("use", "instrument", "area_m2", "min_area_m2", "first_year", "lead_years")
+COSTS = ("fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
+
+
+def rooms(case: Case) -> pd.DataFrame:
+    """Rows of the table of space with the building's own figures (`site_` before their names) and `user`.
+
+    `user` is the community whose rooms they are: the one that shares a hall, else the one it lies in.
+    """
+    frame = case.tables["space"]
+    columns = [*PLACE, *COSTS, "community", "hours_per_week"]
+    site = case.places.reindex(frame["site"])[columns].add_prefix("site_").reset_index(drop=True)
+    frame = pd.concat([frame, site], axis=1)
+    is_hall = frame["site_use"] == "hall"
+    return frame.assign(is_hall=is_hall, user=frame["community"].where(is_hall, frame["site_community"]))
+
+
+def takes(case: Case) -> pd.DataFrame:
+    """One row per building (per user and hall) with its size, the year it is taken and the year its use begins.
+
+    The first row is the year it is paid for; where nothing is paid for taking it, its use tells the year.
+    A building whose use begins after the horizon has size 0 here.
+    """
+    frame = rooms(case).sort_values("year", kind="stable")
+    key = ["site", "user"]
+    first = frame.groupby(key).first().drop(columns=["area_m2", "cost_yuan", "community", "instrument", "use"])
+    used = frame[frame["area_m2"] > 0].groupby(key).agg(area_m2=("area_m2", "first"), use_year=("year", "min"))
+    one = first.join(used).reset_index()
+    one["area_m2"] = one["area_m2"].fillna(0.0)
+    lead = one["site_lead_years"].where(~one["is_hall"], 0)
+    free = one["site_fixed_yuan"] + one["site_capital_yuan_per_m2"] * one["area_m2"] <= 0
+    by_use = (one["use_year"] - lead).where(free)
+    one["take_year"] = by_use.fillna(one["year"]).astype(int)
+    one["use_year"] = one["take_year"] + lead
+    return one.drop(columns="year")
+
+
+def check_rooms(case: Case, recorder: Recorder) -> None:
+    """Check rooms taken: instrument, class, first year, size, use to the end, cost."""
+    frame, one = rooms(case), takes(case)
+    _instruments(case, frame, recorder)
+    _sizes(case, one, recorder)
+    _years(case, frame, one, recorder)
+
+
+def _instruments(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
+    allowed = case.scenario["programmes"]["space"]["instruments"]
+    good = frame["instrument"].isin(allowed) & (frame["instrument"] == frame["site_instrument"])
+    good &= frame["use"].isin(["extension", "station", "hall"]) & (frame["use"] == frame["site_use"])
+    good &= frame["is_hall"] | frame["community"].isin([""]) | (frame["community"] == frame["site_community"])
+    recorder.judge(
+        "instrument",
+        "space",
+        frame,
+        good.to_numpy(dtype=bool),
+        key=("community", "site", "year"),
+        value="instrument",
+        limit="site_instrument",
+        message="{site} is had as {value} ({use}) for {community}; it is {limit} ({site_use}) in {site_community}, "
+        f"and the scenario allows {', '.join(allowed)}",
+    )
+    supported = frame["user"].map(case.communities["may_space"]).astype(bool) | (frame["site_use"] == "station")
+    recorder.judge(
+        "room_class",
+        "space",
+        frame,
+        supported.to_numpy(dtype=bool),
+        key=("community", "site", "year"),
+        value="site",
+        limit="",
+        message="{site} is taken for {user}, whose class of guidance has no space",
+    )
+
+
+def _sizes(case: Case, one: pd.DataFrame, recorder: Recorder) -> None:
+    """First year and size of everything taken."""
+    first = np.maximum(one["site_first_year"], case.years[0])
+    frame = one.assign(first=first)
+    recorder.judge(
+        "room_first_year",
+        "space",
+        frame,
+        (frame["take_year"] >= first).to_numpy(dtype=bool),
+        key=("user", "site"),
+        value="take_year",
+        limit="first",
+        message="{site} is in use from {use_year}, so it is taken in {value}, but it can be had from {limit} only",
+    )
+    built = frame[~frame["is_hall"] & (frame["area_m2"] > 0)]
+    good = at_most(built["area_m2"], built["site_area_m2"]) & at_most(built["site_min_area_m2"], built["area_m2"])
+    recorder.judge(
+        "room_size",
+        "space",
+        built,
+        good,
+        key=("user", "site"),
+        value="area_m2",
+        limit="site_area_m2",
+        message="{site} is taken with {value} m2; it has {limit} m2 and must have at least {site_min_area_m2}",
+    )
+
+
+def _years(case: Case, frame: pd.DataFrame, one: pd.DataFrame, recorder: Recorder) -> None:
+    """Area and cost of every building in every year against what follows from its taking."""
+    years = one.merge(pd.DataFrame({"year": case.years}), how="cross")
+    said = frame[["site", "user", "year", "area_m2", "cost_yuan"]]
+    said = said.rename(columns={"area_m2": "said_m2", "cost_yuan": "said_yuan"})
+    years = years.merge(said, on=["site", "user", "year"], how="left").fillna({"said_m2": 0.0, "said_yuan": 0})
+    years["due_m2"] = years["area_m2"].where(years["year"] >= years["use_year"], 0.0)
+    recorder.judge(
+        "room_in_use",
+        "space",
+        years,
+        near(years["said_m2"], years["due_m2"]),
+        key=("user", "site", "year"),
+        value="said_m2",
+        limit="due_m2",
+        message="{site} gives {value} m2 in {year}; taken with {area_m2} m2 in use from {use_year}, it gives {limit}",
+    )
+    price = case.prices(years["year"])
+    taken = (years["year"] == years["take_year"]).to_numpy(dtype=bool)
+    fixed = years["site_fixed_yuan"].where(~years["is_hall"], 0.0)
+    once = price * taken * (fixed + years["site_capital_yuan_per_m2"] * years["area_m2"])
+    yearly = price * years["site_yearly_yuan_per_m2"] * years["said_m2"]
+    slack = price * 1e-6 * (taken * years["site_capital_yuan_per_m2"] + years["site_yearly_yuan_per_m2"])
+    years["due_yuan"] = once + yearly
+    # Up to two amounts rounded half up, and the six decimals of the size.
+    limit = 0.5 * ((once > 0).astype(int) + (yearly > 0)) + slack + 1e-6
+    unseen = (years["area_m2"] == 0).to_numpy(dtype=bool)  # not in use within the horizon, so of no known size
+    least = price * (fixed + years["site_capital_yuan_per_m2"] * years["site_min_area_m2"])
+    most = price * (fixed + years["site_capital_yuan_per_m2"] * years["site_area_m2"])
+    between = taken & (years["said_yuan"] >= least - 1) & (years["said_yuan"] <= most + 1)
+    good = np.where(unseen & taken, between, np.abs(years["said_yuan"] - years["due_yuan"]) <= limit)
+    recorder.judge(
+        "room_cost",
+        "space",
+        years,
+        good.astype(bool),
+        key=("user", "site", "year"),
+        value="said_yuan",
+        limit="due_yuan",
+        message="{site} costs {value} yuan in {year}; by the formula it is {limit}",
+    )
+
+
+def check_halls(case: Case, streets: Streets, recorder: Recorder) -> None:
+    """Check halls: hours, sub-district, reach and the part of the target, equation (7)."""
+    rule = case.scenario["programmes"]["space"]
+    frame = rooms(case)
+    frame = frame[frame["is_hall"]].reset_index(drop=True)
+    credit = frame["site_area_m2"] * frame["site_hours_per_week"].astype(float) / rule["hall_full_hours"]
+    halls = frame.assign(credit=credit).groupby(["site", "year"]).agg(used=("area_m2", "sum"), credit=("credit", "first"))
+    recorder.judge(
+        "hall_hours",
+        "space",
+        halls.reset_index(),
+        at_most(halls["used"], halls["credit"]),
+        key=("site", "year"),
+        value="used",
+        limit="credit",
+        message="{site} is shared as {value} m2 in {year}; its hours allow {limit}",
+    )
+    _hall_reach(case, frame, streets, recorder)
+    users = frame.groupby(["user", "year"], as_index=False)["area_m2"].sum()
+    target = case.needs.xs(SPACE, level="need")["need_amount"].reindex(pd.MultiIndex.from_frame(users[["user", "year"]]))
+    users["most"] = rule["hall_share_of_target"] * target.to_numpy(dtype=float)
+    recorder.judge(
+        "hall_share",
+        "space",
+        users,
+        at_most(users["area_m2"], users["most"]),
+        key=("user", "year"),
+        value="area_m2",
+        limit="most",
+        message="{user} shares halls of {value} m2 in {year}; at most {limit} m2 count",
+    )
+
+
+def _hall_reach(case: Case, frame: pd.DataFrame, streets: Streets, recorder: Recorder) -> None:
+    rule = case.scenario["programmes"]["space"]
+    pairs = frame.drop_duplicates(["user", "site"])[["user", "site", "site_community"]].reset_index(drop=True)
+    at, to = case.communities.reindex(pairs["user"]), case.places.reindex(pairs["site"])
+    points = {"x": at["x"], "y": at["y"], "to_x": to["x"], "to_y": to["y"]}
+    pairs = pairs.assign(**{name: values.to_numpy(dtype=float) for name, values in points.items()})
+    pairs["limit_m"] = float(rule["hall_limit_m"])
+    pairs["travel_m"] = streets.travel_m(pairs)
+    sub_district = case.communities["sub_district"]
+    pairs["here"], pairs["there"] = pairs["user"].map(sub_district), pairs["site_community"].map(sub_district)
+    near_enough = (pairs["here"] == pairs["there"]) & (pairs["travel_m"] <= pairs["limit_m"])
+    recorder.judge(
+        "hall_reach",
+        "space",
+        pairs,
+        near_enough.to_numpy(dtype=bool),
+        key=("user", "site"),
+        value="travel_m",
+        limit="limit_m",
+        message="{user} ({here}) shares {site} ({there}), {value} m away; allowed are {limit} m in its sub-district",
+    )
+
+
+def area_in_use(case: Case, use: str) -> "pd.Series[float]":
+    """Area in use by (user, year) for extensions and halls, by (site, year) for station buildings."""
+    frame = rooms(case)
+    frame = frame[frame["site_use"] == use]
+    return frame.groupby(["site" if use == "station" else "user", "year"])["area_m2"].sum()

@@ -1,0 +1,268 @@
+"""Rules of stations: time, size, place, floor and cost, equations (9) to (12) and (19)."""
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import Case, at_most, near
+from optimizer.audit.report import Recorder
+from optimizer.audit.rules_space import area_in_use, takes
+from optimizer.audit.stations import KEY, Stations
+
+PLACE = ("site", "service", "level", "year")
+
+
+def check_stations(case: Case, stations: Stations, recorder: Recorder) -> None:
+    """Check every rule of stations that does not need to know whom they serve."""
+    _names(case, stations.rows, recorder)
+    _time(case, stations.rows, recorder)
+    _status(stations.rows, recorder)
+    _size(case, stations.new, recorder)
+    _place(case, stations, recorder)
+    _floor(case, stations.rows, recorder)
+    _class(case, stations.rows, recorder)
+    _cost(case, stations.rows, recorder)
+
+
+def _names(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    """Community and district of a station are those it lies in."""
+    frame = rows.assign(place_district=rows["place_community"].map(case.communities["district"]))
+    good = (frame["community"] == frame["place_community"]) & (frame["district"] == frame["place_district"])
+    recorder.judge(
+        "names",
+        "stations",
+        frame,
+        good.to_numpy(dtype=bool),
+        key=PLACE,
+        value="community",
+        limit="place_community",
+        message="{site} is said to lie in {community}, {district}; it lies in {place_community}, {place_district}",
+    )
+
+
+def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    """Every station has one size from its start to the end; what exists stays, equation (10)."""
+    first = rows[rows["new"] > 0].sort_values("year", kind="stable").groupby(KEY)
+    size, start = first["new"].first(), first["year"].first()
+    due = case.existing.drop(index=_optional(case, rows))
+    index = due.index.union(size.index)
+    frame = index.to_frame(index=False, name=KEY)
+    frame["old"] = case.existing["capacity"].reindex(index).fillna(0.0).to_numpy(dtype=float)
+    frame["size"] = size.reindex(index).fillna(0.0).to_numpy(dtype=float)
+    frame["start"] = start.reindex(index).fillna(case.years[-1] + 1).to_numpy(dtype=int)
+    frame["exists"] = index.isin(case.existing.index)
+    years = frame.merge(pd.DataFrame({"year": case.years}), how="cross")
+    years["due"] = years["old"] + years["size"].where(years["year"] >= years["start"], 0.0)
+    years = years[years["exists"] | (years["year"] >= years["start"])]
+    years = years.merge(rows[[*PLACE, "capacity"]], on=list(PLACE), how="left").fillna({"capacity": -1.0})
+    good = near(years["capacity"], years["due"]) & (years["capacity"] >= 0).to_numpy()
+    recorder.judge(
+        "stays_open",
+        "stations",
+        years.assign(capacity=years["capacity"].where(years["capacity"] >= 0, 0.0)),
+        good,
+        key=PLACE,
+        value="capacity",
+        limit="due",
+        message="{service} at {site} has a capacity of {value} in {year}; what is there and what was opened make {limit}",
+    )
+    empty = rows[~rows["exists"] & (rows["new"] <= 0)]
+    recorder.judge(
+        "stays_open",
+        "stations",
+        empty,
+        np.zeros(len(empty), dtype=bool),
+        key=PLACE,
+        value="capacity",
+        limit="",
+        message="{service} at {site} stands in the table of {year} with no capacity",
+    )
+
+
+def _optional(case: Case, rows: pd.DataFrame) -> pd.MultiIndex:
+    """Existing stations that may be left out: without capacity or, own ones, where the class has no services."""
+    old = case.existing
+    own = old.index.get_level_values("service").map(case.service("siting")) == "own"
+    outside = own & ~old["community"].map(case.communities["may_services"]).to_numpy(dtype=bool)
+    absent = ~old.index.isin(pd.MultiIndex.from_frame(rows[KEY]))
+    return old.index[absent & (outside | ((old["capacity"] <= 0) & (old["paid_yuan"] <= 0)).to_numpy())]
+
+
+def _status(rows: pd.DataFrame, recorder: Recorder) -> None:
+    start, year = rows["start"].to_numpy(), rows["year"].to_numpy()
+    begun = np.where(rows["exists"], "upgraded", "opened")
+    due = np.where((start > 0) & (year == start), begun, np.where((start > 0) & (year > start), "kept", "existing"))
+    frame = rows.assign(due=due)
+    recorder.judge(
+        "status",
+        "stations",
+        frame,
+        (frame["status"] == frame["due"]).to_numpy(),
+        key=PLACE,
+        value="status",
+        limit="due",
+        message="{service} at {site} is called {value} in {year}; by its capacities it is {limit}",
+    )
+
+
+def _size(case: Case, new: pd.DataFrame, recorder: Recorder) -> None:
+    """New capacity within the limits of the service, equation (9); only at the level `station`."""
+    frame = new.assign(
+        least=new["service"].map(case.service("min_capacity")).astype(float),
+        most=new["service"].map(case.service("max_capacity")).astype(float),
+    )
+    good = at_most(frame["new"], frame["most"]) & at_most(frame["least"], frame["new"])
+    recorder.judge(
+        "station_size",
+        "stations",
+        frame,
+        good & (frame["level"] == "station").to_numpy(),
+        key=PLACE,
+        value="new",
+        limit="most",
+        message="{service} at {site} ({level}) gets a new capacity of {value}; a station may have {least} to {most}",
+    )
+
+
+def _place(case: Case, stations: Stations, recorder: Recorder) -> None:
+    """New stations are at the own office or in a building in use, which enough services share, equation (11)."""
+    new = stations.new
+    building = takes(case)
+    building = building[building["site_use"] == "station"].set_index("site")
+    ready = building["use_year"].where(building["area_m2"] > 0).reindex(new["site"])
+    office = new["place_community"].map(case.communities["office"])
+    frame = new.assign(ready=ready.fillna(0).to_numpy(dtype=int))
+    frame["where"] = np.where(new["own"], "its own office", "a station building in use")
+    good = np.where(new["own"], new["site"] == office, (frame["ready"] > 0) & (frame["ready"] <= frame["start"]))
+    recorder.judge(
+        "building_taken",
+        "stations",
+        frame,
+        good.astype(bool),
+        key=PLACE,
+        value="start",
+        limit="ready",
+        message="{service} opens at {site} in {value}, which is not {where} by then",
+    )
+    listed = case.places["services"].reindex(new["site"]).fillna("").astype(str)
+    fits = [
+        bool(own) or not _words(text) or service in _words(text)
+        for own, text, service in zip(new["own"], listed, new["service"], strict=True)
+    ]
+    recorder.judge(
+        "site_services",
+        "stations",
+        new.assign(listed=listed.to_numpy()),
+        np.array(fits, dtype=bool),
+        key=PLACE,
+        value="service",
+        limit="listed",
+        message="{site} is no place for {value}; it is for {limit}",
+    )
+    least = int(case.scenario["programmes"]["one_stop"]["min_services"])
+    last = stations.rows[stations.rows["year"] == case.years[-1]]
+    sharing = last[last["new"] > 0].groupby("site")["service"].nunique()
+    shared = building.reset_index()[["site"]].assign(least=least)
+    shared["services"] = shared["site"].map(sharing).fillna(0).astype(int)
+    recorder.judge(
+        "one_stop",
+        "space",
+        shared,
+        (shared["services"] >= least).to_numpy(dtype=bool),
+        key=("site",),
+        value="services",
+        limit="least",
+        message="{site} is taken for {value} services; there must be at least {limit}",
+    )
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",") if word.strip()}
+
+
+def _floor(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    """New stations fit in the rooms: offices and station buildings, equation (12); and their own floor."""
+    per_unit = rows["service"].map(case.service("area_m2_per_unit")).astype(float)
+    frame = rows.assign(new_m2=per_unit * rows["new"])
+    frame["due"] = frame["old_m2"] + frame["new_m2"]
+    recorder.judge(
+        "station_area",
+        "stations",
+        frame,
+        near(frame["area_m2"], frame["due"]),
+        key=PLACE,
+        value="area_m2",
+        limit="due",
+        message="{service} at {site} is said to use {value} m2 in {year}; its capacity needs {limit}",
+    )
+    where = case.communities
+    old = case.existing.reset_index()
+    old = old[(old["service"].map(case.service("siting")) == "own") & (old["site"] == old["community"].map(where["office"]))]
+    free = where["office_area_m2"].sub(old.groupby("community")["area_m2"].sum(), fill_value=0.0).clip(lower=0.0)
+    offices = frame[frame["own"] & (frame["new"] > 0)].groupby(["place_community", "year"])["new_m2"].sum().reset_index()
+    offices = offices.rename(columns={"place_community": "place"})
+    more = area_in_use(case, "extension").reindex(pd.MultiIndex.from_frame(offices[["place", "year"]])).fillna(0.0)
+    offices["room_m2"] = offices["place"].map(free).to_numpy(dtype=float) + more.to_numpy(dtype=float)
+    shared = frame[(frame["use"] == "station") & (frame["new"] > 0)].groupby(["site", "year"])["new_m2"].sum()
+    buildings = shared.reset_index().rename(columns={"site": "place"})
+    room = area_in_use(case, "station").reindex(pd.MultiIndex.from_frame(buildings[["place", "year"]]))
+    buildings["room_m2"] = room.to_numpy(dtype=float)
+    # A building that is not in use at all is the matter of equation (11).
+    both = pd.concat([offices, buildings[buildings["room_m2"] > 0]], ignore_index=True)
+    recorder.judge(
+        "floor",
+        "stations",
+        both,
+        at_most(both["new_m2"], both["room_m2"]),
+        key=("place", "year"),
+        value="new_m2",
+        limit="room_m2",
+        message="new stations at {place} need {value} m2 in {year}; there are {limit} m2",
+    )
+
+
+def _class(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    supported = rows["place_community"].map(case.communities["may_services"]).astype(bool)
+    frame = rows[rows["own"] & ~supported]
+    good = (frame["new"] <= 0) & (frame["capital_yuan"] + frame["running_yuan"] == 0)
+    recorder.judge(
+        "station_class",
+        "stations",
+        frame,
+        good.to_numpy(dtype=bool),
+        key=PLACE,
+        value="new",
+        limit="",
+        message="{service} at {site} is opened or paid for, but the class of {place_community} has no services",
+    )
+
+
+def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    """Capital in the start year, running cost from then on, existing running cost every year."""
+    of = {name: rows["service"].map(case.service(name)).astype(float).to_numpy() for name in _COSTS}
+    price = case.prices(rows["year"])
+    opens = (rows["year"] == rows["start"]).to_numpy() & (rows["new"] > 0).to_numpy()
+    runs = (rows["new"] > 0).to_numpy()
+    new = rows["new"].to_numpy(dtype=float)
+    skip = rows["own"] & ~rows["place_community"].map(case.communities["may_services"]).astype(bool)
+    frame = rows.assign(
+        capital_due=price * opens * (of["fixed_yuan"] + of["capital_yuan_per_unit"] * new),
+        running_due=price * (rows["old_yuan"] + runs * (of["running_yuan"] + of["running_yuan_per_unit"] * new)),
+    )
+    # Each facility and the new part may have been rounded alone; the capacity has six decimals.
+    items = {"capital": 0.5 * opens, "running": 0.5 * (runs + np.maximum(1, rows["facilities"]))}
+    for kind, half in items.items():
+        slack = price * 1e-6 * of[f"{kind}_yuan_per_unit"] + 1e-6
+        good = np.abs(frame[f"{kind}_yuan"] - frame[f"{kind}_due"]) <= half + slack
+        recorder.judge(
+            "station_cost",
+            "stations",
+            frame,
+            (good | skip).to_numpy(dtype=bool),
+            key=PLACE,
+            value=f"{kind}_yuan",
+            limit=f"{kind}_due",
+            message=f"{{service}} at {{site}} has {kind} cost of {{value}} yuan in {{year}}; by the formula it is {{limit}}",
+        )
+
+
+_COSTS = ("fixed_yuan", "capital_yuan_per_unit", "running_yuan", "running_yuan_per_unit")

@@ -1,0 +1,45 @@
+"""Stations as the table has them, beside what exists: new capacity, start years, what existing ones take up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import ABSOLUTE, RELATIVE, Case
+
+KEY = ["site", "service", "level"]
+
+
+@dataclass(frozen=True)
+class Stations:
+    """`rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
+    `old_yuan` (running cost of the first year the budgets bear), `facilities`, `exists`, `new` (capacity above the
+    existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place.
+    `new`: one row per station with new capacity, at its start.
+    """
+
+    rows: pd.DataFrame
+    new: pd.DataFrame
+
+
+def stations(case: Case) -> Stations:
+    """Join the table of stations to what exists."""
+    rows = case.tables["stations"]
+    index = pd.MultiIndex.from_frame(rows[KEY])
+    old = case.existing.reindex(index)
+    place = case.places.reindex(rows["site"])
+    rows = rows.assign(
+        exists=index.isin(case.existing.index),
+        old=old["capacity"].fillna(0.0).to_numpy(dtype=float),
+        old_m2=old["area_m2"].fillna(0.0).to_numpy(dtype=float),
+        old_yuan=old["paid_yuan"].fillna(0.0).to_numpy(dtype=float),
+        facilities=old["facilities"].fillna(0).to_numpy(dtype=int),
+        place_community=np.where(index.isin(case.existing.index), old["community"], place["community"]),
+        use=place["use"].to_numpy(),
+        own=(rows["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool),
+    )
+    more = rows["capacity"] - rows["old"]
+    rows["new"] = more.where(more > ABSOLUTE + RELATIVE * rows["old"], 0.0)
+    start = rows[rows["new"] > 0].groupby(KEY)["year"].min().reindex(index).fillna(0)
+    rows["start"] = start.to_numpy(dtype=int)
+    return Stations(rows, rows[(rows["new"] > 0) & (rows["year"] == rows["start"])].reset_index(drop=True))

@@ -1,0 +1,135 @@
+"""The tables of a run folder as the contract has them: columns, kinds, keys; and reading them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.report import Recorder
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "grants": ("community", "year", "entitled_yuan", "grant_yuan", "class"),
+    "space": ("community", "year", "instrument", "area_m2", "cost_yuan", "site", "use"),
+    "stations": (
+        "site",
+        "service",
+        "level",
+        "year",
+        "status",
+        "capacity",
+        "area_m2",
+        "capital_yuan",
+        "running_yuan",
+        "community",
+        "district",
+    ),
+    "assignments": ("community", "site", "service", "year", "amount", "travel_m"),
+    "met": ("community", "need", "year", "need_amount", "met_amount", "met_share", "unit", "persons", "weight"),
+    "ledger": ("source", "purpose", "district", "community", "year", "yuan", "service", "site"),
+    "sources": (
+        "source",
+        "year",
+        "amount_yuan",
+        "carried_in_yuan",
+        "spent_yuan",
+        "carried_out_yuan",
+        "lapsed_yuan",
+    ),
+    "scores": ("community", "year", "score", "set_aside"),
+}
+KEYS: dict[str, tuple[str, ...]] = {
+    "grants": ("community", "year"),
+    "space": ("community", "site", "year"),
+    "stations": ("site", "service", "level", "year"),
+    "assignments": ("community", "site", "service", "year"),
+    "met": ("community", "need", "year"),
+    "ledger": ("source", "purpose", "district", "community", "year", "service", "site"),
+    "sources": ("source", "year"),
+    "scores": ("community", "year"),
+}
+WHOLE_HORIZON = 0  # year of the rows of scores.csv whose year is empty
+_NUMBERS = {
+    "area_m2",
+    "capacity",
+    "amount",
+    "travel_m",
+    "need_amount",
+    "met_amount",
+    "met_share",
+    "persons",
+    "weight",
+    "score",
+}
+_WHOLE = r"-?[0-9]{1,18}"
+_DECIMAL = r"-?[0-9]{1,18}(\.[0-9]{1,6})?"
+
+
+def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | None:
+    """Return the tables of a run folder with their numbers converted, or None where the audit cannot go on.
+
+    Rows that repeat a key are recorded and left out. Missing tables and columns and values that are no numbers
+    are recorded.
+    """
+    tables = {}
+    for name, columns in COLUMNS.items():
+        path = folder / "tables" / f"{name}.csv"
+        recorder.checked("files", 1)
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            recorder.find("files", f"the table cannot be read: {error}", table=name)
+            continue
+        missing = [column for column in columns if column not in table.columns]
+        recorder.checked("columns", len(columns))
+        if missing:
+            recorder.find("columns", f"columns are missing: {', '.join(missing)}", table=name, value=", ".join(missing))
+            continue
+        tables[name] = _unique(name, _converted(name, table[list(columns)], recorder), recorder)
+    return tables if len(tables) == len(COLUMNS) else None
+
+
+def _converted(name: str, table: pd.DataFrame, recorder: Recorder) -> pd.DataFrame:
+    """Convert years, yuan and numbers; what is none becomes 0 and is recorded."""
+    out = table.copy()
+    for column in table.columns:
+        text = table[column].astype(str)
+        if column == "year" and name == "scores":
+            text = text.where(text != "", str(WHOLE_HORIZON))
+        whole = column in {"year", "yuan", "set_aside"} or column.endswith("_yuan")
+        if not whole and column not in _NUMBERS:
+            continue
+        good = text.str.fullmatch(_WHOLE if whole else _DECIMAL).to_numpy(dtype=bool)
+        recorder.judge(
+            "values",
+            name,
+            table,
+            good,
+            key=KEYS[name],
+            value=column,
+            limit="",
+            message=f"{column} = {{{column}}} is not "
+            + ("a whole number" if whole else "a number of at most six decimals"),
+        )
+        number = text.where(good, "0").astype(np.int64 if whole else float)
+        recorder.judge(
+            "values",
+            name,
+            table,
+            (number >= 0).to_numpy(dtype=bool),
+            key=KEYS[name],
+            value=column,
+            limit="",
+            message=f"{column} = {{{column}}} is below 0",
+        )
+        out[column] = number
+    return out
+
+
+def _unique(name: str, table: pd.DataFrame, recorder: Recorder) -> pd.DataFrame:
+    """Record rows whose key stands twice and return the table without them."""
+    key = KEYS[name]
+    twice = table.duplicated(list(key)).to_numpy(dtype=bool)
+    recorder.judge(
+        "keys", name, table, ~twice, key=key, value="", limit="", message=f"the same {', '.join(key)} stands twice"
+    )
+    return table.loc[~twice].reset_index(drop=True)
