@@ -1,0 +1,274 @@
+"""Facts of a plan: figures that the report, the summary and the workbook share, from the tables alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from optimizer.run_folder import Run
+
+if TYPE_CHECKING:
+    from geodata.city import City
+
+EPS = 1e-9
+FULL = 0.9995  # a met share from here on is shown as met
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Figures of one plan. Shares are between 0 and 1, money in whole units of the currency."""
+
+    run: Run
+    city: "City"
+
+    @property
+    def first(self) -> int:
+        """First year of the plan."""
+        return self.run.years[0]
+
+    @property
+    def last(self) -> int:
+        """Last year of the plan."""
+        return self.run.years[-1]
+
+    @cached_property
+    def communities(self) -> pd.DataFrame:
+        """Communities of the inputs, by identifier, with `label` (name, or identifier) and no geometry."""
+        frame = pd.DataFrame(self.city.communities.drop(columns="geometry")).set_index("community", drop=False)
+        frame.index.name = None
+        name = frame["name"].fillna("").astype(str)
+        frame["label"] = name.where(name.str.strip() != "", frame["community"].astype(str))
+        return frame
+
+    def label(self, community: str) -> str:
+        """Return the name of a community, its identifier where it has none or is not in the inputs."""
+        return str(self.communities["label"].get(community, community))
+
+    @cached_property
+    def site_labels(self) -> dict[str, str]:
+        """Name of every site; office of a community where it has no name."""
+        labels = {}
+        for row in self.city.sites.itertuples(index=False):
+            name = str(row.name or "").strip()
+            if not name:
+                where = self.label(str(row.community))
+                name = f"office of {where}" if row.use == "office" else f"{row.site} ({where})"
+            labels[str(row.site)] = name
+        for row in self.city.facilities.itertuples(index=False):
+            labels.setdefault(str(row.facility), str(row.name or "").strip() or str(row.facility))
+        return labels
+
+    def site_label(self, site: str) -> str:
+        """Return the name of a site, its identifier where it has none."""
+        return self.site_labels.get(site, site)
+
+    @cached_property
+    def set_aside(self) -> set[str]:
+        """Communities set aside from the goal of the worst-off."""
+        marked = self.run.scores.loc[self.run.scores["set_aside"] == 1, "community"]
+        return {str(c) for c in marked} | {str(c) for c in self.run.record.get("set_aside", [])}
+
+    @cached_property
+    def met(self) -> pd.DataFrame:
+        """Rows of `met` with a need, with `heft` = persons x weight, and `unmet` and `done` in person-needs."""
+        frame = self.run.met[self.run.met["need_amount"] > 0].copy()
+        frame["heft"] = frame["persons"] * frame["weight"]
+        frame["done"] = frame["heft"] * frame["met_share"]
+        frame["unmet"] = frame["heft"] - frame["done"]
+        places = self.communities.reindex(frame["community"])
+        for column in ("district", "type"):
+            frame[column] = places[column].to_numpy()
+        return frame
+
+    def met_share(self, by: str | list[str]) -> pd.Series:
+        """Return the person-weighted met share, grouped by columns of `met`."""
+        sums = self.met.groupby(by)[["done", "heft"]].sum()
+        return (sums["done"] / sums["heft"].where(sums["heft"] > 0)).fillna(1.0)
+
+    @cached_property
+    def met_by_year(self) -> pd.Series:
+        """Met share of all needs of all people by year."""
+        return self.met_share("year").reindex(self.run.years).fillna(1.0)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Score by community (rows) and year (columns), and `whole` for the whole horizon; missing without needs."""
+        frame = self.run.scores.copy()
+        frame["when"] = frame["year"].astype("object").where(frame["year"].notna(), "whole")
+        wide = frame.pivot_table(index="community", columns="when", values="score", aggfunc="first")
+        return wide.reindex(index=list(self.communities.index), columns=[*self.run.years, "whole"])
+
+    @cached_property
+    def gains(self) -> pd.Series:
+        """Score of the last year less that of the first, largest first; communities without needs left out."""
+        gain = (self.scores[self.last] - self.scores[self.first]).dropna()
+        return gain.sort_values(ascending=False, kind="stable")
+
+    def worst(self, year: int | str) -> tuple[str, float]:
+        """Return the worst-off community, and its score, in a year or over the `whole` horizon, none set aside."""
+        column = self.scores[year].drop(labels=[c for c in self.set_aside if c in self.scores.index]).dropna()
+        if column.empty:
+            return "", 1.0
+        where = str(column.idxmin())
+        return where, float(column[where])
+
+    @cached_property
+    def spent(self) -> int:
+        """Money paid over the horizon."""
+        return int(self.run.ledger["yuan"].sum())
+
+    @cached_property
+    def available(self) -> int:
+        """New money of all sources over the horizon."""
+        return int(self.run.sources["amount_yuan"].sum())
+
+    @cached_property
+    def lapsed(self) -> pd.Series:
+        """Money not used over the horizon by source, only where there is some."""
+        sums = self.run.sources.groupby("source")["lapsed_yuan"].sum()
+        return sums[sums > 0].sort_values(ascending=False, kind="stable")
+
+    @cached_property
+    def binding(self) -> dict[str, list[int]]:
+        """Source -> years in which its money is used up (less than half a per cent is left or carried over)."""
+        frame = self.run.sources
+        has = frame["amount_yuan"] + frame["carried_in_yuan"]
+        left = frame["carried_out_yuan"] + frame["lapsed_yuan"]
+        tight = frame[(has > 0) & (left <= 0.005 * has)]
+        return {str(s): [int(y) for y in part["year"]] for s, part in tight.groupby("source")}
+
+    @cached_property
+    def stations(self) -> pd.DataFrame:
+        """One row per station (site, service) as it is in the last year, with `change` and the year of it.
+
+        `change` is opened, upgraded, closed or existing; money is summed over the years.
+        """
+        frame = self.run.stations.sort_values(["site", "service", "level", "year"], kind="stable")
+        if frame.empty:
+            return frame.assign(change="", change_year=0)
+        key = ["site", "service"]
+        end = frame.groupby([*key, "year"], as_index=False)[["capacity", "area_m2"]].sum()
+        end = end.groupby(key, as_index=False).last()
+        changes = frame[frame["status"].isin(["opened", "upgraded", "closed"])]
+        first = changes.groupby(key, as_index=False).first()[[*key, "status", "year"]]
+        result = end.merge(first.rename(columns={"status": "change", "year": "change_year"}), how="left", on=key)
+        result["change"] = result["change"].fillna("existing")
+        result["change_year"] = result["change_year"].fillna(0).astype("int64")
+        sums = frame.groupby(key, as_index=False)[["capital_yuan", "running_yuan"]].sum()
+        place = frame.groupby(key, as_index=False).last()[[*key, "level", "community", "district"]]
+        return result.drop(columns="year").merge(sums, on=key).merge(place, on=key)
+
+    def open_stations(self, year: int) -> pd.DataFrame:
+        """Return the rows of stations open in a year with any capacity."""
+        frame = self.run.stations
+        return frame[(frame["year"] == year) & (frame["status"] != "closed") & (frame["capacity"] > 0)]
+
+    def at_full(self, need: str, year: int) -> tuple[int, int]:
+        """Return how many communities have a need met in full in a year, and how many have the need."""
+        rows = self.met[(self.met["need"] == need) & (self.met["year"] == year)]
+        return int((rows["met_share"] >= FULL).sum()), len(rows)
+
+    def added_area(self, year: int) -> float:
+        """Return the area in use by extensions and halls in a year (m2)."""
+        frame = self.run.space
+        used = frame[(frame["year"] == year) & (frame["use"] != "station")]
+        return float(used["area_m2"].sum())
+
+    @cached_property
+    def needs(self) -> list[str]:
+        """Needs of the plan: work funds, space, then services in the scenario's order."""
+        there = set(self.run.met["need"])
+        return [need for need in ("work_funds", "space", *self.run.scenario.services) if need in there]
+
+    @cached_property
+    def class_of(self) -> dict[str, str]:
+        """Community -> class of guidance."""
+        frame = self.run.grants.drop_duplicates("community")
+        return dict(zip(frame["community"].astype(str), frame["class"].astype(str), strict=True))
+
+    @cached_property
+    def grants(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """(community, year) -> entitlement and grant."""
+        rows = self.run.grants.itertuples(index=False)
+        return {(str(r.community), int(r.year)): (int(r.entitled_yuan), int(r.grant_yuan)) for r in rows}
+
+    @cached_property
+    def last_met(self) -> dict[tuple[str, str], "MetRow"]:
+        """(community, need) -> the row of the last year."""
+        frame = self.run.met[self.run.met["year"] == self.last]
+        rows = frame[["community", "need", "need_amount", "met_amount", "met_share"]].itertuples(index=False)
+        return {(str(r[0]), str(r[1])): MetRow(float(r[2]), float(r[3]), float(r[4])) for r in rows}
+
+    @cached_property
+    def rooms_offered(self) -> dict[str, float]:
+        """Community -> area that could be added to its office by the instruments of the scenario (m2)."""
+        frame, allowed = self.city.sites, set(self.run.scenario.programmes.space.instruments)
+        rooms = frame[(frame["use"] == "extension") & frame["instrument"].isin(allowed)]
+        return {str(c): float(a) for c, a in rooms.groupby("community")["area_m2"].sum().items()}
+
+    @cached_property
+    def rooms_used(self) -> dict[str, float]:
+        """Community -> area of extensions in use in the last year (m2)."""
+        frame = self.run.space
+        rooms = frame[(frame["year"] == self.last) & (frame["use"] == "extension")]
+        return {str(c): float(a) for c, a in rooms.groupby("community")["area_m2"].sum().items()}
+
+    def out_of_reach(self, service: str) -> set[str]:
+        """Communities with no station nor possible station within the limit of a service, even by straight line."""
+        if service not in self._far:
+            self._far[service] = self._out_of_reach(service)
+        return self._far[service]
+
+    @cached_property
+    def _far(self) -> dict[str, set[str]]:
+        return {}
+
+    def _out_of_reach(self, service: str) -> set[str]:
+        import shapely
+
+        rule = self.run.scenario.services[service]
+        frame = self.city.communities
+        origins = self._offices()
+        places = self._possible_places(service)
+        level = "district" if rule.within == "district" else "sub_district"
+        far = set()
+        for row, origin in zip(frame.itertuples(index=False), origins, strict=True):
+            near = places if rule.within == "city" else places[places[level] == getattr(row, level)]
+            near = near[~near["outlet"] | (near["community"] == row.community)]
+            if not len(near) or shapely.distance(near["point"].to_numpy(), origin).min() > rule.limit_m:
+                far.add(str(row.community))
+        return far
+
+    def _offices(self) -> list[object]:
+        sites = self.city.sites
+        points = dict(zip(sites["community"], sites.geometry, strict=True)) if len(sites) else {}
+        office = sites[sites["use"] == "office"]
+        points = dict(zip(office["community"], office.geometry, strict=True))
+        frame = self.city.communities
+        inside = frame.geometry.representative_point()
+        return [points.get(c, p) for c, p in zip(frame["community"], inside, strict=True)]
+
+    def _possible_places(self, service: str) -> pd.DataFrame:
+        sites, facilities = self.city.sites, self.city.facilities
+        fits = [service in (s.replace(" ", "").split(",") if s else [service]) for s in sites["services"].fillna("")]
+        rooms = sites[(sites["use"] == "station") & pd.Series(fits, index=sites.index, dtype=bool)]
+        there = facilities[(facilities["service"] == service) & (facilities["capacity"] > 0)]
+        parts = [
+            pd.DataFrame({"community": rooms["community"], "point": list(rooms.geometry), "outlet": False}),
+            pd.DataFrame(
+                {"community": there["community"], "point": list(there.geometry), "outlet": there["level"] == "outlet"}
+            ),
+        ]
+        places = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+        home = self.communities.reindex(places["community"])
+        return places.assign(district=home["district"].to_numpy(), sub_district=home["sub_district"].to_numpy())
+
+
+@dataclass(frozen=True)
+class MetRow:
+    """Need, met amount (in units of the need) and met share of one community in one year."""
+
+    need_amount: float
+    met_amount: float
+    met_share: float

@@ -1,0 +1,377 @@
+"use strict";
+(() => {
+  const D = JSON.parse(document.getElementById("plan-data").textContent);
+  const SVG = "http://www.w3.org/2000/svg";
+  const C = D.communities, T = D.years.length, LAST = T - 1;
+  const SEQ = ["#fdf6c3", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"];
+  const DIV = ["#8c510a", "#d8a24a", "#f3dfb2", "#f1f1f1", "#b7ddd7", "#5ab4ac", "#01665e"];
+  const SHARE_EDGES = [300, 500, 600, 700, 800, 900], CHANGE_EDGES = [-200, -100, -10, 10, 100, 250];
+  const NONE = "#d5d5d5";
+  const MARKS = { opened: ["#d1480b", "new"], upgraded: ["#7b2d8b", "enlarged"], closed: ["#222222", "closed"], existing: ["#5f6b73", "as it was"] };
+  const PURPOSE_COLOURS = ["#0072b2", "#e69f00", "#009e73", "#b5588f"];
+  const state = { district: -1, type: -1, main: 0, pick: -1, measure: "score", year: LAST, marks: "change", service: -1 };
+  const byId = (id) => document.getElementById(id);
+  const fmt = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+  function el(name, attributes, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key === "class") made.className = value;
+      else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+      else if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
+    }
+    made.append(...children.filter((c) => c !== null && c !== undefined));
+    return made;
+  }
+  function svgEl(name, attributes, text) {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+  const share = (v) => v === null || v === undefined ? "–" : v >= 995 && v < 1000 ? "0.99" : v > 0 && v < 5 ? "<0.01" : (v / 1000).toFixed(2);
+  const change = (v) => v === null ? "–" : Math.abs(v) < 5 ? "±0.00" : (v > 0 ? "+" : "−") + (Math.abs(v) / 1000).toFixed(2);
+  const millions = (yuan) => (yuan / 1e6).toLocaleString("en-US", { minimumFractionDigits: yuan && Math.abs(yuan) < 1e4 ? 3 : 2, maximumFractionDigits: yuan && Math.abs(yuan) < 1e4 ? 3 : 2 });
+  function bar(v) {
+    if (v === null || v === undefined) return el("span", { class: "none", title: "no such need" }, "–");
+    return el("span", { class: "bar" }, el("i", { style: `width:${Math.max(0, Math.min(100, v / 10))}%`, "aria-hidden": "true" }), el("b", {}, share(v)));
+  }
+  const inFilter = (c) => (state.district < 0 || c.d === state.district) && (state.type < 0 || c.t === state.type) && (!state.main || c.main);
+  const gain = (c) => c.score[LAST] === null || c.score[0] === null ? null : c.score[LAST] - c.score[0];
+  const filtered = () => state.district >= 0 || state.type >= 0 || state.main;
+
+  /* what the map shows */
+  function measure(c) {
+    if (state.measure === "score") return c.score[state.year];
+    if (state.measure === "change") return gain(c);
+    if (state.measure === "grant") return c.people > 0 ? c.grant[state.year] / c.people : null;
+    return c.met[+state.measure][state.year];
+  }
+  function scale() {
+    if (state.measure === "change") return { edges: CHANGE_EDGES, colours: DIV, text: change };
+    if (state.measure !== "grant") return { edges: SHARE_EDGES, colours: SEQ, text: share };
+    const values = C.map(measure).filter((v) => v !== null && v > 0).sort((a, b) => a - b);
+    const at = (q) => values.length ? values[Math.min(values.length - 1, Math.floor(q * values.length))] : 0;
+    const edges = [...new Set([0.01, at(0.2), at(0.4), at(0.6), at(0.8), at(0.95)].map((v) => +v.toPrecision(2)))];
+    return { edges, colours: SEQ.slice(0, edges.length + 1), text: (v) => v < 0.1 ? "0" : v.toPrecision(2) * 1 + "" };
+  }
+  function shownName() {
+    if (state.measure === "score") return `Part of all needs met, ${D.years[state.year]}`;
+    if (state.measure === "change") return `Change from ${D.years[0]} to ${D.years[LAST]}`;
+    if (state.measure === "grant") return `Work funds per resident, ${D.currency}, ${D.years[state.year]}`;
+    return `${D.needs[+state.measure].title} met, ${D.years[state.year]}`;
+  }
+
+  const map = byId("map"), areas = [...document.querySelectorAll("#areas path")], tip = byId("tip");
+  areas.forEach((p) => { const t = p.querySelector("title"); if (t) t.remove(); });
+
+  function paint() {
+    const s = scale();
+    areas.forEach((path, i) => {
+      const v = measure(C[i]);
+      path.setAttribute("fill", v === null || v === undefined ? NONE : s.colours[s.edges.filter((e) => v >= e).length]);
+      path.classList.toggle("off", !inFilter(C[i]));
+    });
+    const legend = byId("legend");
+    legend.replaceChildren(el("strong", {}, shownName()));
+    s.colours.forEach((colour, k) => {
+      const low = k ? s.text(s.edges[k - 1]) : null, high = k < s.edges.length ? s.text(s.edges[k]) : null;
+      const label = low === null ? `below ${high}` : high === null ? `${low} and more` : `${low} to ${high}`;
+      legend.append(el("span", {}, el("i", { style: `background:${colour}` }), label));
+    });
+    if (C.some((c) => { const v = measure(c); return v === null || v === undefined; })) {
+      legend.append(el("span", {}, el("i", { style: `background:${NONE}` }), "no such need"));
+    }
+    marks();
+    for (const kind of state.marks === "none" ? [] : state.marks === "open" ? ["opened", "upgraded", "existing"] : ["opened", "upgraded"]) {
+      legend.append(el("span", {}, el("i", { class: kind === "upgraded" ? "square" : "dot", style: `background:${MARKS[kind][0]}` }), `station ${MARKS[kind][1]}`));
+    }
+    if (D.needs.some((n) => n.service) && state.marks === "change" && D.sites.some((s) => s.services.some((v) => v[1] === "closed"))) {
+      legend.append(el("span", {}, el("i", { class: "dot", style: `background:${MARKS.closed[0]}` }), "station closed"));
+    }
+  }
+  function wanted(site) {
+    return site.services.filter(([need, what]) => (state.service === -1 ? D.needs[need].network : state.service === -2 || need === state.service) &&
+      (state.marks === "open" ? what !== "closed" : what !== "existing"));
+  }
+  function marks() {
+    const layer = byId("marks");
+    layer.replaceChildren();
+    if (state.marks === "none") return;
+    const order = ["existing", "upgraded", "opened", "closed"];
+    const drawn = [];
+    D.sites.forEach((site, k) => {
+      const services = wanted(site);
+      if (!services.length || (site.c >= 0 && !inFilter(C[site.c]))) return;
+      const kind = order[Math.max(...services.map((s) => order.indexOf(s[1])))];
+      drawn.push([order.indexOf(kind), kind, site, k]);
+    });
+    drawn.sort((a, b) => a[0] - b[0]);
+    const halo = { opened: 12, upgraded: 10, closed: 12, existing: 7 };
+    for (const [, kind, site, k] of drawn) {
+      const d = `M${site.x} ${site.y}h.01`;
+      layer.append(svgEl("path", { d, class: kind, stroke: "#fff", "stroke-width": halo[kind], "data-s": k }));
+      layer.append(svgEl("path", { d, class: kind, stroke: MARKS[kind][0], "stroke-width": halo[kind] - 3.5, "data-s": k }));
+    }
+  }
+
+  /* zoom and pan */
+  const EDGE = 1000, home = { x: -EDGE, y: -EDGE, w: 100000 + 2 * EDGE, h: D.height + 2 * EDGE };
+  let view = { ...home };
+  function setView(v) {
+    const w = Math.max(400, Math.min(home.w, v.w)), h = w * v.h / v.w;
+    view = { x: Math.min(Math.max(v.x, home.x - w / 2), home.x + home.w - w / 2), y: Math.min(Math.max(v.y, home.y - h / 2), home.y + home.h - h / 2), w, h };
+    map.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
+    map.style.touchAction = view.w < home.w * 0.99 ? "none" : "pan-y";
+  }
+  const zoom = (factor, cx = view.x + view.w / 2, cy = view.y + view.h / 2) => setView({ x: cx - (cx - view.x) * factor, y: cy - (cy - view.y) * factor, w: view.w * factor, h: view.h * factor });
+  function fit(list) {
+    const boxes = list.map((c) => c.box);
+    if (!boxes.length) return setView(home);
+    const x0 = Math.min(...boxes.map((b) => b[0])), y0 = Math.min(...boxes.map((b) => b[1]));
+    const x1 = Math.max(...boxes.map((b) => b[2])), y1 = Math.max(...boxes.map((b) => b[3]));
+    const pad = 0.06 * Math.max(x1 - x0, y1 - y0, 300);
+    return setView({ x: x0 - pad, y: y0 - pad, w: x1 - x0 + 2 * pad, h: y1 - y0 + 2 * pad });
+  }
+  function point(event) {
+    const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
+    return [p.x, p.y];
+  }
+  const core = C.filter((c) => c.main);
+  byId("zoom").append(
+    el("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoom(0.6) }, "+"),
+    el("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoom(1 / 0.6) }, "−"),
+    core.length && core.length < C.length ? el("button", { type: "button", onclick: () => fit(core) }, "Main city") : null,
+    el("button", { type: "button", onclick: () => setView(home) }, "Whole city"));
+  map.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && document.activeElement !== map) return;
+    event.preventDefault();
+    zoom(event.deltaY > 0 ? 1.25 : 0.8, ...point(event));
+  }, { passive: false });
+  map.addEventListener("dblclick", (event) => { event.preventDefault(); zoom(0.5, ...point(event)); });
+  map.addEventListener("keydown", (event) => {
+    const step = 0.15, moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (moves[event.key]) setView({ ...view, x: view.x + moves[event.key][0] * view.w, y: view.y + moves[event.key][1] * view.h });
+    else if (event.key === "+" || event.key === "=") zoom(0.6);
+    else if (event.key === "-") zoom(1 / 0.6);
+    else if (event.key === "0") setView(home);
+    else if (event.key === "Escape") pick(-1);
+    else return;
+    event.preventDefault();
+  });
+  let drag = null;
+  map.addEventListener("pointerdown", (event) => { drag = { at: point(event), moved: false, sx: event.clientX, sy: event.clientY }; });
+  window.addEventListener("pointerup", () => { setTimeout(() => { drag = null; }, 0); });
+  map.addEventListener("pointermove", (event) => {
+    if (drag && event.buttons) {
+      if (Math.hypot(event.clientX - drag.sx, event.clientY - drag.sy) > 4) drag.moved = true;
+      if (drag.moved && map.style.touchAction !== "pan-y" || drag.moved && event.pointerType === "mouse") {
+        const [x, y] = point(event);
+        setView({ ...view, x: view.x + drag.at[0] - x, y: view.y + drag.at[1] - y });
+      }
+    }
+    hint(event);
+  });
+  map.addEventListener("pointerleave", () => { tip.style.display = "none"; });
+  map.addEventListener("click", (event) => {
+    if (drag && drag.moved) return;
+    const { i, s } = event.target.dataset;
+    if (i !== undefined) pick(+i);
+    else if (s !== undefined && D.sites[+s].c >= 0) pick(D.sites[+s].c);
+  });
+  function hint(event) {
+    const { i, s } = event.target.dataset, box = map.getBoundingClientRect();
+    if (i === undefined && s === undefined) { tip.style.display = "none"; return; }
+    const lines = [];
+    if (i !== undefined) {
+      const v = measure(C[+i]);
+      lines.push(el("strong", {}, C[+i].name), el("br"), `${shownName()}: ${v === null || v === undefined ? "no such need" : scale().text(v)}`);
+    } else {
+      lines.push(el("strong", {}, D.sites[+s].name));
+      for (const [need, what, year, capacity] of wanted(D.sites[+s])) lines.push(el("br"), `${D.needs[need].title}: ${MARKS[what][1]}${year ? " " + year : ""}, ${fmt.format(capacity)} ${D.needs[need].unit}`);
+    }
+    tip.replaceChildren(...lines);
+    tip.style.display = "block";
+    const x = event.clientX - box.left, y = event.clientY - box.top;
+    tip.style.left = `${Math.max(4, Math.min(x + 14, box.width - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${y + 18 + tip.offsetHeight > box.height ? Math.max(4, y - tip.offsetHeight - 10) : y + 18}px`;
+  }
+
+  /* controls */
+  function choice(label, options, value, use) {
+    const select = el("select", { onchange: (e) => use(e.target.value) }, ...options.map(([v, t]) => el("option", { value: v, selected: String(v) === String(value) }, t)));
+    return el("label", {}, label, select);
+  }
+  const filters = byId("filters");
+  function drawFilters() {
+    const names = C.map((c, i) => [i, c.zh ? `${c.name} ${c.zh}` : c.name]).filter(([i]) => inFilter(C[i])).sort((a, b) => a[1].localeCompare(b[1], "en", { numeric: true }));
+    filters.replaceChildren(...[
+      D.districts.length > 1 ? choice("District", [[-1, "All districts"], ...D.districts.map((d, i) => [i, d.title])], state.district, (v) => { state.district = +v; refilter(true); }) : null,
+      D.types.length > 1 ? choice("Type of community", [[-1, "All types"], ...D.types.map((t, i) => [i, t.title])], state.type, (v) => { state.type = +v; refilter(true); }) : null,
+      core.length && core.length < C.length ? choice("Where", [[0, "Everywhere"], [1, "Main city"]], state.main, (v) => { state.main = +v; refilter(true); }) : null,
+      choice("Community", [[-1, "Choose a community"], ...names], state.pick, (v) => pick(+v, true)),
+      filtered() || state.pick >= 0 ? el("button", { type: "button", onclick: () => { Object.assign(state, { district: -1, type: -1, main: 0 }); pick(-1); refilter(true); } }, "Show all") : null,
+    ].filter(Boolean));
+  }
+  byId("map-controls").append(...[
+    choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Change ${D.years[0]}–${D.years[LAST]}`], ["grant", "Work funds per resident"]].filter(([v]) => v !== "change" || T > 1), "score", (v) => { state.measure = v; paint(); }),
+    T > 1 ? choice("Year", D.years.map((y, i) => [i, y]), LAST, (v) => { state.year = +v; paint(); }) : null,
+    choice("Stations", [["change", "New or enlarged"], ["open", "All open"], ["none", "None"]], "change", (v) => { state.marks = v; paint(); }),
+    choice("Of service", [[-1, "Shared services"], [-2, "All services"], ...D.needs.map((n, i) => [i, n.title]).filter(([i]) => D.needs[i].service)], -1, (v) => { state.service = +v; paint(); }),
+  ].filter(Boolean));
+
+  /* lists and tables that follow the filters */
+  const met = (list, need, t) => {
+    let done = 0, all = 0;
+    for (const c of list) for (const [k, m] of c.met.entries()) if ((need < 0 || k === need) && m[t] !== null) { all += c.heft[k]; done += c.heft[k] * m[t]; }
+    return all ? done / all : null;
+  };
+  function rank(id, list, key) {
+    const body = byId(id).tBodies[0];
+    body.replaceChildren(...[...list].sort(key).slice(0, 10).map((c) => el("tr", {},
+      el("th", { scope: "row" }, el("button", { type: "button", class: "pick", "data-i": C.indexOf(c) }, c.name), el("small", {}, D.districts[c.d].title)),
+      el("td", { class: "n" }, share(c.score[0])), el("td", {}, bar(c.score[LAST])), el("td", { class: "n" }, change(gain(c))))));
+  }
+  function money() {
+    const cube = D.money.filter((m) => state.district < 0 || m[2] === state.district);
+    const used = D.purposes.map((_, p) => p).filter((p) => D.money.some((m) => m[1] === p));
+    const total = (test) => cube.filter(test).reduce((sum, m) => sum + m[4], 0);
+    const fill = (table, rows) => [...table.tBodies[0].rows].forEach((tr, r) => rows(r).forEach((v, k) => { if (tr.cells[k + 1]) tr.cells[k + 1].textContent = millions(v); }));
+    fill(byId("flow-table"), (r) => {
+      const mine = (m) => r >= D.sources.length || m[0] === r;
+      return [...used.map((p) => total((m) => mine(m) && m[1] === p)), total(mine)];
+    });
+    fill(byId("year-table"), (r) => D.years.map((_, t) => total((m) => (r >= used.length || m[1] === used[r]) && m[3] === t)));
+    flow(cube);
+    bars(cube, used);
+  }
+  function flow(cube) {
+    const W = 640, left = 168, right = W - 168, gap = 12, H = 330;
+    const links = new Map(), ins = new Map(), outs = new Map();
+    let all = 0;
+    for (const [s, p, , , yuan] of cube) {
+      const key = `${s},${p}`;
+      links.set(key, (links.get(key) || 0) + yuan); ins.set(s, (ins.get(s) || 0) + yuan); outs.set(p, (outs.get(p) || 0) + yuan); all += yuan;
+    }
+    const holder = byId("flow");
+    holder.replaceChildren();
+    if (!all) return;
+    const picture = svgEl("svg", { viewBox: `0 0 ${W} ${H + 24}` });
+    const place = (nodes) => {
+      const keys = [...nodes.keys()].filter((k) => nodes.get(k) > 0).sort((a, b) => a - b), unit = (H - gap * (keys.length - 1)) / all, at = new Map();
+      let y = 12 + (H - unit * all - gap * (keys.length - 1)) / 2;
+      for (const k of keys) { at.set(k, { y, h: nodes.get(k) * unit, used: 0 }); y += nodes.get(k) * unit + gap; }
+      return [at, unit];
+    };
+    const [a] = place(ins), [b] = place(outs);
+    for (const [key, yuan] of [...links.entries()].sort((x, y) => { const [s, p] = x[0].split(",").map(Number), [u, q] = y[0].split(",").map(Number); return s - u || p - q; })) {
+      const [s, p] = key.split(",").map(Number), from = a.get(s), to = b.get(p);
+      if (!yuan || !from || !to) continue;
+      const ha = yuan / ins.get(s) * from.h, hb = yuan / outs.get(p) * to.h, y0 = from.y + from.used, y1 = to.y + to.used, m = (left + right) / 2;
+      from.used += ha; to.used += hb;
+      const path = svgEl("path", { d: `M${left + 12} ${y0}C${m} ${y0} ${m} ${y1} ${right - 12} ${y1}v${hb}C${m} ${y1 + hb} ${m} ${y0 + ha} ${left + 12} ${y0 + ha}z`, fill: PURPOSE_COLOURS[p], "fill-opacity": .5 });
+      path.append(svgEl("title", {}, `${D.sources[s]} → ${D.purposes[p]}: ${millions(yuan)} million ${D.currency}`));
+      picture.append(path);
+    }
+    const label = (text, yuan, x, node, anchor) => {
+      const y = node.y + node.h / 2, short = text.length > 24 ? text.slice(0, 23) + "…" : text;
+      picture.append(svgEl("text", { x, y: y - 1, "text-anchor": anchor }, short), svgEl("text", { x, y: y + 13, "text-anchor": anchor, class: "soft" }, `${millions(yuan)} M`));
+    };
+    for (const [s, node] of spread(a)) { picture.append(svgEl("rect", { x: left, y: node.y, width: 12, height: Math.max(1, node.h), fill: "#3a5468" })); label(D.sources[s], ins.get(s), left - 8, { y: node.label - node.h / 2, h: node.h }, "end"); }
+    for (const [p, node] of spread(b)) { picture.append(svgEl("rect", { x: right - 12, y: node.y, width: 12, height: Math.max(1, node.h), fill: PURPOSE_COLOURS[p] })); label(D.purposes[p], outs.get(p), right + 8, { y: node.label - node.h / 2, h: node.h }, "start"); }
+    holder.append(picture);
+  }
+  /* labels keep 30 units apart, pushed down and then up again from the foot */
+  function spread(nodes) {
+    const list = [...nodes.entries()], most = 340;
+    list.forEach(([, n], k) => { n.label = Math.max(n.y + n.h / 2, k ? list[k - 1][1].label + 30 : 14); });
+    for (let k = list.length - 1; k >= 0; k--) list[k][1].label = Math.min(list[k][1].label, k === list.length - 1 ? most : list[k + 1][1].label - 30);
+    return list;
+  }
+  function bars(cube, used) {
+    const W = 520, H = 330, base = 300, slot = (W - 50) / T, wide = Math.min(64, slot * 0.62);
+    const totals = D.years.map((_, t) => cube.filter((m) => m[3] === t).reduce((s, m) => s + m[4], 0)), top = Math.max(...totals, 1);
+    const picture = svgEl("svg", { viewBox: `0 0 ${W} ${H + 24}` });
+    totals.forEach((total, t) => {
+      let y = base;
+      const x = 25 + slot * t + (slot - wide) / 2;
+      for (const p of used) {
+        const yuan = cube.filter((m) => m[3] === t && m[1] === p).reduce((s, m) => s + m[4], 0), h = yuan / top * (base - 30);
+        if (!yuan) continue;
+        y -= h;
+        const rect = svgEl("rect", { x, y, width: wide, height: h, fill: PURPOSE_COLOURS[p] });
+        rect.append(svgEl("title", {}, `${D.purposes[p]} ${D.years[t]}: ${millions(yuan)} million ${D.currency}`));
+        picture.append(rect);
+      }
+      picture.append(svgEl("text", { x: x + wide / 2, y: y - 6, "text-anchor": "middle", class: "soft" }, millions(total)), svgEl("text", { x: x + wide / 2, y: base + 17, "text-anchor": "middle" }, D.years[t]));
+    });
+    const room = (W - 10) / used.length;
+    used.forEach((p, k) => picture.append(svgEl("rect", { x: 10 + k * room, y: H + 4, width: 12, height: 12, fill: PURPOSE_COLOURS[p] }), svgEl("text", { x: 27 + k * room, y: H + 14.5, class: "soft" }, D.purposes[p])));
+    byId("bars").replaceChildren(picture);
+  }
+  function refilter(move) {
+    const list = C.filter(inFilter), scored = list.filter((c) => c.score[LAST] !== null && c.score[0] !== null);
+    drawFilters();
+    byId("filtered").textContent = !filtered() ? "" : `${fmt.format(list.length)} of ${fmt.format(C.length)} communities, ${fmt.format(list.reduce((s, c) => s + c.people, 0))} residents; needs met ${share(Math.round(met(list, -1, 0)))} in ${D.years[0]}${T > 1 ? `, ${share(Math.round(met(list, -1, LAST)))} in ${D.years[LAST]}` : ""}.`;
+    rank("worst", scored, (x, y) => x.score[LAST] - y.score[LAST]);
+    rank("gain", scored, (x, y) => gain(y) - gain(x));
+    [...byId("needs-table").tBodies[0].rows].forEach((tr, r) => D.years.forEach((_, t) => tr.cells[t + 1].replaceChildren(bar(met(list, r < D.needs.length ? r : -1, t)))));
+    for (const tr of byId("all").tBodies[0].rows) tr.hidden = !inFilter(C[+tr.dataset.i]);
+    money();
+    paint();
+    if (move) filtered() ? fit(list) : setView(home);
+  }
+
+  /* the card of one community */
+  function rows(list, head) {
+    return el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...list.map((r) => el("tr", {}, ...r.map((v, k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, v))))));
+  }
+  function pick(i, move) {
+    state.pick = i;
+    const card = byId("card"), chosen = byId("chosen");
+    chosen.replaceChildren();
+    card.hidden = i < 0;
+    drawFilters();
+    if (i < 0) { card.replaceChildren(); return; }
+    const c = C[i];
+    chosen.append(svgEl("path", { d: areas[i].getAttribute("d") }));
+    if (move) { const w = Math.max(c.box[2] - c.box[0], c.box[3] - c.box[1]) * 4; if (w < view.w / 4 || c.box[0] < view.x || c.box[2] > view.x + view.w) fit([{ box: [c.box[0] - w / 3, c.box[1] - w / 3, c.box[2] + w / 3, c.box[3] + w / 3] }]); }
+    const years = T > 1 ? [0, LAST] : [LAST];
+    const needs = D.needs.map((n, k) => [n.title, ...years.map((t) => bar(c.met[k][t]))]);
+    needs.unshift(["All needs", ...years.map((t) => bar(c.score[t]))]);
+    const parts = [
+      el("button", { type: "button", class: "close", "aria-label": "Close the card", onclick: () => pick(-1) }, "✕"),
+      el("h3", {}, c.name, c.zh ? el("small", { lang: "zh" }, c.zh) : ""),
+      el("p", {}, [c.id === c.name ? null : c.id, D.types[c.t].title, [...new Set([c.sub, D.districts[c.d].title])].filter(Boolean).join(", "), `${fmt.format(c.people)} residents`, c.debt ? `debt ${fmt.format(c.debt)} ${D.currency}` : null].filter(Boolean).join(" · ")),
+      el("h4", {}, "Why it gets what it gets"), el("ul", {}, ...c.why.map((w) => el("li", {}, w))),
+      el("h4", {}, "Needs met"), rows(needs, ["Need", ...years.map((t) => String(D.years[t]))]),
+    ];
+    if (c.entitled.some((v) => v) || c.grant.some((v) => v)) parts.push(el("h4", {}, `Work funds, ${D.currency}`), rows([["Entitled", ...c.entitled.map((v) => fmt.format(v))], ["Granted", ...c.grant.map((v) => fmt.format(v))]], ["", ...D.years.map(String)]));
+    if (c.rooms.length) parts.push(el("h4", {}, "Rooms"), rows(c.rooms.map(([name, how, area, cost, year]) => [name, how, `${fmt.format(area)} m²`, `${fmt.format(cost)}`, String(year)]), ["Rooms", "How", "Area", `Cost, ${D.currency}`, "From"]));
+    if (c.served.length) parts.push(el("h4", {}, `Who serves it in ${D.years[LAST]}`), rows(c.served.map(([name, need, part, travel, what, year]) => [D.needs[need].title, `${name}${what === "existing" ? "" : ` (${MARKS[what][1]} ${year})`}`, share(part), `${fmt.format(travel)} m`]), ["Service", "Station", "Part of need", "Travel"]));
+    if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${D.years[0]}–${D.years[LAST]}, ${D.currency}`), rows(c.paid.map(([s, p, yuan]) => [D.sources[s], D.purposes[p], fmt.format(yuan)]), ["Source", "For", "Amount"]), el("p", {}, "Shared stations are paid for by district and are not counted here."));
+    card.replaceChildren(...parts.filter(Boolean));
+    if (document.activeElement && document.activeElement.classList.contains("pick")) card.scrollIntoView({ block: "nearest" });
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.pick");
+    if (!button) return;
+    pick(+button.dataset.i, true);
+    byId("card").setAttribute("tabindex", "-1");
+    byId("card").focus({ preventScroll: true });
+    byId("card").scrollIntoView({ block: "nearest" });
+  });
+
+  /* sorting */
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((cell, k) => cell.querySelector("button").addEventListener("click", () => {
+      const down = cell.getAttribute("aria-sort") !== "descending" && cell.classList.contains("n") || cell.getAttribute("aria-sort") === "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const value = (tr) => tr.cells[k].textContent.replace(/,/g, "").replace("<0.01", "0.001").replace("−", "-");
+      const list = [...table.tBodies[0].rows].sort((x, y) => cell.classList.contains("n") ? (parseFloat(value(x)) || 0) - (parseFloat(value(y)) || 0) : value(x).localeCompare(value(y), "en", { numeric: true }));
+      table.tBodies[0].append(...(down ? list.reverse() : list));
+    }));
+  }
+  refilter(false);
+})();

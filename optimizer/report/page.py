@@ -1,0 +1,143 @@
+"""The report: one page that opens anywhere, without a network."""
+
+from pathlib import Path
+
+from optimizer.facts import Facts
+from optimizer.report import sections
+from optimizer.report.html import Html, asset, document, embedded, join, tag
+from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline, shade, svg
+from optimizer.report.payload import payload
+from optimizer.report.provenance import provenance_section
+from optimizer.report.summary import period, summarise
+from optimizer.words import million, number, percent, share
+
+
+def write_page(path: Path, facts: Facts) -> None:
+    """Write `report.html`."""
+    path.write_text(page(facts), encoding="utf-8", newline="\n")
+
+
+def page(facts: Facts) -> str:
+    """Return the report as the text of an HTML page."""
+    made = outline(facts.city.communities, facts.city.districts)
+    main = tag(
+        "main",
+        _tiles(facts),
+        _explore(facts, made),
+        sections.needs_section(facts),
+        sections.money_section(facts),
+        sections.services_section(facts),
+        sections.guidance_section(facts),
+        sections.communities_section(facts),
+        provenance_section(facts.city),
+        sections.checked_section(facts),
+        id="content",
+    )
+    body = join([_header(facts), _contents(), main, _footer(facts), embedded("plan-data", payload(facts, made))])
+    title = f"{facts.run.title} · {facts.city.name or 'plan'} {period(facts)}"
+    return document(title, body, styles=asset("page.css") + asset("report.css"), script=asset("report.js"))
+
+
+def _header(facts: Facts) -> Html:
+    summary = summarise(facts)
+    city = facts.city.name or "City"
+    kicker = f"{city} · scenario {facts.run.name} · {period(facts)}"
+    notes = [tag("p", text, class_="warning", role="note") for text in summary.warnings]
+    return tag(
+        "header",
+        tag("a", "Skip to the plan", href="#content", class_="skip"),
+        tag("p", kicker, class_="kicker"),
+        tag("h1", facts.run.title),
+        tag("p", summary.sentence, class_="sentence"),
+        *notes,
+        tag("ul", *(tag("li", *parts) for parts in _proof(facts)), class_="proof", aria_label="How sure the plan is"),
+    )
+
+
+def _proof(facts: Facts) -> list[list[object]]:
+    """Return the gap of every goal, honestly, and the check, as short lines."""
+    titles = {"worst_off": "worst-off", "unmet_need": "unmet need", "travel": "travel", "spending": "spending",
+              "closeness": "closeness"}  # fmt: skip
+    lines: list[list[object]] = []
+    for stage in facts.run.record.get("stages", []):
+        gap = stage.get("gap")
+        said = "no proof" if gap is None else "best possible" if gap <= 0 else f"within {percent(float(gap))}"
+        lines.append([f"{titles.get(stage.get('goal'), stage.get('goal'))}: ", tag("b", said)])
+    audit = facts.run.record.get("audit", {})
+    checks = audit.get("checks") or []
+    count = len(checks) if isinstance(checks, list) else checks
+    lines.append(["check: ", tag("b", f"{count} rules, passed" if audit.get("passed") else "not passed")])
+    return lines
+
+
+def _contents() -> Html:
+    links = {"explore": "Map", "needs": "What is met", "money": "Money", "services": "Services",
+             "communities": "Communities", "data": "Data", "checked": "Check"}  # fmt: skip
+    return tag("nav", *(tag("a", title, href=f"#{key}") for key, title in links.items()), aria_label="Contents")
+
+
+def _tiles(facts: Facts) -> Html:
+    currency = facts.run.scenario.currency.name
+    first, last = float(facts.met_by_year.iloc[0]), float(facts.met_by_year.iloc[-1])
+    (_, worst_first), (where, worst) = facts.worst(facts.first), facts.worst(facts.last)
+    full, target = facts.at_full("space", facts.last)
+    funded, entitled = facts.at_full("work_funds", facts.last)
+    changed = facts.stations["change"].value_counts()
+    opened = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
+    tiles = [
+        (f"{million(facts.spent)} M", f"{currency} spent of {million(facts.available)} M"),
+        (f"{share(first)} → {share(last)}", f"of all needs met, {facts.first} → {facts.last}"),
+        (f"{share(worst_first)} → {share(worst)}", f"worst-off community ({facts.label(where)} in {facts.last})"),
+        (f"{number(funded)} of {number(entitled)}", f"communities with full work funds in {facts.last}"),
+        (f"{number(full)} of {number(target)}", f"communities at their space target in {facts.last}"),
+        (number(opened), f"stations open in {facts.last}: {number(changed.get('opened', 0))} new, "
+         f"{number(changed.get('upgraded', 0))} enlarged"),
+    ]  # fmt: skip
+    return tag("dl", *(tag("div", tag("dt", text), tag("dd", figure)) for figure, text in tiles), class_="tiles")
+
+
+def _explore(facts: Facts, made: Outline) -> Html:
+    scores = facts.scores[facts.last]
+    fills = [shade(float(scores[c]), SHARE_EDGES, SEQUENTIAL) for c in facts.communities.index]
+    titles = [f"{facts.label(str(c))}: {share(float(scores[c])) if scores[c] == scores[c] else 'no need'}"
+              for c in facts.communities.index]  # fmt: skip
+    label = (
+        f"Map of communities by the part of their needs met in {facts.last}. Arrow keys move, plus and minus zoom. "
+        "The table of all communities below says the same."
+    )
+    picture = tag(
+        "div",
+        tag("div", id="map-controls", class_="controls"),
+        tag("div", svg(made, fills, titles, label), tag("div", id="zoom", class_="zoom"),
+            tag("div", id="tip", role="status"), class_="map"),
+        tag("div", id="legend", class_="legend"),
+        class_="left",
+    )  # fmt: skip
+    aside = tag(
+        "div",
+        tag("div", id="card", hidden=True, aria_live="polite"),
+        tag("div", sections.ranking(facts, "worst"), sections.ranking(facts, "gain"), id="rankings"),
+        class_="right",
+    )
+    note = (
+        f"Scores weigh the met shares of a community by what its type needs most. {facts.first} is the plan’s first "
+        "year, not the time before it."
+    )
+    return sections.section(
+        "explore", "Who gets what",
+        tag("div", id="filters", class_="controls", role="group", aria_label="Filters"),
+        tag("p", id="filtered", role="status"),
+        tag("div", picture, aside, class_="split"),
+        tag("noscript", tag("p", "Filters and cards need JavaScript; all tables below do not.")),
+        lead=note,
+    )  # fmt: skip
+
+
+def _footer(facts: Facts) -> Html:
+    versions = facts.run.record.get("versions", {})
+    version = versions.get("allot", "") if isinstance(versions, dict) else ""
+    return tag(
+        "footer",
+        tag("p", f"Made by allot {version} from the tables in this folder; plan.xlsx and plan.gpkg hold the same plan. "
+            "This page needs no network."),
+    )  # fmt: skip

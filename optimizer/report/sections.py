@@ -1,0 +1,338 @@
+"""Parts of the report: each function returns one section as HTML, with a table for everything that is drawn."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from optimizer.facts import Facts
+from optimizer.report.html import Html, join, table, tag
+from optimizer.report.summary import district_label, left_over, not_met, stations_text
+from optimizer.words import (
+    PURPOSE_TITLES,
+    class_title,
+    listed,
+    million,
+    need_title,
+    number,
+    percent,
+    share,
+    source_title,
+    type_title,
+    years_listed,
+)
+
+
+def section(identifier: str, title: str, *children: object, lead: str = "") -> Html:
+    """Return a titled section; `lead` is said under the title."""
+    head = [tag("h2", title, id=f"{identifier}-title")]
+    if lead:
+        head.append(tag("p", lead, class_="lead"))
+    return tag("section", *head, *children, id=identifier, aria_labelledby=f"{identifier}-title")
+
+
+def bar(value: float | None) -> Html:
+    """Return a share as a number with a bar behind it that needs no picture."""
+    if value is None or value != value:
+        return tag("span", "–", class_="none", title="no such need")
+    width = f"width:{max(0.0, min(1.0, value)) * 100:.1f}%"
+    return tag("span", tag("i", style=width, aria_hidden="true"), tag("b", share(value)), class_="bar")
+
+
+def change(value: float) -> str:
+    """Return a difference with its sign."""
+    return "±0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+
+
+def ranking(facts: Facts, which: str, most: int = 10) -> Html:
+    """Return the table of communities that gain most (`gain`) or are left worst off (`worst`)."""
+    scores, frame = facts.scores, facts.communities
+    if which == "gain":
+        chosen = list(facts.gains.head(most).index)
+    else:
+        chosen = list(scores[facts.last].dropna().sort_values(kind="stable").head(most).index)
+    order = {str(c): i for i, c in enumerate(frame.index)}
+    rows = []
+    for community in chosen:
+        before, after = float(scores.at[community, facts.first]), float(scores.at[community, facts.last])
+        name = tag("button", frame.at[community, "label"], type="button", class_="pick", data_i=order[str(community)])
+        place = district_label(facts, str(frame.at[community, "district"]))
+        rows.append([join([name, tag("small", place)]), share(before), bar(after), change(after - before)])
+    caption = "Gain most" if which == "gain" else "Left worst off"
+    head = ["Community", str(facts.first), str(facts.last), "Change"]
+    return table(caption, head, rows, numbers=(1, 3), id_=which)
+
+
+def needs_section(facts: Facts) -> Html:
+    """Return what is met of every need by year, by type and by district."""
+    years = facts.run.years
+    shares = facts.met_share(["need", "year"]).unstack().reindex(index=facts.needs, columns=years)
+    rows: list[Sequence[object]] = [
+        [need_title(facts.run.scenario, str(need)), *(bar(float(v)) for v in values)]
+        for need, *values in shares.itertuples()
+    ]
+    rows.append(["All needs", *(bar(float(v)) for v in facts.met_by_year)])
+    body = [table("Met share of people’s needs by year", ["Need", *map(str, years)], rows, id_="needs-table")]
+    body.append(tag("div", _by(facts, "type"), _by(facts, "district"), class_="pair"))
+    short = not_met(facts, 8)
+    if short:
+        body.append(tag("h3", f"What stays unmet in {facts.last}"))
+        body.append(tag("ul", *(tag("li", line[:1].upper() + line[1:] + ".") for line in short)))
+    lead = (
+        "The part of a need that is met, weighted by the people concerned and by the weight of the need for their "
+        "type of community. Follows the filters above."
+    )
+    return section("needs", "What is met", *body, lead=lead)
+
+
+def _by(facts: Facts, column: str) -> Html:
+    years = list(dict.fromkeys([facts.first, facts.last]))
+    shares = facts.met_share([column, "year"]).unstack().reindex(columns=years)
+    counts = facts.communities[column].value_counts()
+    people = facts.communities.groupby(column)["population"].sum()
+    title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else (lambda k: district_label(facts, k))
+    rows = [
+        [title(str(k)), number(counts.get(k, 0)), number(float(people.get(k, 0))), *(bar(float(v)) for v in values)]
+        for k, *values in shares.itertuples()
+    ]
+    head = [column.capitalize(), "Communities", "Residents", *map(str, years)]
+    return table(f"By {column}", head, rows, numbers=(1, 2))
+
+
+def money_section(facts: Facts) -> Html:
+    """Return money from sources to purposes, by year, and the footing of every source."""
+    scenario, ledger = facts.run.scenario, facts.run.ledger
+    purposes = [p for p in PURPOSE_TITLES if p in set(ledger["purpose"])]
+    matrix = ledger.pivot_table(index="source", columns="purpose", values="yuan", aggfunc="sum", fill_value=0)
+    matrix = matrix.reindex(index=list(scenario.sources), columns=purposes, fill_value=0)
+    rows: list[Sequence[object]] = [
+        [source_title(scenario, str(s)), *(million(v, 2) for v in values), million(sum(values), 2)]
+        for s, *values in matrix.itertuples()
+    ]
+    rows.append(["All sources", *(million(v, 2) for v in matrix.sum()), million(float(matrix.to_numpy().sum()), 2)])
+    unit = f"million {scenario.currency.name}"
+    flow = table(
+        f"Money from sources to purposes, {unit}", ["Source", *(PURPOSE_TITLES[p] for p in purposes), "All"], rows,
+        numbers=range(1, len(purposes) + 2), id_="flow-table",
+    )  # fmt: skip
+    by_year = ledger.pivot_table(index="purpose", columns="year", values="yuan", aggfunc="sum", fill_value=0)
+    by_year = by_year.reindex(index=purposes, columns=facts.run.years, fill_value=0)
+    year_rows: list[Sequence[object]] = [
+        [PURPOSE_TITLES[str(p)], *(million(v, 2) for v in values)] for p, *values in by_year.itertuples()
+    ]
+    year_rows.append(["All purposes", *(million(v, 2) for v in by_year.sum())])
+    years = table(
+        f"Money by purpose and year, {unit}", ["Purpose", *map(str, facts.run.years)], year_rows,
+        numbers=range(1, len(facts.run.years) + 1), id_="year-table",
+    )  # fmt: skip
+    pictures = tag(
+        "div",
+        tag("figure", tag("div", id="flow"), tag("figcaption", "From sources to purposes, all years")),
+        tag("figure", tag("div", id="bars"), tag("figcaption", "By purpose and year")),
+        class_="pictures", aria_hidden="true",
+    )  # fmt: skip
+    tables = tag("div", flow, years, class_="pair")
+    lead = f"All money of the plan, in {unit}. Follows the district filter; stations that are shared have no community."
+    return section("money", "Money", pictures, tables, _sources(facts), _money_remarks(facts), lead=lead)
+
+
+def _money_remarks(facts: Facts) -> Html:
+    scenario, said = facts.run.scenario, []
+    for source, years in facts.binding.items():
+        said.append(f"{source_title(scenario, source)} is used up in {years_listed(years)}.")
+    for yuan, text in left_over(facts):
+        said.append(f"{million(yuan)} million {scenario.currency.name} of {text} are left over.")
+    return tag("ul", *(tag("li", line) for line in said)) if said else Html("")
+
+
+def _sources(facts: Facts) -> Html:
+    columns = ["amount_yuan", "carried_in_yuan", "spent_yuan", "carried_out_yuan", "lapsed_yuan"]
+    rows = []
+    for row in facts.run.sources.itertuples(index=False):
+        values = [int(getattr(row, column)) for column in columns]
+        rows.append([source_title(facts.run.scenario, str(row.source)), str(row.year), *(number(v) for v in values)])
+    head = ["Source", "Year", "New money", "Carried in", "Spent", "Carried on", "Left over"]
+    name = f"Every source by year, {facts.run.scenario.currency.name}"
+    inner = table(name, head, rows, numbers=range(1, 7), hidden_caption=True)
+    return tag("details", tag("summary", f"The books of every source by year ({facts.run.scenario.currency.name})"), inner)
+
+
+def services_section(facts: Facts) -> Html:
+    """Return the table of services and the list of stations that change."""
+    scenario = facts.run.scenario
+    shares = facts.met_share(["need", "year"])
+    rows = [_service_row(facts, service, shares) for service in scenario.services if service in facts.needs]
+    head = [
+        "Service", "Kind", f"Met {facts.first}", f"Met {facts.last}", f"Open {facts.last}", "New", "Enlarged",
+        f"Capacity {facts.last}", "Opening, M", "Running, M", "Mean travel",
+    ]  # fmt: skip
+    lead = f"{stations_text(facts)[:1].upper()}{stations_text(facts)[1:]}. Money in million {scenario.currency.name}."
+    body = table("Services", head, rows, numbers=range(4, 11), hidden_caption=True)
+    return section("services", "Services and stations", body, _changes(facts), lead=lead)
+
+
+def _service_row(facts: Facts, service: str, shares: pd.Series) -> list[object]:
+    rule = facts.run.scenario.services[service]
+    mine = facts.stations[facts.stations["service"] == service]
+    counts = mine["change"].value_counts()
+    opened = facts.open_stations(facts.last)
+    opened = opened[opened["service"] == service]
+    used = facts.run.assignments
+    used = used[(used["service"] == service) & (used["year"] == facts.last)]
+    amount = float(used["amount"].sum())
+    travel = float((used["amount"] * used["travel_m"]).sum()) / amount if amount else 0.0
+    return [
+        join([need_title(facts.run.scenario, service), tag("small", rule.unit)]),
+        "own office" if rule.siting == "own" else "shared",
+        bar(shares.get((service, facts.first))),
+        bar(shares.get((service, facts.last))),
+        number(opened["site"].nunique()),
+        number(counts.get("opened", 0)),
+        number(counts.get("upgraded", 0)),
+        number(float(opened["capacity"].sum())),
+        million(float(mine["capital_yuan"].sum()), 2),
+        million(float(mine["running_yuan"].sum()), 2),
+        f"{number(travel)} m" if rule.siting == "network" and amount else "–",
+    ]
+
+
+def _changes(facts: Facts, most: int = 400) -> Html:
+    networks = [s for s, rule in facts.run.scenario.services.items() if rule.siting == "network"]
+    frame = facts.stations
+    frame = frame[frame["change"].isin(["opened", "upgraded", "closed"]) & frame["service"].isin(networks)]
+    if frame.empty:
+        return tag("p", "No station shared by several communities changes.")
+    frame = frame.sort_values(["change_year", "service", "site"], kind="stable")
+    words = {"opened": "new", "upgraded": "enlarged", "closed": "closed"}
+    rows = [
+        [facts.site_label(str(r.site)), need_title(facts.run.scenario, str(r.service)), words[str(r.change)],
+         str(r.change_year), facts.label(str(r.community)), number(float(str(r.capacity))),
+         number(float(str(r.capital_yuan)))]
+        for r in frame.head(most).itertuples(index=False)
+    ]  # fmt: skip
+    name = f"Shared stations that change ({len(frame)})"
+    head = ["Station", "Service", "Change", "Year", "In", "Capacity", "Opening cost"]
+    rest = tag("p", f"{len(frame) - most} more stand in plan.xlsx.") if len(frame) > most else Html("")
+    return tag("details", tag("summary", name), table(name, head, rows, numbers=(5, 6), hidden_caption=True), rest)
+
+
+def guidance_section(facts: Facts) -> Html:
+    """Return the classes of guidance: how many communities, who supports what, and why."""
+    counts = pd.Series(facts.class_of, dtype="object").value_counts()
+    words = {"work_funds": "work funds", "space": "space", "services": "services"}
+    rows = [
+        [class_title(facts.run.scenario, name), number(counts.get(name, 0)),
+         listed([words[p] for p in rule.purposes]) or "nothing", rule.reason]
+        for name, rule in facts.run.scenario.guidance.items()
+    ]  # fmt: skip
+    body = table("Classes", ["Class", "Communities", "Supported with", "Reason"], rows, numbers=(1,), hidden_caption=True)
+    return section("guidance", "Classes of guidance", body,
+                   lead="The first class whose conditions a community meets decides which programmes support it.")  # fmt: skip
+
+
+def communities_section(facts: Facts) -> Html:
+    """Return the table of all communities; a click on a name shows its card."""
+    scores, frame, rows = facts.scores, facts.communities, []
+    used = facts.run.space
+    used = used[(used["year"] == facts.last) & (used["use"] != "station")].groupby("community")["area_m2"].sum()
+    for i, (key, row) in enumerate(frame.iterrows()):
+        community = str(key)
+        name = join([tag("button", row["label"], type="button", class_="pick", data_i=i), _zh(row["name_zh"])])
+        rows.append(
+            [name, district_label(facts, str(row["district"])), type_title(facts.run.scenario, str(row["type"])),
+             class_title(facts.run.scenario, facts.class_of.get(community, "")), number(float(row["population"])),
+             _score(scores.at[community, facts.first]), _score(scores.at[community, facts.last]),
+             number(facts.grants.get((community, facts.last), (0, 0))[1]), number(float(used.get(community, 0.0)))]
+        )  # fmt: skip
+    head = ["Community", "District", "Type", "Class", "Residents", f"Met {facts.first}", f"Met {facts.last}",
+            f"Grant {facts.last}", "Rooms added, m²"]  # fmt: skip
+    body = table("All communities", head, rows, numbers=range(4, 9), id_="all", row_ids=range(len(rows)),
+                 sortable=True, hidden_caption=True)  # fmt: skip
+    lead = "A click on a name shows its card beside the map. Heads sort; the filters above apply."
+    return section("communities", "All communities", body, lead=lead)
+
+
+def _zh(name: object) -> Html:
+    return tag("small", name, lang="zh") if str(name or "").strip() else Html("")
+
+
+def _score(value: float) -> str:
+    return "–" if value != value else share(float(value))
+
+
+def checked_section(facts: Facts) -> Html:
+    """Return how the plan was found and checked: goals with proof, the audit, inputs and versions."""
+    record = facts.run.record
+    return section("checked", "How sure it is and how it was checked", _stages(facts), _audit(record), _origin(record))
+
+
+def _stages(facts: Facts) -> Html:
+    titles = {
+        "worst_off": "The worst-off community as well off as can be", "unmet_need": "Least unmet need of people",
+        "travel": "Least travel", "spending": "Least money", "closeness": "Fewest differences from the plan it follows",
+    }  # fmt: skip
+    rows = []
+    for stage in facts.run.record.get("stages", []):
+        goal, value, bound, gap = (stage.get(k) for k in ("goal", "value", "bound", "gap"))
+        rows.append(
+            [titles.get(str(goal), str(goal)), _quantity(value), _quantity(bound), str(stage.get("unit", "")),
+             "–" if gap is None else percent(float(gap)), str(stage.get("status", "")),
+             "–" if stage.get("seconds") is None else f"{float(stage['seconds']):,.1f} s"]
+        )  # fmt: skip
+    head = ["Goal, in order", "Reached", "No plan can pass", "Unit", "Gap", "Status", "Time"]
+    return join(
+        [table("Goals, one after another", head, rows, numbers=(1, 2, 4, 6)),
+         tag("p", "The gap is how far the plan could at most be from the best possible one, proven by the solver.")]
+    )  # fmt: skip
+
+
+def _quantity(value: object) -> str:
+    if not isinstance(value, int | float):
+        return "–"
+    return f"{value:,.4f}" if abs(value) < 10 else number(float(value))
+
+
+def _audit(record: dict[str, object]) -> Html:
+    audit = record.get("audit")
+    audit = audit if isinstance(audit, dict) else {}
+    checks, found = audit.get("checks") or [], audit.get("findings") or []
+    passed = bool(audit.get("passed"))
+    count = len(checks) if isinstance(checks, list) else checks
+    said = (
+        f"A second program that shares nothing with the planning one read the inputs and the tables and recomputed "
+        f"{count} rules: {'no finding' if passed and not found else f'{len(found)} findings'}."
+    )
+    parts: list[object] = [tag("p", said, class_="ok" if passed else "bad")]
+    rows = [_check_row(check) for check in checks] if isinstance(checks, list) else []
+    if rows:
+        head = ["Rule", "Equation", "Figures recomputed"]
+        parts.append(tag("details", tag("summary", "The rules that were checked"),
+                         table("Rules checked", head, rows, numbers=(2,), hidden_caption=True)))  # fmt: skip
+    if found:
+        parts.append(tag("ul", *(tag("li", str(f)) for f in found[:50])))
+    return join(parts)
+
+
+def _check_row(check: object) -> list[str]:
+    if isinstance(check, dict):
+        values = [check.get("name", ""), check.get("equation", ""), check.get("figures_recomputed", "")]
+    elif isinstance(check, list | tuple):
+        values = [*check, "", "", ""][:3]
+    else:
+        values = [check, "", ""]
+    return [number(v) if isinstance(v, int) else str(v) for v in values]
+
+
+def _origin(record: dict[str, object]) -> Html:
+    def pairs(key: str) -> list[tuple[str, str]]:
+        found = record.get(key)
+        return [(str(k), str(v)) for k, v in found.items()] if isinstance(found, dict) else []
+
+    rows = [[name, tag("code", digest)] for name, digest in pairs("inputs")]
+    said = [f"{k} {v}" for k, v in pairs("versions")]
+    facts = [f"seed {record.get('seed')}", f"method {record.get('method', '–')}", *said]
+    seconds = [f"{k} {float(v):,.1f} s" for k, v in pairs("seconds") if v not in {"None", ""}]
+    return tag(
+        "details", tag("summary", "Inputs, versions and times"),
+        table("Inputs", ["File", "SHA-256"], rows, hidden_caption=True),
+        tag("p", "; ".join(facts), "."), tag("p", "; ".join(seconds), "." if seconds else ""),
+    )  # fmt: skip

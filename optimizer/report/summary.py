@@ -1,0 +1,343 @@
+"""A plan in sentences: for the terminal, the head of the report and the first sheet of the workbook."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from optimizer.facts import Facts
+from optimizer.run_folder import Run, read_run, read_run_city
+from optimizer.words import (
+    class_title,
+    listed,
+    million,
+    money,
+    need_title,
+    number,
+    percent,
+    plural,
+    share,
+    source_title,
+    type_title,
+    years_listed,
+)
+
+if TYPE_CHECKING:
+    from geodata.city import City
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the summary: what, its figure (may be empty) and what is said of it."""
+
+    label: str
+    figure: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A plan in a headline, a sentence and lines, in the order they are to be read."""
+
+    headline: str
+    sentence: str
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return the summary as plain text for a terminal of 80 columns or more."""
+        wide = max((len(line.label) for line in self.lines), default=0)
+        figures = max((len(line.figure) for line in self.lines), default=0)
+        rows = [f"  {line.label:<{wide}}  {line.figure:>{figures}}  {line.text}".rstrip() for line in self.lines]
+        return "\n".join([self.headline, *(f"  ! {w}" for w in self.warnings), "", *rows])
+
+
+def summarise(facts: Facts) -> Summary:
+    """Return the summary of a plan."""
+    lines = [*_purpose_lines(facts), *_met_lines(facts), *_money_lines(facts)]
+    return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts)))
+
+
+def summarise_folder(folder: Path) -> Summary:
+    """Return the summary of a finished run folder; raise RunError where it or its inputs cannot be read."""
+    run = read_run(folder)
+    return summarise(Facts(run, read_run_city(run)))
+
+
+def how_sure(run: Run) -> str:
+    """Say how good the plan is proven to be, as a phrase."""
+    gap, status = run.record.get("gap"), str(run.record.get("status", ""))
+    proof = "without a proof of how good it is" if gap is None else f"proven within {percent(gap)} of the best possible"
+    if gap is not None and gap <= 0:
+        proof = "proven the best possible"
+    if status.startswith("stopped"):
+        proof += f", {status}"
+    return proof
+
+
+def period(facts: Facts) -> str:
+    """Return the years of the plan as words."""
+    return str(facts.first) if facts.first == facts.last else f"{facts.first}–{facts.last}"
+
+
+def _headline(facts: Facts) -> str:
+    currency = facts.run.scenario.currency.name
+    spent, had = million(facts.spent), million(facts.available)
+    return f"Plan  {period(facts)}, {spent} of {had} million {currency}, {how_sure(facts.run)}"
+
+
+def sentence(facts: Facts) -> str:
+    """Return the first sentence of the report: what the plan does, for whom, with what money, how sure."""
+    people = float(facts.communities["population"].sum())
+    before, after = facts.met_by_year.iloc[0], facts.met_by_year.iloc[-1]
+    change = (
+        f"meets {share(after)} of all needs in {facts.last}"
+        if facts.first == facts.last
+        else f"raises the part of all needs that is met from {share(before)} in {facts.first} to {share(after)} in "
+        f"{facts.last}"
+    )
+    return (
+        f"This plan gives {plural(len(facts.communities), 'community', 'communities')} with {number(people)} residents "
+        f"work funds, rooms and service stations for {period(facts)}; it {change}, costs "
+        f"{money(facts.spent, facts.run.scenario.currency.name)} and is {how_sure(facts.run)}."
+    )
+
+
+def warnings(facts: Facts) -> list[str]:
+    """Return what a reader must know before using the plan: stopped searches, failed checks, no proof."""
+    record, found = facts.run.record, []
+    status = str(record.get("status", ""))
+    if status.startswith("stopped"):
+        reached = [s for s in record.get("stages", []) if s.get("value") is not None]
+        found.append(
+            f"The search was {status}; {plural(len(reached), 'goal')} of {len(facts.run.scenario.goals)} reached. "
+            "A longer search may find a better plan."
+        )
+    elif status == "feasible":
+        found.append("The plan keeps all rules, but at least one goal ended before its gap was reached.")
+    if not record.get("audit", {}).get("passed", False):
+        found.append("The plan has not passed its check: do not use it.")
+    return found
+
+
+def _purpose_lines(facts: Facts) -> list[Line]:
+    by_purpose = facts.run.ledger.groupby("purpose")["yuan"].sum()
+    space = by_purpose.get("space", 0)
+    services = by_purpose.get("service_capital", 0) + by_purpose.get("service_running", 0)
+    return [
+        Line("Work funds", _figure(by_purpose.get("work_funds", 0)), _funds_text(facts)),
+        Line("Space", _figure(space), _space_text(facts)),
+        Line("Services", _figure(services), stations_text(facts)),
+    ]
+
+
+def _figure(yuan: float) -> str:
+    return f"{million(yuan)} M"
+
+
+def _funds_text(facts: Facts) -> str:
+    parts = []
+    for year in facts.run.years:
+        full, entitled = facts.at_full("work_funds", year)
+        parts.append((year, full, entitled))
+    floor = number(facts.run.scenario.programmes.work_funds.floor_yuan)
+    complete = [y for y, full, n in parts if n and full == n]
+    short = [f"{y}: {full} of {n}" for y, full, n in parts if full < n]
+    if not any(n for _, _, n in parts):
+        return "no community is entitled to any"
+    if not short:
+        return f"every entitled community gets its entitlement (floor {floor}) in all years"
+    if complete and min(complete) > min(y for y, full, n in parts if full < n) and len(short) <= 2:
+        return f"every entitled community in full (floor {floor}) in {years_listed(complete)} ({', '.join(short)})"
+    return f"communities that get their entitlement (floor {floor}) in full: {', '.join(short)}"
+
+
+def _space_text(facts: Facts) -> str:
+    (before, _), (after, count) = facts.at_full("space", facts.first), facts.at_full("space", facts.last)
+    added = facts.added_area(facts.last)
+    counts = f"{before} → {after}" if facts.first != facts.last else f"{after}"
+    return f"+{number(added)} m²; communities at their target: {counts} of {count}"
+
+
+def stations_text(facts: Facts) -> str:
+    """Say how many stations are open in the last year and how many of them changed."""
+    count = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
+    changes = facts.stations["change"].value_counts()
+    words = {"opened": "new", "upgraded": "upgraded", "closed": "closed"}
+    said = [f"{changes[k]} {word}" for k, word in words.items() if changes.get(k, 0)]
+    return f"{plural(count, 'station')} open in {facts.last}" + (f" ({', '.join(said)})" if said else "")
+
+
+def _met_lines(facts: Facts) -> list[Line]:
+    first, last = facts.met_by_year.iloc[0], facts.met_by_year.iloc[-1]
+    (_, worst_first), (where, worst) = facts.worst(facts.first), facts.worst(facts.last)
+    if facts.first == facts.last:
+        text = f"{share(last)} of all needs; the worst-off community {share(worst)} ({facts.label(where)})"
+    else:
+        text = (
+            f"{share(first)} ({facts.first}) → {share(last)} ({facts.last}) of all needs; the worst-off community "
+            f"{share(worst_first)} → {share(worst)} ({facts.label(where)})"
+        )
+    lines = [Line("Met needs", "", text)]
+    if facts.set_aside:
+        names = listed(sorted(facts.label(c) for c in facts.set_aside), 5)
+        lines.append(Line("Set aside", "", f"no plan can raise these to the level of the others: {names}"))
+    return lines
+
+
+def _money_lines(facts: Facts) -> list[Line]:
+    scenario, lines = facts.run.scenario, []
+    binding = [f"{source_title(scenario, s)} {years_listed(years)}" for s, years in facts.binding.items()]
+    if binding:
+        lines.append(Line("Money that binds", "", "; ".join(binding[:6]) + (" …" if len(binding) > 6 else "")))
+    lines += [Line("Not met", "", text) for text in not_met(facts)]
+    lines += [Line("Left over", _figure(yuan), text) for yuan, text in left_over(facts)[:3]]
+    return lines
+
+
+def not_met(facts: Facts, most: int = 3) -> list[str]:
+    """Return the largest groups of unmet needs of the last year in words: need, type, district, people."""
+    rows = facts.met[(facts.met["year"] == facts.last) & (facts.met["met_share"] < 0.995)].copy()
+    if rows.empty:
+        return []
+    rows["people"] = rows["persons"] * (1 - rows["met_share"])
+    groups = rows.groupby(["need", "type", "district"], as_index=False).agg(
+        unmet=("unmet", "sum"), people=("people", "sum"), communities=("community", "nunique")
+    )
+    groups = groups.sort_values(["unmet", "need", "type", "district"], ascending=[False, True, True, True])
+    said = []
+    for row in groups.head(most).itertuples(index=False):
+        scenario = facts.run.scenario
+        said.append(
+            f"{need_title(scenario, str(row.need)).lower()} in {type_title(scenario, str(row.type)).lower()} "
+            f"communities of {district_label(facts, str(row.district))}: the need of {number(float(str(row.people)))} "
+            f"people in {plural(int(str(row.communities)), 'community', 'communities')}"
+        )
+    return said
+
+
+def district_label(facts: Facts, district: str) -> str:
+    """Return the name of a district, its identifier where it has none."""
+    frame = facts.city.districts
+    if len(frame):
+        names = frame.loc[frame["district"] == district, "name"]
+        if len(names) and str(names.iloc[0] or "").strip():
+            return str(names.iloc[0])
+    return district
+
+
+def left_over(facts: Facts) -> list[tuple[int, str]]:
+    """Return the money no year uses, by source, with what the source is limited to."""
+    scenario, said = facts.run.scenario, []
+    for source, yuan in facts.lapsed.items():
+        rule = scenario.sources.get(str(source))
+        text = source_title(scenario, str(source))
+        if rule is not None and rule.services:
+            text += ", limited to " + listed([need_title(scenario, s).lower() for s in rule.services])
+        elif rule is not None and len(rule.purposes) < 4:
+            text += ", limited to " + listed([need_title(scenario, p).lower() for p in rule.purposes])
+        said.append((int(yuan), text))
+    return said
+
+
+def why(facts: Facts, community: str) -> list[str]:
+    """Say why a community gets what it gets: its class and reason, its entitlement, its rooms, what stays unmet."""
+    row = facts.communities.loc[community]
+    said = [
+        _why_class(facts, community),
+        *_why_funds(facts, community, row),
+        *_why_space(facts, community),
+        *_why_services(facts, community),
+        *_why_money(facts, community, row),
+        *_why_aside(facts, community),
+    ]
+    return [line for line in said if line]
+
+
+def _why_class(facts: Facts, community: str) -> str:
+    scenario = facts.run.scenario
+    name = str(facts.run.record.get("classes", {}).get(community, "")) or facts.class_of.get(community, "")
+    rule = scenario.guidance.get(name)
+    if rule is None:
+        return ""
+    words = {"work_funds": "work funds", "space": "space", "services": "services"}
+    without = [w for key, w in words.items() if key not in rule.purposes]
+    limits = f" The plan gives this class no {listed(without)}." if without else ""
+    reason = f" {rule.reason.strip()}" if rule.reason.strip() else ""
+    return f"Guidance class: {class_title(scenario, name)}.{reason}{limits}"
+
+
+def _why_funds(facts: Facts, community: str, row: pd.Series) -> list[str]:
+    last = facts.grants.get((community, facts.last))
+    if last is None or last[0] <= 0:
+        return []
+    scenario = facts.run.scenario
+    currency, funds = scenario.currency.name, scenario.programmes.work_funds
+    entitled, grant = last
+    kind = scenario.types.get(str(row["type"]))
+    parts = [f"the floor of {number(funds.floor_yuan)} {currency}"]
+    if kind is not None and kind.care:
+        parts.append(f"{percent(kind.care)} for its type ({type_title(scenario, str(row['type'])).lower()})")
+    if funds.care_hardship * float(row["hardship"]):
+        parts.append(f"{percent(funds.care_hardship * float(row['hardship']))} for hardship")
+    prices = f", in prices of {facts.last}" if scenario.horizon.price_growth else ""
+    gets = "gets it in full" if grant >= entitled else f"gets {number(grant)} ({percent(grant / entitled)} of it)"
+    basis = " plus ".join(parts) + prices
+    return [f"Work funds: entitled to {number(entitled)} {currency} in {facts.last} ({basis}); {gets}."]
+
+
+def _why_space(facts: Facts, community: str) -> list[str]:
+    rows = facts.last_met.get((community, "space"))
+    if rows is None or rows.need_amount <= 0:
+        return []
+    said = f"Space: {number(rows.met_amount)} of {number(rows.need_amount)} m² in {facts.last}"
+    if rows.met_share >= 0.9995:
+        return [said + "; the target is met."]
+    offered = facts.rooms_offered.get(community, 0.0)
+    used = facts.rooms_used.get(community, 0.0)
+    if offered <= 0:
+        return [said + "; no rooms that could be added to its office are on offer."]
+    if used >= offered * 0.999:
+        return [said + f"; all rooms on offer to it ({number(offered)} m²) are taken."]
+    return [said + f"; {number(offered - used)} m² on offer to it are not taken."]
+
+
+def _why_services(facts: Facts, community: str) -> list[str]:
+    scenario, said = facts.run.scenario, []
+    for need, service in scenario.services.items():
+        rows = facts.last_met.get((community, need))
+        if rows is None or rows.need_amount <= 0 or rows.met_share >= 0.9995:
+            continue
+        head = f"{need_title(scenario, need)}: {share(rows.met_share)} met"
+        if service.siting == "network" and community in facts.out_of_reach(need):
+            said.append(
+                f"{head}; no station and no building that could hold one lies within {number(service.limit_m)} m "
+                f"of its office in the same {service.within.replace('_', '-')}."
+            )
+        elif service.siting == "own":
+            said.append(f"{head}; the station at its own office is too small and is not enlarged further.")
+        else:
+            said.append(f"{head}; the stations it can reach are too small or not opened.")
+    return said
+
+
+def _why_money(facts: Facts, community: str, row: pd.Series) -> list[str]:
+    """Name the money that may be spent here and is used up, where the community is short of something."""
+    if all(facts.last_met[community, n].met_share >= 0.9995 for n in facts.needs if (community, n) in facts.last_met):
+        return []
+    scenario, used_up = facts.run.scenario, []
+    for source, years in facts.binding.items():
+        rule = scenario.sources.get(source)
+        if rule is None or (rule.districts and str(row["district"]) not in rule.districts):
+            continue
+        if (rule.communities and community not in rule.communities) or (rule.types and row["type"] not in rule.types):
+            continue
+        used_up.append(f"{source_title(scenario, source)} ({years_listed(years)})")
+    return [f"Money that may be spent here and is used up: {listed(used_up)}."] if used_up else []
+
+
+def _why_aside(facts: Facts, community: str) -> list[str]:
+    if community not in facts.set_aside:
+        return []
+    return ["No plan can raise its score to the level the others reach; it was set aside before that level was fixed."]

@@ -1,0 +1,180 @@
+"""Read a finished run folder: its record and its tables, typed.
+
+Nothing of the model is needed: a run folder and the inputs it names hold everything the report says.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from optimizer.scenario import Scenario
+
+if TYPE_CHECKING:
+    from geodata.city import City
+
+TEXT = "str"
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "grants": {
+        "community": TEXT, "year": "int64", "entitled_yuan": "int64", "grant_yuan": "int64", "class": TEXT,
+    },
+    "space": {
+        "community": TEXT, "year": "int64", "instrument": TEXT, "area_m2": "float64", "cost_yuan": "int64",
+        "site": TEXT, "use": TEXT,
+    },
+    "stations": {
+        "site": TEXT, "service": TEXT, "level": TEXT, "year": "int64", "status": TEXT, "capacity": "float64",
+        "area_m2": "float64", "capital_yuan": "int64", "running_yuan": "int64", "community": TEXT, "district": TEXT,
+    },
+    "assignments": {
+        "community": TEXT, "site": TEXT, "service": TEXT, "year": "int64", "amount": "float64", "travel_m": "float64",
+    },
+    "met": {
+        "community": TEXT, "need": TEXT, "year": "int64", "need_amount": "float64", "met_amount": "float64",
+        "met_share": "float64", "unit": TEXT, "persons": "float64", "weight": "float64",
+    },
+    "ledger": {
+        "source": TEXT, "purpose": TEXT, "district": TEXT, "community": TEXT, "year": "int64", "yuan": "int64",
+        "service": TEXT, "site": TEXT,
+    },
+    "sources": {
+        "source": TEXT, "year": "int64", "amount_yuan": "int64", "carried_in_yuan": "int64", "spent_yuan": "int64",
+        "carried_out_yuan": "int64", "lapsed_yuan": "int64",
+    },
+    "scores": {"community": TEXT, "year": "Int64", "score": "float64", "set_aside": "int64"},
+}  # fmt: skip
+
+
+class RunError(Exception):
+    """A folder is not a finished run, or its files cannot be read; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, `run.json`, its scenario with every default, and its tables.
+
+    Tables have the columns of `COLUMNS` in that order (more may follow). Money is in whole units of the
+    scenario's currency, areas in m2, travel in metres, shares and scores between 0 and 1.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    scenario: Scenario
+    grants: pd.DataFrame
+    space: pd.DataFrame
+    stations: pd.DataFrame
+    assignments: pd.DataFrame
+    met: pd.DataFrame
+    ledger: pd.DataFrame
+    sources: pd.DataFrame
+    scores: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return str(self.record.get("scenario") or self.scenario.name)
+
+    @property
+    def title(self) -> str:
+        """Title of the scenario, its name where it has none."""
+        return self.scenario.title or self.name
+
+    @property
+    def years(self) -> list[int]:
+        """Calendar years of the plan."""
+        return self.scenario.years
+
+    def stage(self, goal: str) -> dict[str, Any]:
+        """Return the record of one goal's stage; empty where the run did not reach it."""
+        found: dict[str, Any] = next((s for s in self.record.get("stages", []) if s.get("goal") == goal), {})
+        return found
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return the table called `name`."""
+        if name not in COLUMNS:
+            raise KeyError(name)
+        frame: pd.DataFrame = getattr(self, name)
+        return frame
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read `tables/<name>.csv` with the types of `COLUMNS`; raise RunError where that is not possible."""
+    path = folder / "tables" / f"{name}.csv"
+    types = COLUMNS[name]
+    try:
+        frame = pd.read_csv(path, dtype=TEXT, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(f"{path}: missing; the folder is not a finished run") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from None
+    missing = [column for column in types if column not in frame.columns]
+    if missing:
+        raise RunError(f"{path}: columns missing: {', '.join(missing)}")
+    for column, kind in types.items():
+        if kind == TEXT:
+            continue
+        try:
+            values = pd.to_numeric(frame[column].where(frame[column] != ""), errors="raise")
+            frame[column] = values.astype(kind)  # type: ignore[call-overload]
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{path}: column {column} holds something that is not a number ({error})") from None
+    return frame[[*types, *(c for c in frame.columns if c not in types)]]
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read `run.json`; raise RunError where the folder is not a finished run."""
+    path = folder / "run.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder}: not a run folder (no run.json in it)") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(record, dict):
+        raise RunError(f"{path}: must hold an object")
+    return record
+
+
+def read_scenario(folder: Path) -> Scenario:
+    """Read `scenario.resolved.yaml` of a run folder; raise RunError where it cannot be read."""
+    from ruamel.yaml import YAML, YAMLError
+
+    path = folder / "scenario.resolved.yaml"
+    try:
+        with path.open(encoding="utf-8") as file:
+            content = YAML(typ="safe").load(file)
+        return Scenario.model_validate(content)
+    except FileNotFoundError:
+        raise RunError(f"{path}: missing; the folder is not a finished run") from None
+    except (OSError, ValueError, YAMLError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from None
+
+
+def read_run(folder: Path | str, scenario: Scenario | None = None) -> Run:
+    """Read a finished run folder; `scenario` is read from the folder where it is not given.
+
+    Raises RunError with the file and the reason where the folder is not a finished run.
+    """
+    folder = Path(folder)
+    record = read_record(folder)
+    scenario = scenario or read_scenario(folder)
+    return Run(folder, record, scenario, **{name: read_table(folder, name) for name in COLUMNS})
+
+
+def read_run_city(run: Run) -> "City":
+    """Read the city a run was planned for, from the inputs its scenario names.
+
+    Raises RunError where the inputs are gone.
+    """
+    from geodata.findings import InputError
+    from geodata.read import read_city
+
+    data = run.scenario.data
+    layers = {name: layer.model_dump() for name, layer in data.layers.items()}
+    try:
+        return read_city(data.path, crs=data.crs, metric_crs=data.metric_crs, layers=layers, base=run.folder)
+    except (OSError, InputError) as error:
+        raise RunError(f"{run.folder}: its inputs cannot be read again from {data.path} ({error})") from None
