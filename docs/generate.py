@@ -1,7 +1,7 @@
 """Write the pages that follow from the code: the commands, the data, the keys of a scenario.
 
-python docs/generate.py            writes them
-python docs/generate.py --check    says which differ, and fails if one does
+python -m docs.generate            writes them
+python -m docs.generate --check    says which differ, and fails if one does
 """
 
 import sys
@@ -205,7 +205,7 @@ def main(words: list[str]) -> int:
     ]
     for name in stale:
         if "--check" in words:
-            print(f"docs/{name} is not what the code says; run: python docs/generate.py")
+            print(f"docs/{name} is not what the code says; run: python -m docs.generate")
         else:
             (HERE / name).write_text(PAGES[name](), encoding="utf-8", newline="\n")
     return 1 if stale and "--check" in words else 0

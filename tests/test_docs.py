@@ -126,7 +126,7 @@ def load_generator() -> ModuleType:
 @pytest.mark.parametrize("page", ["cli.md", "data-schema.md", "scenarios.md"])
 def test_pages_that_follow_from_the_code_are_up_to_date(page: str) -> None:
     written = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    assert written == load_generator().PAGES[page](), "run: python docs/generate.py"
+    assert written == load_generator().PAGES[page](), "run: python -m docs.generate"
 
 
 def test_set_up_is_exactly_two_commands() -> None:
