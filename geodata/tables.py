@@ -211,7 +211,7 @@ class Builder:
             declared = self.spec.data_crs
         gcj = systems.is_gcj02(declared)
         if not declared and file_crs is None:
-            remedy = f"declare it (data.crs or data.layers.{self.table.name}.crs), for example EPSG:4326"
+            remedy = f"declare it (--crs, or in a scenario data.layers.{self.table.name}.crs), for example EPSG:4326"
             self.find("the file does not say its coordinate system (CRS)", remedy=remedy)
             return None
         if declared:
