@@ -15,43 +15,17 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
-from geodata.schema import TABLES, Column
+from geodata.describe import markdown_table, number, plain, schema_markdown
 from optimizer.cli import app
 from optimizer.scenario import Scenario
 
 HERE = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py; change the code, not this page. -->\n"
-DATA = """\
-A city is a GeoPackage, or a folder of files, with these tables. Other file types (GeoJSON, zipped Shapefile,
-GeoParquet, CSV) and other column names are mapped in the scenario under `data.layers`.
-"""
 SCENARIOS = """\
 A scenario is one YAML file. `extends: base` (or the path of another scenario) takes everything from there and changes
 only what the file says; `allot run NAME --set a.b.c=value` changes one value on the command line. Unknown keys are
 errors. `allot scenarios` lists those that ship.
 """
-
-
-def cell(text: object) -> str:
-    """Text for one cell of a table: one line, no bar."""
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown; a column that is empty in every row is left out."""
-    keep = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    lines = [[head[i] for i in keep], ["---" for _ in keep], *([cell(row[i]) for i in keep] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def number(value: float) -> str:
-    """Text of a number, with commas where it is long."""
-    return f"{value:,.15g}" if abs(value) >= 10_000 else f"{value:.12g}"
-
-
-def plain(value: object) -> str:
-    """Text of any default value."""
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def commands_page() -> str:
@@ -82,34 +56,7 @@ def _help(words: list[str]) -> str:
 
 def data_page() -> str:
     """Return the page of all tables and columns of a city."""
-    parts = [
-        NOTE,
-        "# The data\n",
-        DATA,
-    ]
-    for each in TABLES.values():
-        need = "required" if each.required else "optional"
-        parts.append(f"## {each.name}\n")
-        geometry = "no geometry" if each.geometry == "none" else f"geometry: {each.geometry}"
-        parts.append(f"{each.description} ({need}; {geometry}; one row per {', '.join(each.key)})\n")
-        rows = [[f"`{c.name}`", c.kind, c.unit, _column_default(c), _limits(c), c.description] for c in each.columns]
-        parts.append(table(["column", "type", "unit", "where empty", "limits", "meaning"], rows))
-    return "\n".join(parts)
-
-
-def _column_default(column: Column) -> str:
-    if column.required:
-        return "an error"
-    return "" if column.default is None or column.default == "" else f"`{plain(column.default)}`"
-
-
-def _limits(column: Column) -> str:
-    limits = [f"at least {number(column.minimum)}" if column.minimum is not None else ""]
-    limits.append(f"at most {number(column.maximum)}" if column.maximum is not None else "")
-    limits.append("one of " + ", ".join(column.choices) if column.choices else "")
-    limits.append(f"a row of {column.references}" if column.references else "")
-    limits.append(f"one of the scenario's {column.scenario_choices}" if column.scenario_choices else "")
-    return "; ".join(limit for limit in limits if limit)
+    return NOTE + "\n" + schema_markdown()
 
 
 def scenario_page() -> str:
@@ -151,7 +98,11 @@ def _model(path: str, model: type[BaseModel]) -> list[str]:
         limits = "; ".join(filter(None, map(_limit, field.metadata)))
         rows.append([f"`{name}`", _type(field.annotation), _field_default(field), limits, field.description or ""])
     title = f"## `{path}`\n" if path else "## At the top\n"
-    return [title, f"{(model.__doc__ or '').strip()}\n", table(["key", "type", "default", "limits", "meaning"], rows)]
+    return [
+        title,
+        f"{(model.__doc__ or '').strip()}\n",
+        markdown_table(["key", "type", "default", "limits", "meaning"], rows),
+    ]
 
 
 def _field_default(field: Any) -> str:
