@@ -5,8 +5,7 @@ Reads only files of this project: `districts.geojson`, `facts.csv` and `studied_
 """
 
 import argparse
-import os
-from collections.abc import Mapping
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def read_inputs(folder: Path = FOLDER) -> tuple[gpd.GeoDataFrame, pd.DataFrame, 
 def build(folder: Path = FOLDER) -> Tables:
     """Return every layer of the reference city: the tables of the schema, `facts` and `provenance`."""
     districts, facts, studied = read_inputs(folder)
-    number: Mapping[str, float] = dict(zip(facts["key"], facts["value"], strict=True))
+    number = dict(zip(facts["key"], facts["value"], strict=True))
     communities, offices = build_communities(districts, studied, int(number["floating_population"]))
     sites = build_sites(communities, offices, studied)
     needs = build_needs(communities)
@@ -71,7 +70,7 @@ def write(tables: Tables, path: Path) -> None:
     unfinished.unlink(missing_ok=True)
     for name, table in tables.items():
         pyogrio.write_dataframe(table, unfinished, layer=name, driver="GPKG")
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def main() -> None:
@@ -81,7 +80,7 @@ def main() -> None:
     out = parser.parse_args().out
     tables = build()
     write(tables, out)
-    print(f"{out}: {', '.join(f'{len(table)} {name}' for name, table in tables.items())}")
+    sys.stdout.write(f"{out}: {', '.join(f'{len(table)} {name}' for name, table in tables.items())}\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Buildings of the reference city: offices, rooms that could be had, station buildings, halls. All synthetic."""
 
 from collections.abc import Callable
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -9,7 +10,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from geodata.reference.communities import zone_members
-from geodata.reference.layout import CRS, SUB_DISTRICTS, rng
+from geodata.reference.layout import CRS, SUB_DISTRICTS, records, rng
 from geodata.reference.people import ZONE_COMMUNITIES
 
 COLUMNS = (
@@ -30,7 +31,7 @@ WORDS = {
     "rent": "rooms to rent", "renovate": "rooms to renovate", "build": "plot", "swap": "housing to swap",
     "hand_over": "rooms handed over by a developer",
 }  # fmt: skip
-Row = dict[str, object]
+Row = dict[str, Any]
 Draw = Callable[[], float]
 
 
@@ -54,8 +55,8 @@ def office_areas(communities: gpd.GeoDataFrame, studied: pd.DataFrame) -> pd.Ser
     for sub_district, count in ZONE_COMMUNITIES.items():
         members = zone_members(communities, sub_district, count, known)
         areas[members] = bonus[members]
-    for row in studied.dropna(subset=["office_area_m2"]).itertuples():
-        areas[row.community] = row.office_area_m2
+    for row in records(studied.dropna(subset=["office_area_m2"])):
+        areas[row["community"]] = row["office_area_m2"]
     return areas
 
 
@@ -78,7 +79,7 @@ def _terms(instrument: str, area: float, small: float, draw: Draw) -> Row:
     return terms
 
 
-def _extensions(row: pd.Series, draw: Draw) -> list[Row]:
+def _extensions(row: Row, draw: Draw) -> list[Row]:
     """Up to three extensions of a community's office."""
     sizes = {"rent": (60, 140), "renovate": (80, 140), "build": (150, 150), "swap": (80, 100), "hand_over": (100, 150)}
     found: list[Row] = []
@@ -106,24 +107,36 @@ def _extensions(row: pd.Series, draw: Draw) -> list[Row]:
 
 
 def _spread(members: pd.DataFrame, count: int) -> list[int]:
-    """`count` rows of `members` (with x, y, population) spread out: farthest-point from the most populous."""
+    """`count` different rows of `members` (with x, y, population) near most people: k-means from far-apart starts."""
     points = members[["x", "y"]].to_numpy(dtype=float)
-    chosen = [int(members["population"].to_numpy().argmax())]
+    people = members["population"].to_numpy(dtype=float)
+    chosen = [int(people.argmax())]
     while len(chosen) < count:
-        away = cKDTree(points[chosen]).query(points)[0] * np.sqrt(members["population"].to_numpy(dtype=float))
-        away[chosen] = -1
+        away = np.asarray(cKDTree(points[chosen]).query(points)[0])
         chosen.append(int(away.argmax()))
-    return chosen
+    centres = points[chosen]
+    for _ in range(8):
+        nearest = np.asarray(cKDTree(centres).query(points)[1])
+        for number in range(count):
+            mine = nearest == number
+            centres[number] = np.average(points[mine], axis=0, weights=people[mine]) if mine.any() else centres[number]
+    found: list[int] = []
+    for centre in centres:
+        order = np.argsort(np.hypot(*(points - centre).T), kind="stable").tolist()
+        found.append(next(row for row in order if row not in found))
+    return found
 
 
-def _shared(communities: pd.DataFrame, use: str, draw: Draw) -> list[Row]:
-    """Station buildings (five a sub-district) or halls (two or three a sub-district)."""
+def _shared(communities: pd.DataFrame, use: str, taken: set[str], draw: Draw) -> list[Row]:
+    """Station buildings (five a sub-district) or halls (two or three); `taken`: communities that have one already."""
     rows: list[Row] = []
     for order, sub in enumerate(SUB_DISTRICTS):
         members = communities[communities["sub_district"] == sub.name].reset_index(drop=True)
-        count = STATIONS_PER_SUB_DISTRICT if use == "station" else 2 + order % 2
-        picks = _spread(members, STATIONS_PER_SUB_DISTRICT + 3)
-        picks = picks[:count] if use == "station" else picks[-count:]
+        count = STATIONS_PER_SUB_DISTRICT if use == "station" else (2 if sub.kind == "fringe" else 3)
+        if use == "hall":
+            members = members[~members["community"].isin(taken)].reset_index(drop=True)
+        picks = _spread(members, count)
+        taken |= {str(members["community"][pick]) for pick in picks}
         slug = sub.name.lower().replace(" ", "_").replace("-", "_")
         for number, pick in enumerate(picks, start=1):
             row: Row = {"site": f"{use}_{slug}_{number}", "community": members["community"][pick], "use": use}
@@ -153,24 +166,24 @@ def build_sites(communities: gpd.GeoDataFrame, offices: pd.DataFrame, studied: p
     frame = pd.DataFrame(communities.drop(columns="geometry")).merge(offices, on="community")
     polygons = dict(zip(communities["community"], communities.geometry, strict=True))
     rows: list[Row] = []
-    for _, row in frame.iterrows():
+    for row in records(frame):
         office: Row = {"site": f"office_{row['community']}", "name": f"{row['name']}, office", "use": "office"}
         office |= {"community": row["community"], "instrument": "existing", "area_m2": float(areas[row["community"]])}
         rows.append(office)
         if areas[row["community"]] < 300:
             rows += _extensions(row, draw)
-    rows += _shared(frame, "station", draw) + _shared(frame, "hall", draw)
-    at = frame.set_index("community")
+    taken: set[str] = set()
+    rows += _shared(frame, "station", taken, draw) + _shared(frame, "hall", taken, draw)
+    at = {row["community"]: (float(row["x"]), float(row["y"])) for row in records(frame)}
     points = []
     for entry in rows:
         name = str(entry["community"])
-        x, y = float(at.loc[name, "x"]), float(at.loc[name, "y"])
+        x, y = at[name]
         away = {"office": 0.0, "extension": 120.0}.get(str(entry["use"]), 250.0)
         points.append(shapely.Point(near(polygons[name], x, y, away, draw) if away else (x, y)))
-    sites = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-    defaults = {"min_area_m2": 0.0, "fixed_yuan": 0, "capital_yuan_per_m2": 0, "yearly_yuan_per_m2": 0}
+    defaults: Row = {"min_area_m2": 0.0, "fixed_yuan": 0, "capital_yuan_per_m2": 0, "yearly_yuan_per_m2": 0}
     defaults |= {"first_year": 0, "lead_years": 0, "hours_per_week": 40.0, "services": ""}
-    sites = sites.fillna(defaults)
+    sites = pd.DataFrame([defaults | row for row in rows])[list(COLUMNS)]
     whole_numbers = ["fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2", "first_year", "lead_years"]
     sites[whole_numbers] = sites[whole_numbers].astype(np.int64)
     return gpd.GeoDataFrame(sites, geometry=points, crs=CRS).sort_values("site", ignore_index=True)

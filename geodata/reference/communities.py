@@ -6,7 +6,7 @@ import pandas as pd
 import shapely
 
 from geodata.reference import people
-from geodata.reference.layout import CRS, SUB_DISTRICTS, footprints, metres, partition, project, seeds
+from geodata.reference.layout import CRS, SUB_DISTRICTS, footprints, metres, partition, project, records, seeds
 
 MAIN_CITY = [sub.name for sub in SUB_DISTRICTS if sub.footprint == "main"]
 OVERRIDES = ("own_income_yuan", "debt_yuan")
@@ -18,8 +18,7 @@ def _rows(studied: pd.DataFrame, names_zh: dict[str, str]) -> pd.DataFrame:
     numbers: dict[str, int] = {}
     for sub in SUB_DISTRICTS:
         known = studied[studied["sub_district"] == sub.name]
-        for row in known.itertuples():
-            rows.append((row.community, row.name, row.name_zh, sub.district, sub.name))
+        rows += [(r["community"], r["name"], r["name_zh"], sub.district, sub.name) for r in records(known)]
         for _ in range(sub.count - len(known)):
             number = numbers[sub.district] = numbers.get(sub.district, 0) + 1
             identifier = f"{sub.district.lower()}_{number:03d}"
@@ -33,8 +32,8 @@ def _notes(frame: pd.DataFrame, studied: pd.DataFrame) -> list[str]:
     for sub_district, count in people.ZONE_COMMUNITIES.items():
         for community in zone_members(frame, sub_district, count, set(studied["community"])):
             notes[community] = f"In the {people.ZONE_NAMES[sub_district]} (which communities do is synthetic)."
-    for row in studied.itertuples():
-        notes[row.community] = row.study
+    for row in records(studied):
+        notes[row["community"]] = row["study"]
     return [str(note) for note in notes]
 
 
@@ -53,7 +52,7 @@ def build_communities(
     outlines = dict(zip(districts["district"], project(list(districts.geometry)), strict=True))
     areas = footprints(outlines)
     fixed = {
-        sub.name: [metres(r.lon, r.lat) for r in studied[studied["sub_district"] == sub.name].itertuples()]
+        sub.name: [metres(r["lon"], r["lat"]) for r in records(studied[studied["sub_district"] == sub.name])]
         for sub in SUB_DISTRICTS
     }
     centres = {sub.name: seeds(sub, areas[sub.name], fixed[sub.name], 100 + n) for n, sub in enumerate(SUB_DISTRICTS)}
@@ -66,18 +65,18 @@ def build_communities(
     frame["main_city"] = frame["sub_district"].isin(MAIN_CITY)
     people.add_people(frame, migrants_total)
     people.add_means(frame)
-    for row in studied.itertuples():
+    for row in records(studied):
         for column in OVERRIDES:
-            if not np.isnan(getattr(row, column)):
-                frame.loc[frame["community"] == row.community, column] = int(getattr(row, column))
+            if not np.isnan(row[column]):
+                frame.loc[frame["community"] == row["community"], column] = int(row[column])
     frame["hardship"] = people.hardship(frame)
     frame["note"] = _notes(frame, studied)
     polygons = [cell for sub in SUB_DISTRICTS for cell in cells[sub.name]]
     points = np.vstack([centres[sub.name] for sub in SUB_DISTRICTS])
     offices = pd.DataFrame({"community": frame["community"], "x": points[:, 0], "y": points[:, 1]})
     inside = shapely.contains_xy(polygons, points[:, 0], points[:, 1])
-    for row in np.flatnonzero(~inside):
-        point = shapely.point_on_surface(polygons[row])
-        offices.loc[row, ["x", "y"]] = np.rint([point.x, point.y])
+    for number in np.flatnonzero(~inside).tolist():
+        point = shapely.point_on_surface(polygons[number])
+        offices.loc[number, ["x", "y"]] = np.rint([point.x, point.y])
     communities = gpd.GeoDataFrame(frame, geometry=polygons, crs=CRS).sort_values("community", ignore_index=True)
     return communities, offices.sort_values("community", ignore_index=True)

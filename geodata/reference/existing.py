@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from geodata.reference.buildings import near
 from geodata.reference.layout import CRS, SUB_DISTRICTS, rng
-from geodata.reference.people import whole
+from geodata.reference.people import Floats, whole
 
+Ints = NDArray[np.int64]
 COLUMNS = ("facility", "name", "kind", "community", "site", "service", "level", "capacity", "area_m2", "running_yuan")
 # Floor area per unit of the services that stand at the own office (the same figures as in scenarios/base.yaml).
 AREA_PER_UNIT = {"affairs": 0.015, "security": 0.012}
@@ -47,7 +48,7 @@ KINDS = (
 )
 
 
-def _spread_over(count: int, weights: NDArray[np.float64], once: bool) -> NDArray[np.int64]:
+def _spread_over(count: int, weights: Floats, once: bool) -> Ints:
     """How many facilities each community gets: by weight; `once`: none gets two (unless all have one)."""
     share = np.zeros(len(weights), dtype=np.int64)
     if count >= len(weights):
@@ -59,7 +60,7 @@ def _spread_over(count: int, weights: NDArray[np.float64], once: bool) -> NDArra
     return share + whole(weights, count)
 
 
-def _centres(communities: pd.DataFrame, count: int, offices: Mapping[str, float]) -> NDArray[np.int64]:
+def _centres(communities: pd.DataFrame, count: int, offices: Mapping[str, float]) -> Ints:
     """One each in the first `count` sub-districts: where the office is largest."""
     share = np.zeros(len(communities), dtype=np.int64)
     area = communities["community"].map(offices).to_numpy(dtype=float)
@@ -69,7 +70,7 @@ def _centres(communities: pd.DataFrame, count: int, offices: Mapping[str, float]
     return share
 
 
-def _health(communities: pd.DataFrame, kind: Kind, count: int) -> NDArray[np.int64]:
+def _health(communities: pd.DataFrame, kind: Kind, count: int) -> Ints:
     """Health centres and stations: spread over the sub-districts, at their most populous communities."""
     share = np.zeros(len(communities), dtype=np.int64)
     people = communities["population"].to_numpy()
@@ -82,9 +83,7 @@ def _health(communities: pd.DataFrame, kind: Kind, count: int) -> NDArray[np.int
     return share
 
 
-def _capacities(
-    kind: Kind, rows: NDArray[np.int64], need: NDArray[np.float64], office: NDArray[np.float64], draw: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _capacities(kind: Kind, rows: Ints, need: Floats, office: Floats, draw: Floats) -> tuple[Floats, Floats]:
     """Capacity and floor area of each facility; `rows` is the community of each."""
     if not kind.service:
         return np.zeros(len(rows)), np.zeros(len(rows))
@@ -107,16 +106,20 @@ def build_facilities(
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """Return all facilities, sorted by identifier. Their numbers are those of facts.csv."""
     random = rng(51)
+
+    def draw() -> float:
+        return float(random.random())
+
     frame = pd.DataFrame(communities.drop(columns="geometry"))
-    amount = needs.pivot(index="community", columns="need", values="amount").loc[frame["community"]]
-    office = frame["community"].map(areas).to_numpy(dtype=float)
+    amount = needs.pivot_table(index="community", columns="need", values="amount").loc[frame["community"]]
+    office = np.array([areas[name] for name in frame["community"]], dtype=np.float64)
     polygons = list(communities.geometry)
     xy = offices[["x", "y"]].to_numpy(dtype=float)
     parts, points = [], []
     for kind in KINDS:
         count = int(facts[kind.fact])
-        weights = frame["elderly" if kind.service == "elderly" else "population"].to_numpy(dtype=float)
-        weights = weights * (0.5 + random.random(len(frame)))
+        people = frame["elderly" if kind.service == "elderly" else "population"].to_numpy(dtype=float)
+        weights = np.array(people * (0.5 + random.random(len(frame))))
         if kind.fact == "affairs_centres":
             share = _centres(frame, count, areas)
         elif kind.service == "health":
@@ -124,7 +127,7 @@ def build_facilities(
         else:
             share = _spread_over(count, weights, once=kind.level == "station" and bool(kind.service))
         rows = np.repeat(np.arange(len(frame)), share)
-        need = amount[kind.service].to_numpy(dtype=float) if kind.service else np.zeros(len(frame))
+        need = np.array(amount[kind.service] if kind.service else np.zeros(len(frame)), dtype=np.float64)
         capacity, area = _capacities(kind, rows, need, office, random.random(len(rows)))
         slug = kind.fact.rstrip("s")
         parts.append(
@@ -132,15 +135,20 @@ def build_facilities(
                 {
                     "facility": [f"{slug}_{n:04d}" for n in range(1, len(rows) + 1)],
                     "name": [f"{frame['name'][r]}, {kind.kind}" for r in rows],
-                    "kind": kind.kind, "community": frame["community"].to_numpy()[rows], "site": "",
-                    "service": kind.service, "level": kind.level, "capacity": capacity, "area_m2": area,
+                    "kind": kind.kind,
+                    "community": frame["community"].to_numpy()[rows],
+                    "site": "",
+                    "service": kind.service,
+                    "level": kind.level,
+                    "capacity": capacity,
+                    "area_m2": area,
                     "running_yuan": kind.running_yuan,
-                }  # fmt: skip
+                }
             )
         )
         at_office = bool(kind.service) and kind.level != "outlet"
         for r in rows:
-            place = xy[r] if at_office else near(polygons[r], *xy[r], 300.0, lambda: float(random.random()))
+            place = (xy[r, 0], xy[r, 1]) if at_office else near(polygons[r], xy[r, 0], xy[r, 1], 300.0, draw)
             points.append(shapely.Point(place))
     facilities = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
     return gpd.GeoDataFrame(facilities, geometry=points, crs=CRS).sort_values("facility", ignore_index=True)

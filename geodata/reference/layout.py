@@ -7,8 +7,10 @@ between two communities is the same vertex for vertex on both sides.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -86,6 +88,11 @@ def rng(part: int) -> np.random.Generator:
     return np.random.default_rng([SEED, part])
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def metres(lon: float, lat: float) -> tuple[float, float]:
     """Project a WGS-84 position to whole metres."""
     x, y = _TO_METRES.transform(lon, lat)
@@ -102,7 +109,7 @@ def project(geometries: Sequence[shapely.Geometry]) -> list[shapely.Geometry]:
 
     def to_grid(points: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = _TO_METRES.transform(points[:, 0], points[:, 1])
-        return np.rint(np.column_stack([x, y]))
+        return np.column_stack([np.rint(x), np.rint(y)])
 
     return [shapely.normalize(shapely.transform(geometry, to_grid)) for geometry in geometries]
 
@@ -172,7 +179,8 @@ def seeds(
             mine = nearest == number
             if mine.any():
                 centres[number] = np.average(points[mine], axis=0, weights=weight[mine])
-    return np.rint(centres)
+    rounded: NDArray[np.float64] = np.rint(centres)
+    return rounded
 
 
 def _faces(lines: Iterable[shapely.Geometry]) -> list[shapely.Geometry]:
@@ -191,14 +199,13 @@ def partition(
         inside = shapely.contains(shapely.buffer(area, 2), faces)
         lines += [shapely.boundary(face) for face, keep in zip(faces, inside, strict=True) if keep]
     faces = _faces(lines)
-    points = shapely.get_coordinates(shapely.point_on_surface(faces))
     names = list(areas)
     owners: dict[str, dict[int, list[shapely.Geometry]]] = {name: defaultdict(list) for name in names}
-    for name in names:
-        inside = shapely.contains_xy(areas[name], points[:, 0], points[:, 1])
-        nearest = cKDTree(centres[name]).query(points)[1]
-        for face in np.flatnonzero(inside):
-            owners[name][int(nearest[face])].append(faces[face])
+    for face in faces:
+        point = shapely.point_on_surface(face)
+        away = shapely.distance([areas[name] for name in names], point)
+        home = names[int(np.argmin(away))]  # exactly one, also for a sliver where two areas meet
+        owners[home][int(cKDTree(centres[home]).query([point.x, point.y])[1])].append(face)
     return {name: _whole(owners[name], len(centres[name])) for name in names}
 
 

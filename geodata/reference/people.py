@@ -39,7 +39,7 @@ MIN_INCOME_FACTOR = {"pure_residential": 0.9, "enterprise": 1.6, "urban_rural_fr
 def whole(amounts: Floats, total: int) -> NDArray[np.int64]:
     """Round to whole numbers that sum to `total` (largest remainder; ties to the earlier row)."""
     scaled = amounts * (total / amounts.sum())
-    base = np.floor(scaled).astype(np.int64)
+    base: NDArray[np.int64] = np.floor(scaled).astype(np.int64)
     order = np.argsort(-(scaled - base), kind="stable")
     base[order[: total - int(base.sum())]] += 1
     return base
@@ -69,8 +69,8 @@ def assign_types(frame: pd.DataFrame, centres: Mapping[str, Floats], fixed: Mapp
         town = FOOTPRINTS[sub.footprint]
         away = np.hypot(*(centres[sub.name] - metres(town.lon, town.lat)).T)
         counts = dict(TYPE_COUNTS[sub.kind])
-        free = [k for k in range(len(rows)) if rows[k] not in fixed]
-        for row in rows:
+        free = [k for k in range(len(rows)) if int(rows[k]) not in fixed]
+        for row in rows.tolist():
             if row in fixed:
                 types[row] = fixed[row]
                 counts[fixed[row]] = max(0, counts.get(fixed[row], 0) - 1)
@@ -79,7 +79,9 @@ def assign_types(frame: pd.DataFrame, centres: Mapping[str, Floats], fixed: Mapp
         outer = by_distance[len(by_distance) - counts["urban_rural_fringe"] :]
         rest = sorted(set(free) - set(inner) - set(outer), key=lambda k: (chance[rows[k]], k))
         for name, members in (
-            ("old_core", inner), ("urban_rural_fringe", outer), ("enterprise", rest[: counts["enterprise"]])
+            ("old_core", inner),
+            ("urban_rural_fringe", outer),
+            ("enterprise", rest[: counts["enterprise"]]),
         ):
             types[rows[members]] = name
     return [str(word) for word in types]
@@ -96,8 +98,8 @@ def populations(main_city: NDArray[np.bool_], migrants_total: int) -> NDArray[np
     return people
 
 
-def _factor(types: pd.Series, factors: Mapping[str, float]) -> Floats:
-    return types.map(factors).to_numpy(dtype=float)
+def _factor(types: "pd.Series[str]", factors: Mapping[str, float]) -> Floats:
+    return np.array([factors[kind] for kind in types], dtype=np.float64)
 
 
 def add_people(frame: pd.DataFrame, migrants_total: int) -> None:
@@ -114,11 +116,13 @@ def add_people(frame: pd.DataFrame, migrants_total: int) -> None:
     frame["children"] = np.rint(people * (0.13 + 0.05 * random.random(count))).astype(np.int64)
     draw = people * _factor(kind, MIGRANT_FACTOR) * (0.4 + 1.2 * random.random(count))
     migrants = np.zeros(count, dtype=np.int64)
-    limit = 0.45 * people[main]
+    limit = np.array(0.45 * people[main], dtype=np.float64)
     migrants[main] = whole(bounded(draw[main], 0.0, limit, migrants_total), migrants_total)
     frame["migrants"] = migrants
     draw = people * _factor(kind, LAID_OFF_FACTOR) * (0.5 + random.random(count))
-    frame["laid_off"] = whole(bounded(draw, 0.0, 0.25 * people, LAID_OFF_TOTAL), LAID_OFF_TOTAL)
+    frame["laid_off"] = whole(
+        bounded(draw, 0.0, np.array(0.25 * people, dtype=np.float64), LAID_OFF_TOTAL), LAID_OFF_TOTAL
+    )
     share = (0.02 + 0.05 * random.random(count) ** 1.5) * _factor(kind, MIN_INCOME_FACTOR)
     frame["min_income_households"] = np.rint(frame["households"] * share).astype(np.int64)
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from geodata.reference.layout import records
 from geodata.schema import TABLES
 
 SOURCES = ("report", "derived", "synthetic")
@@ -16,8 +17,7 @@ NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("communities", "main_city"): ("synthetic", "131 as the study counts; which ones is made up."),
     ("communities", "population"): (
         "synthetic",
-        "Lognormal, 800 to 12,000; the main city sums to 700,000, derived from the report: 100,000 migrants are about "
-        "1/7 of the city's people.",
+        "Lognormal, 800 to 12,000; the main city sums to 700,000 (report: 100,000 migrants, 1/7 of the people).",
     ),
     ("communities", "migrants"): (
         "synthetic", "Sum 100,000 from the report, all in the main city; more in the fringe."
@@ -34,7 +34,7 @@ NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("facilities", "kind"): ("report", "Kinds and their numbers; where it says `over`, the number named is taken."),
     ("facilities", "service"): ("derived", "Service of the plan that the kind gives; empty where none."),
     ("facilities", "level"): ("derived", "Follows from the kind."),
-    ("facilities", "area_m2"): ("synthetic", "Stations at the own office: capacity x area per unit; else 0, not known."),
+    ("facilities", "area_m2"): ("synthetic", "At the own office: capacity x area per unit; else 0, not known."),
     ("streets", "length_m"): ("synthetic", "2 to 15 % above the straight line."),
     ("streets", "geometry"): ("synthetic", "Made-up network; no real street is in it."),
     ("needs", "community"): ("derived", "Identifier of communities."),
@@ -53,17 +53,18 @@ NOTES: dict[tuple[str, str], tuple[str, str]] = {
 def _studied(studied: pd.DataFrame) -> list[tuple[str, str, str, str, str]]:
     """Rows of what the study says of the eight studied communities."""
     rows = []
-    for row in studied.itertuples():
-        placed = "synthetic" if row.position.startswith("synthetic") else "derived"
+    for row in records(studied):
+        name = row["community"]
+        placed = "synthetic" if row["position"].startswith("synthetic") else "derived"
+        kind_note = "As the report describes it." if row["type_source"] == "report" else "The report names none."
         rows += [
-            ("communities", "name", row.community, "report", "Named in the report."),
-            ("communities", "name_zh", row.community, "report", "Named in the report."),
-            ("communities", "main_city", row.community, "report", "Studied within the main city."),
-            ("communities", "type", row.community, row.type_source, "As the report describes it."
-             if row.type_source == "report" else "The report names none."),
-            ("communities", "note", row.community, "report", "What the report says of it."),
-            ("communities", "geometry", row.community, "synthetic", "Boundary made up around the position."),
-            ("sites", "geometry", f"office_{row.community}", placed, f"Position: {row.position}."),
+            ("communities", "name", name, "report", "Named in the report."),
+            ("communities", "name_zh", name, "report", "Named in the report."),
+            ("communities", "main_city", name, "report", "Studied within the main city."),
+            ("communities", "type", name, row["type_source"], kind_note),
+            ("communities", "note", name, "report", "What the report says of it."),
+            ("communities", "geometry", name, "synthetic", "Boundary made up around the position."),
+            ("sites", "geometry", f"office_{name}", placed, f"Position: {row['position']}."),
         ]  # fmt: skip
     rows += [
         ("communities", "debt_yuan", "banqiao", "report", "Over 600,000 yuan; 600,000 is taken."),
