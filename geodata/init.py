@@ -32,11 +32,8 @@ def init_city(
     directory: Path,
     boundaries: Path,
     *,
+    columns: Mapping[str, str] | None = None,
     layer: str = "",
-    id_column: str = "",
-    population_column: str = "",
-    name_column: str = "",
-    district_column: str = "",
     crs: str = "",
     encoding: str = "",
     first_year: int | None = None,
@@ -44,8 +41,9 @@ def init_city(
 ) -> list[str]:
     """Start a city: write city.gpkg, scenario.yaml, budget_cut.yaml and README.md; return lines to print.
 
-    `boundaries` holds the polygons of the communities and their populations; columns not named are guessed by
-    well-known names, and the lines say which were taken. `crs` is declared where the file does not say its coordinate
+    `boundaries` holds the polygons of the communities and their populations; `columns` says which of its columns are
+    the community, population, name, district and sub_district (`#`: the row number as the community). Those not named
+    are guessed by well-known names, and the lines say which were taken. `crs` is declared where the file does not say its coordinate
     system. `first_year` is the first year planned for (the next calendar year where None). The files appear together
     or not at all. Raises InputError, with everything found: no such file, unclear columns, bad populations or
     geometries, a folder that is not empty (unless `force`, which replaces these four files and touches no other).
@@ -57,8 +55,7 @@ def init_city(
         names = [str(name) for name in pyogrio.list_layers(boundaries)[:, 0]]
         message, remedy = f"has several layers: {listed(names)}", "say which one it is (--layer NAME)"
         raise InputError([Finding("error", shown(boundaries), message=message, remedy=remedy)])
-    asked = {"community": id_column, "population": population_column, "name": name_column, "district": district_column}
-    chosen = choose_columns(raw.frame, asked, shown(boundaries))
+    chosen = choose_columns(raw.frame, columns or {}, shown(boundaries))
     base = base_scenario()
     communities, city, warnings = _communities(raw, chosen, crs, set(base["types"]))
     services = base["programmes"]["services"]
@@ -104,7 +101,9 @@ def _communities(raw: Raw, chosen: Chosen, crs: str, types: set[str]) -> tuple[g
         given.append("type")
     taken = [c for c in {*columns.values(), *given} if c != "#"]
     frame = raw.frame[[*sorted(taken), *(["geometry"] if "geometry" in present else [])]]
-    builder = Builder(Raw(frame, raw.file, raw.layer, False, raw.findings), COMMUNITIES, Spec(columns, {}, crs, ""))
+    builder = Builder(
+        Raw(frame, raw.file, raw.layer, False, raw.findings), COMMUNITIES, Spec(columns, crs=crs, declare="--crs")
+    )
     _repair(builder)
     built = builder.build()
     _stop_at_errors(built.findings)

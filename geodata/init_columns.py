@@ -1,7 +1,7 @@
 """Which columns of a file of polygons mean what, where the user does not say."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -29,6 +29,7 @@ _POPULATION = _words(
 _POPULATION_YEAR = re.compile(r"(?:tot(?:al)?_?)?pop(?:ulation)?_?(\d{4}|\d{2})")
 _DISTRICT = _words("district district_name borough county county_name 区县 区 县 行政区")
 _SUB_DISTRICT = _words("sub_district subdistrict street_office 街道 街道办 街道办事处")
+ROLES = ("community", "population", "name", "district", "sub_district")
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Chosen:
     said: list[str] = field(default_factory=list)
 
 
-def choose_columns(frame: pd.DataFrame, asked: dict[str, str], file: str) -> Chosen:
+def choose_columns(frame: pd.DataFrame, asked: Mapping[str, str], file: str) -> Chosen:
     """Return which column is the identifier, the name, the population, the district and the sub-district.
 
     `asked` holds what the user says (empty: guess by well-known names). Raises InputError, listing the columns, where a
@@ -49,6 +50,8 @@ def choose_columns(frame: pd.DataFrame, asked: dict[str, str], file: str) -> Cho
     findings = []
     chosen = Chosen()
     for ours, theirs in asked.items():
+        if ours not in ROLES:
+            raise KeyError(f"{ours} is none of {', '.join(ROLES)}")
         if not theirs:
             continue
         if theirs in present or (theirs == "#" and ours == "community"):

@@ -91,7 +91,7 @@ def sources(base: Mapping[str, Any], communities: gpd.GeoDataFrame, size: tuple[
             out[name] |= {"districts": [], "communities": []}
         if rule.get("types") and not there & set(rule["types"]):
             out[name]["types"] = []
-    only = communities["district"].nunique() == 1
+    only = len(set(communities["district"])) == 1
     for district, rows in communities.groupby("district", sort=True):
         part = size_factor(len(rows), float(rows["population"].sum()), size)
         title = "District finance" if only else f"{district} finance"

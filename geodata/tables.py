@@ -32,6 +32,7 @@ class Spec:
     words: dict[str, dict[str, str]] = field(default_factory=dict)
     crs: str = ""
     data_crs: str = ""
+    declare: str = ""  # how people declare a coordinate system, where not in a scenario
 
 
 @dataclass
@@ -211,7 +212,8 @@ class Builder:
             declared = self.spec.data_crs
         gcj = systems.is_gcj02(declared)
         if not declared and file_crs is None:
-            remedy = f"declare it (--crs, or in a scenario data.layers.{self.table.name}.crs), for example EPSG:4326"
+            how = self.spec.declare or f"in the scenario, data.crs or data.layers.{self.table.name}.crs"
+            remedy = f"declare it ({how}), for example EPSG:4326"
             self.find("the file does not say its coordinate system (CRS)", remedy=remedy)
             return None
         if declared:
