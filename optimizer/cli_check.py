@@ -191,7 +191,9 @@ def data_schema() -> str:
         )
         rows = ["| column | kind | unit | default | limits | description |", "|---|---|---|---|---|---|"]
         for column in table.columns:
-            default = "must be given" if column.required else str(column.default or "")
+            default = (
+                "must be given" if column.required else "no" if column.default is False else str(column.default or "")
+            )
             low = "" if column.minimum is None else f"at least {column.minimum:g}"
             high = "" if column.maximum is None else f"at most {column.maximum:g}"
             limits = ", ".join(part for part in (low, high, " / ".join(column.choices)) if part)

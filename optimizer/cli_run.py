@@ -233,9 +233,8 @@ def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -
         except ScenarioError as error:
             findings += [finding for finding in error.findings if finding not in findings]
     places = [e.folder.resolve() if e.folder else find_scenario(e.ref).resolve() for e in entries]
-    findings += [
-        f"{e.ref}  is named twice; compare different plans" for i, e in enumerate(entries) if places[i] in places[:i]
-    ]
+    twice = [e.ref for i, e in enumerate(entries) if places[i] in places[:i]]
+    findings += [f"{ref}  is named twice; compare different plans" for ref in twice]
     if findings:
         raise ScenarioError(findings)
     return entries

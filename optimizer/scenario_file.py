@@ -106,7 +106,8 @@ def _no_such_scenario(text: str, start: Path) -> str:
     if path.is_dir():
         return f"this folder has no {', '.join(_IN_FOLDER[:2])}; name the scenario file"
     try:
-        beside = [p.name for p in path.parent.iterdir() if p.suffix in _SUFFIXES]
+        files = [p for p in path.parent.iterdir() if p.suffix in _SUFFIXES]
+        beside = [p.name if path.suffix else p.stem for p in files]
     except OSError:
         beside = []
     near = difflib.get_close_matches(path.name, [*shipped(), *beside], 1, 0.6)
@@ -406,7 +407,7 @@ def json_schema() -> dict[str, Any]:
         "description": "Scenario that this one changes: a name, or a path relative to this file.",
     }
     schema["properties"] = {"extends": extends, **schema["properties"]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Scenario of allot", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Scenario of allot"}
 
 
 def _relaxed(schema: Any) -> Any:
@@ -415,8 +416,9 @@ def _relaxed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     out = {key: _relaxed(value) for key, value in schema.items() if key not in ("required", "minProperties")}
-    if "properties" in schema:
-        out["properties"] = {key: _or_null(value) for key, value in out["properties"].items()}
+    for kind in ("properties", "patternProperties"):
+        if kind in schema:
+            out[kind] = {key: _or_null(value) for key, value in out[kind].items()}
     if isinstance(schema.get("additionalProperties"), dict):
         out["additionalProperties"] = _or_null(out["additionalProperties"])
     return out

@@ -35,6 +35,7 @@ class Explainer:
         self.origins = origins
         self.deleted = deleted
         self.file = file
+        self.invalid: set[Keys] = set()
 
     def explain(self, error: ValidationError) -> list[Finding]:
         """Return one finding per mistake, contradictions between valid parts included."""
@@ -47,6 +48,7 @@ class Explainer:
             if e["type"] == "missing" and keys in taken:
                 continue
             findings.extend(self.one(keys, e))
+        self.invalid = {keys for keys, e in errors if e["type"] not in ("value_error", "extra_forbidden")}
         findings.extend(self.contradictions(Scenario, self.values, ())[1])
         return list(dict.fromkeys(findings))
 
@@ -201,7 +203,8 @@ class Explainer:
             given = values.get(name) if isinstance(values, dict) else None
             annotation, at = bare(field.annotation), (*keys, name)
             args = typing.get_args(annotation)
-            if given is None:
+            leaf = not (is_model(annotation) or (args and is_model(args[-1])))
+            if given is None or (leaf and any(keys[: len(at)] == at for keys in self.invalid)):
                 built[name] = None if field.is_required() else field.get_default(call_default_factory=True)
             elif is_model(annotation):
                 built[name] = part(annotation, given, at)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +127,7 @@ def _fill(tree: Tree, text: str, file: str) -> None:
 def _compose(tree: Tree, text: str, file: str) -> Node | None:
     yaml = YAML(typ="rt", pure=True)
     try:
+        _not_too_deep(text)
         node: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -140,6 +142,15 @@ def _compose(tree: Tree, text: str, file: str) -> Node | None:
     else:
         return node
     return None
+
+
+def _not_too_deep(text: str) -> None:
+    """Raise RecursionError for brackets nested so deep that parsing them would take long."""
+    depth = 0
+    for letter in re.findall(r"[\[\]{}]", text):
+        depth += 1 if letter in "[{" else -1
+        if depth > 5 * DEEPEST:
+            raise RecursionError
 
 
 def _start(node: Node, file: str) -> Place:
