@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyogrio
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -54,6 +55,23 @@ def allot_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
         command.chmod(0o755)
     path = os.pathsep.join([str(scripts), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "120"}
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GeoPackage of a small part of the reference city: two sub-districts of two districts, with every layer."""
+    whole = ROOT / "geodata" / "reference" / "mianyang" / "mianyang.gpkg"
+    part = tmp_path_factory.mktemp("small") / "small.gpkg"
+    layers = {str(name): pyogrio.read_dataframe(whole, layer=str(name)) for name, _ in pyogrio.list_layers(whole)}
+    communities = layers["communities"]
+    chosen = communities.groupby("district")["sub_district"].min().loc[["Fucheng", "Youxian"]]
+    layers["communities"] = communities[communities["sub_district"].isin(chosen)]
+    for name in ("sites", "facilities", "needs"):
+        layers[name] = layers[name][layers[name]["community"].isin(layers["communities"]["community"])]
+    layers["streets"] = layers["streets"][layers["streets"].intersects(layers["communities"].union_all())]
+    for name, table in layers.items():
+        pyogrio.write_dataframe(table, part, layer=name, driver="GPKG")
+    return part
 
 
 def _plan(fixture: str, environment: dict[str, str], folders: pytest.TempPathFactory) -> Path:
