@@ -24,7 +24,7 @@ NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("communities", "laid_off"): ("synthetic", "Sum 35,000 made up; the report: over 25,000 were helped into work."),
     ("communities", "own_income_yuan"): ("synthetic", "Mostly 0 to 30,000 yuan; a few rich ones."),
-    ("communities", "debt_yuan"): ("synthetic", "24 communities with 10,000 to 250,000 yuan."),
+    ("communities", "debt_yuan"): ("synthetic", "A few communities owe 10,000 to 250,000 yuan."),
     ("communities", "hardship"): ("derived", "Formula of docs/reference-city.md from synthetic columns."),
     ("communities", "note"): ("synthetic", "Empty but for zones (report names the zones, not their communities)."),
     ("communities", "geometry"): ("synthetic", "Voronoi cells in a made-up footprint, clipped to the real district."),
