@@ -45,6 +45,12 @@ class Facts:
         """Return the name of a community, its identifier where it has none or is not in the inputs."""
         return str(self.communities["label"].get(community, community))
 
+    def district_label(self, district: str) -> str:
+        """Return the name of a district, its identifier where it has none."""
+        frame = self.city.districts
+        names = frame.loc[frame["district"] == district, "name"] if len(frame) else []
+        return (str(names.iloc[0] or "").strip() if len(names) else "") or district
+
     @cached_property
     def site_labels(self) -> dict[str, str]:
         """Name of every site; office of a community where it has no name."""

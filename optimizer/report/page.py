@@ -35,7 +35,7 @@ def page(facts: Facts) -> str:
     )
     body = join([_header(facts), _contents(), main, _footer(facts), embedded("plan-data", payload(facts, made))])
     title = f"{facts.run.title} · {facts.city.name or 'plan'} {period(facts)}"
-    return document(title, body, styles=asset("page.css") + asset("report.css"), script=asset("report.js"))
+    return document(title, body, styles=asset("page.css") + asset("report.css"), script=asset("map.js") + asset("report.js"))
 
 
 def _header(facts: Facts) -> Html:

@@ -8,7 +8,7 @@ import pandas as pd
 from optimizer.facts import Facts
 from optimizer.report.geopackage import site_points
 from optimizer.report.map_chart import Outline
-from optimizer.report.summary import district_label, why
+from optimizer.report.summary import why
 from optimizer.words import (
     INSTRUMENT_TITLES,
     PURPOSE_TITLES,
@@ -34,7 +34,7 @@ def payload(facts: Facts, made: Outline) -> dict[str, Any]:
         "needs": [{"key": n, "title": need_title(scenario, n), "unit": _unit(facts, n),
                    "network": n in scenario.services and scenario.services[n].siting == "network",
                    "service": n in scenario.services} for n in facts.needs],
-        "districts": [{"key": d, "title": district_label(facts, d)} for d in districts],
+        "districts": [{"key": d, "title": facts.district_label(d)} for d in districts],
         "types": [{"key": t, "title": type_title(scenario, t)} for t in types],
         "sources": [source_title(scenario, s) for s in sources],
         "purposes": [PURPOSE_TITLES[p] for p in PURPOSE_TITLES],

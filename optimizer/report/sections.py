@@ -6,7 +6,7 @@ import pandas as pd
 
 from optimizer.facts import Facts
 from optimizer.report.html import Html, join, table, tag
-from optimizer.report.summary import district_label, left_over, not_met, stations_text
+from optimizer.report.summary import left_over, not_met, stations_text
 from optimizer.words import (
     PURPOSE_TITLES,
     class_title,
@@ -55,7 +55,7 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
     for community in chosen:
         before, after = float(scores.at[community, facts.first]), float(scores.at[community, facts.last])
         name = tag("button", frame.at[community, "label"], type="button", class_="pick", data_i=order[str(community)])
-        place = district_label(facts, str(frame.at[community, "district"]))
+        place = facts.district_label(str(frame.at[community, "district"]))
         rows.append([join([name, tag("small", place)]), share(before), bar(after), change(after - before)])
     caption = "Gain most" if which == "gain" else "Left worst off"
     head = ["Community", str(facts.first), str(facts.last), "Change"]
@@ -89,7 +89,7 @@ def _by(facts: Facts, column: str) -> Html:
     shares = facts.met_share([column, "year"]).unstack().reindex(columns=years)
     counts = facts.communities[column].value_counts()
     people = facts.communities.groupby(column)["population"].sum()
-    title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else (lambda k: district_label(facts, k))
+    title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else (lambda k: facts.district_label(k))
     rows = [
         [title(str(k)), number(counts.get(k, 0)), number(float(people.get(k, 0))), *(bar(float(v)) for v in values)]
         for k, *values in shares.itertuples()
@@ -238,7 +238,7 @@ def communities_section(facts: Facts) -> Html:
         community = str(key)
         name = join([tag("button", row["label"], type="button", class_="pick", data_i=i), _zh(row["name_zh"])])
         rows.append(
-            [name, district_label(facts, str(row["district"])), type_title(facts.run.scenario, str(row["type"])),
+            [name, facts.district_label(str(row["district"])), type_title(facts.run.scenario, str(row["type"])),
              class_title(facts.run.scenario, facts.class_of.get(community, "")), number(float(row["population"])),
              _score(scores.at[community, facts.first]), _score(scores.at[community, facts.last]),
              number(facts.grants.get((community, facts.last), (0, 0))[1]), number(float(used.get(community, 0.0)))]

@@ -211,20 +211,10 @@ def not_met(facts: Facts, most: int = 3) -> list[str]:
         scenario = facts.run.scenario
         said.append(
             f"{need_title(scenario, str(row.need)).lower()} in {type_title(scenario, str(row.type)).lower()} "
-            f"communities of {district_label(facts, str(row.district))}: the need of {number(float(str(row.people)))} "
+            f"communities of {facts.district_label(str(row.district))}: the need of {number(float(str(row.people)))} "
             f"people in {plural(int(str(row.communities)), 'community', 'communities')}"
         )
     return said
-
-
-def district_label(facts: Facts, district: str) -> str:
-    """Return the name of a district, its identifier where it has none."""
-    frame = facts.city.districts
-    if len(frame):
-        names = frame.loc[frame["district"] == district, "name"]
-        if len(names) and str(names.iloc[0] or "").strip():
-            return str(names.iloc[0])
-    return district
 
 
 def left_over(facts: Facts) -> list[tuple[int, str]]:

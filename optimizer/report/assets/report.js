@@ -1,36 +1,15 @@
 "use strict";
 (() => {
   const D = JSON.parse(document.getElementById("plan-data").textContent);
-  const SVG = "http://www.w3.org/2000/svg";
   const C = D.communities, T = D.years.length, LAST = T - 1;
-  const SEQ = ["#fdf6c3", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84"];
-  const DIV = ["#8c510a", "#d8a24a", "#f3dfb2", "#f1f1f1", "#b7ddd7", "#5ab4ac", "#01665e"];
+  const { el, svgEl, choice, legend, share, change, SEQUENTIAL: SEQ, DIVERGING: DIV, NONE } = Plan;
   const SHARE_EDGES = [300, 500, 600, 700, 800, 900], CHANGE_EDGES = [-200, -100, -10, 10, 100, 250];
-  const NONE = "#d5d5d5";
   const MARKS = { opened: ["#d1480b", "new"], upgraded: ["#7b2d8b", "enlarged"], closed: ["#222222", "closed"], existing: ["#5f6b73", "as it was"] };
   const PURPOSE_COLOURS = ["#0072b2", "#e69f00", "#009e73", "#b5588f"];
   const state = { district: -1, type: -1, main: 0, pick: -1, measure: "score", year: LAST, marks: "change", service: -1 };
   const byId = (id) => document.getElementById(id);
   const fmt = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-  function el(name, attributes, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes || {})) {
-      if (key === "class") made.className = value;
-      else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
-    }
-    made.append(...children.filter((c) => c !== null && c !== undefined));
-    return made;
-  }
-  function svgEl(name, attributes, text) {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
-  const share = (v) => v === null || v === undefined ? "–" : v >= 995 && v < 1000 ? "0.99" : v > 0 && v < 5 ? "<0.01" : (v / 1000).toFixed(2);
-  const change = (v) => v === null ? "–" : Math.abs(v) < 5 ? "±0.00" : (v > 0 ? "+" : "−") + (Math.abs(v) / 1000).toFixed(2);
   const millions = (yuan) => (yuan / 1e6).toLocaleString("en-US", { minimumFractionDigits: yuan && Math.abs(yuan) < 1e4 ? 3 : 2, maximumFractionDigits: yuan && Math.abs(yuan) < 1e4 ? 3 : 2 });
   function bar(v) {
     if (v === null || v === undefined) return el("span", { class: "none", title: "no such need" }, "–");
@@ -62,8 +41,10 @@
     return `${D.needs[+state.measure].title} met, ${D.years[state.year]}`;
   }
 
-  const map = byId("map"), areas = [...document.querySelectorAll("#areas path")], tip = byId("tip");
-  areas.forEach((p) => { const t = p.querySelector("title"); if (t) t.remove(); });
+  const core = C.filter((c) => c.main);
+  const someCore = core.length && core.length < C.length ? core : [];
+  const map = Plan.map(D.height, { core: someCore, pick: (i, s) => pick(s === undefined ? i : D.sites[s].c), hint });
+  const areas = map.areas;
 
   function paint() {
     const s = scale();
@@ -72,24 +53,14 @@
       path.setAttribute("fill", v === null || v === undefined ? NONE : s.colours[s.edges.filter((e) => v >= e).length]);
       path.classList.toggle("off", !inFilter(C[i]));
     });
-    const legend = byId("legend");
-    legend.replaceChildren(el("strong", {}, shownName()));
-    s.colours.forEach((colour, k) => {
-      const low = k ? s.text(s.edges[k - 1]) : null, high = k < s.edges.length ? s.text(s.edges[k]) : null;
-      const label = low === null ? `below ${high}` : high === null ? `${low} and more` : `${low} to ${high}`;
-      legend.append(el("span", {}, el("i", { style: `background:${colour}` }), label));
-    });
-    if (C.some((c) => { const v = measure(c); return v === null || v === undefined; })) {
-      legend.append(el("span", {}, el("i", { style: `background:${NONE}` }), "no such need"));
-    }
+    const extra = [];
+    if (C.some((c) => { const v = measure(c); return v === null || v === undefined; })) extra.push(key("", NONE, "no such need"));
     marks();
-    for (const kind of state.marks === "none" ? [] : state.marks === "open" ? ["opened", "upgraded", "existing"] : ["opened", "upgraded"]) {
-      legend.append(el("span", {}, el("i", { class: kind === "upgraded" ? "square" : "dot", style: `background:${MARKS[kind][0]}` }), `station ${MARKS[kind][1]}`));
-    }
-    if (D.needs.some((n) => n.service) && state.marks === "change" && D.sites.some((s) => s.services.some((v) => v[1] === "closed"))) {
-      legend.append(el("span", {}, el("i", { class: "dot", style: `background:${MARKS.closed[0]}` }), "station closed"));
-    }
+    const kinds = ["opened", "upgraded", "closed", "existing"].filter((k) => document.querySelector(`#marks path.${k}`));
+    for (const kind of kinds) extra.push(key(kind === "upgraded" ? "square" : "dot", MARKS[kind][0], `station ${MARKS[kind][1]}`));
+    legend(byId("legend"), shownName(), s.colours, s.edges, s.text, extra);
   }
+  const key = (shape, colour, text) => el("span", {}, el("i", { class: shape, style: `background:${colour}` }), text);
   function wanted(site) {
     return site.services.filter(([need, what]) => (state.service === -1 ? D.needs[need].network : state.service === -2 || need === state.service) &&
       (state.marks === "open" ? what !== "closed" : what !== "existing"));
@@ -115,100 +86,23 @@
     }
   }
 
-  /* zoom and pan */
-  const EDGE = 1000, home = { x: -EDGE, y: -EDGE, w: 100000 + 2 * EDGE, h: D.height + 2 * EDGE };
-  let view = { ...home };
-  function setView(v) {
-    const w = Math.max(400, Math.min(home.w, v.w)), h = w * v.h / v.w;
-    view = { x: Math.min(Math.max(v.x, home.x - w / 2), home.x + home.w - w / 2), y: Math.min(Math.max(v.y, home.y - h / 2), home.y + home.h - h / 2), w, h };
-    map.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
-    map.style.touchAction = view.w < home.w * 0.99 ? "none" : "pan-y";
-  }
-  const zoom = (factor, cx = view.x + view.w / 2, cy = view.y + view.h / 2) => setView({ x: cx - (cx - view.x) * factor, y: cy - (cy - view.y) * factor, w: view.w * factor, h: view.h * factor });
-  function fit(list) {
-    const boxes = list.map((c) => c.box);
-    if (!boxes.length) return setView(home);
-    const x0 = Math.min(...boxes.map((b) => b[0])), y0 = Math.min(...boxes.map((b) => b[1]));
-    const x1 = Math.max(...boxes.map((b) => b[2])), y1 = Math.max(...boxes.map((b) => b[3]));
-    const pad = 0.06 * Math.max(x1 - x0, y1 - y0, 300);
-    return setView({ x: x0 - pad, y: y0 - pad, w: x1 - x0 + 2 * pad, h: y1 - y0 + 2 * pad });
-  }
-  function point(event) {
-    const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
-    return [p.x, p.y];
-  }
-  const core = C.filter((c) => c.main);
-  byId("zoom").append(
-    el("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoom(0.6) }, "+"),
-    el("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoom(1 / 0.6) }, "−"),
-    core.length && core.length < C.length ? el("button", { type: "button", onclick: () => fit(core) }, "Main city") : null,
-    el("button", { type: "button", onclick: () => setView(home) }, "Whole city"));
-  map.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && document.activeElement !== map) return;
-    event.preventDefault();
-    zoom(event.deltaY > 0 ? 1.25 : 0.8, ...point(event));
-  }, { passive: false });
-  map.addEventListener("dblclick", (event) => { event.preventDefault(); zoom(0.5, ...point(event)); });
-  map.addEventListener("keydown", (event) => {
-    const step = 0.15, moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    if (moves[event.key]) setView({ ...view, x: view.x + moves[event.key][0] * view.w, y: view.y + moves[event.key][1] * view.h });
-    else if (event.key === "+" || event.key === "=") zoom(0.6);
-    else if (event.key === "-") zoom(1 / 0.6);
-    else if (event.key === "0") setView(home);
-    else if (event.key === "Escape") pick(-1);
-    else return;
-    event.preventDefault();
-  });
-  let drag = null;
-  map.addEventListener("pointerdown", (event) => { drag = { at: point(event), moved: false, sx: event.clientX, sy: event.clientY }; });
-  window.addEventListener("pointerup", () => { setTimeout(() => { drag = null; }, 0); });
-  map.addEventListener("pointermove", (event) => {
-    if (drag && event.buttons) {
-      if (Math.hypot(event.clientX - drag.sx, event.clientY - drag.sy) > 4) drag.moved = true;
-      if (drag.moved && map.style.touchAction !== "pan-y" || drag.moved && event.pointerType === "mouse") {
-        const [x, y] = point(event);
-        setView({ ...view, x: view.x + drag.at[0] - x, y: view.y + drag.at[1] - y });
-      }
-    }
-    hint(event);
-  });
-  map.addEventListener("pointerleave", () => { tip.style.display = "none"; });
-  map.addEventListener("click", (event) => {
-    if (drag && drag.moved) return;
-    const { i, s } = event.target.dataset;
-    if (i !== undefined) pick(+i);
-    else if (s !== undefined && D.sites[+s].c >= 0) pick(D.sites[+s].c);
-  });
-  function hint(event) {
-    const { i, s } = event.target.dataset, box = map.getBoundingClientRect();
-    if (i === undefined && s === undefined) { tip.style.display = "none"; return; }
-    const lines = [];
+  function hint({ i, s }) {
     if (i !== undefined) {
       const v = measure(C[+i]);
-      lines.push(el("strong", {}, C[+i].name), el("br"), `${shownName()}: ${v === null || v === undefined ? "no such need" : scale().text(v)}`);
-    } else {
-      lines.push(el("strong", {}, D.sites[+s].name));
-      for (const [need, what, year, capacity] of wanted(D.sites[+s])) lines.push(el("br"), `${D.needs[need].title}: ${MARKS[what][1]}${year ? " " + year : ""}, ${fmt.format(capacity)} ${D.needs[need].unit}`);
+      return [C[+i].name, `${shownName()}: ${v === null || v === undefined ? "no such need" : scale().text(v)}`];
     }
-    tip.replaceChildren(...lines);
-    tip.style.display = "block";
-    const x = event.clientX - box.left, y = event.clientY - box.top;
-    tip.style.left = `${Math.max(4, Math.min(x + 14, box.width - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${y + 18 + tip.offsetHeight > box.height ? Math.max(4, y - tip.offsetHeight - 10) : y + 18}px`;
+    if (s === undefined) return null;
+    return [D.sites[+s].name, ...wanted(D.sites[+s]).map(([need, what, year, capacity]) => `${D.needs[need].title}: ${MARKS[what][1]}${year ? " " + year : ""}, ${fmt.format(capacity)} ${D.needs[need].unit}`)];
   }
 
   /* controls */
-  function choice(label, options, value, use) {
-    const select = el("select", { onchange: (e) => use(e.target.value) }, ...options.map(([v, t]) => el("option", { value: v, selected: String(v) === String(value) }, t)));
-    return el("label", {}, label, select);
-  }
   const filters = byId("filters");
   function drawFilters() {
     const names = C.map((c, i) => [i, c.zh ? `${c.name} ${c.zh}` : c.name]).filter(([i]) => inFilter(C[i])).sort((a, b) => a[1].localeCompare(b[1], "en", { numeric: true }));
     filters.replaceChildren(...[
       D.districts.length > 1 ? choice("District", [[-1, "All districts"], ...D.districts.map((d, i) => [i, d.title])], state.district, (v) => { state.district = +v; refilter(true); }) : null,
       D.types.length > 1 ? choice("Type of community", [[-1, "All types"], ...D.types.map((t, i) => [i, t.title])], state.type, (v) => { state.type = +v; refilter(true); }) : null,
-      core.length && core.length < C.length ? choice("Where", [[0, "Everywhere"], [1, "Main city"]], state.main, (v) => { state.main = +v; refilter(true); }) : null,
+      someCore.length ? choice("Where", [[0, "Everywhere"], [1, "Main city"]], state.main, (v) => { state.main = +v; refilter(true); }) : null,
       choice("Community", [[-1, "Choose a community"], ...names], state.pick, (v) => pick(+v, true)),
       filtered() || state.pick >= 0 ? el("button", { type: "button", onclick: () => { Object.assign(state, { district: -1, type: -1, main: 0 }); pick(-1); refilter(true); } }, "Show all") : null,
     ].filter(Boolean));
@@ -319,23 +213,30 @@
     for (const tr of byId("all").tBodies[0].rows) tr.hidden = !inFilter(C[+tr.dataset.i]);
     money();
     paint();
-    if (move) filtered() ? fit(list) : setView(home);
+    if (move) filtered() ? map.fit(list) : map.whole();
   }
 
   /* the card of one community */
   function rows(list, head) {
-    return el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...list.map((r) => el("tr", {}, ...r.map((v, k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, v))))));
+    return el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...list.map((r) => el("tr", {}, ...r.map((v, k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, v)))))));
+  }
+  function paidTable(c) {
+    const purposes = [...new Set(c.paid.map((r) => r[1]))].sort(), sources = [...new Set(c.paid.map((r) => r[0]))].sort((x, y) => x - y);
+    const sum = (test) => c.paid.filter(test).reduce((total, r) => total + r[2], 0);
+    const list = sources.map((s) => [D.sources[s], ...purposes.map((p) => fmt.format(sum((r) => r[0] === s && r[1] === p))), fmt.format(sum((r) => r[0] === s))]);
+    if (sources.length > 1) list.push(["All", ...purposes.map((p) => fmt.format(sum((r) => r[1] === p))), fmt.format(sum(() => true))]);
+    return rows(list, ["Source", ...purposes.map((p) => D.purposes[p]), "All"]);
   }
   function pick(i, move) {
     state.pick = i;
-    const card = byId("card"), chosen = byId("chosen");
-    chosen.replaceChildren();
+    const card = byId("card");
+    map.mark(i);
     card.hidden = i < 0;
     drawFilters();
+    document.querySelector(i < 0 ? ".right" : ".left").append(byId("rankings"));
     if (i < 0) { card.replaceChildren(); return; }
     const c = C[i];
-    chosen.append(svgEl("path", { d: areas[i].getAttribute("d") }));
-    if (move) { const w = Math.max(c.box[2] - c.box[0], c.box[3] - c.box[1]) * 4; if (w < view.w / 4 || c.box[0] < view.x || c.box[2] > view.x + view.w) fit([{ box: [c.box[0] - w / 3, c.box[1] - w / 3, c.box[2] + w / 3, c.box[3] + w / 3] }]); }
+    if (move) map.show(c);
     const years = T > 1 ? [0, LAST] : [LAST];
     const needs = D.needs.map((n, k) => [n.title, ...years.map((t) => bar(c.met[k][t]))]);
     needs.unshift(["All needs", ...years.map((t) => bar(c.score[t]))]);
@@ -349,7 +250,7 @@
     if (c.entitled.some((v) => v) || c.grant.some((v) => v)) parts.push(el("h4", {}, `Work funds, ${D.currency}`), rows([["Entitled", ...c.entitled.map((v) => fmt.format(v))], ["Granted", ...c.grant.map((v) => fmt.format(v))]], ["", ...D.years.map(String)]));
     if (c.rooms.length) parts.push(el("h4", {}, "Rooms"), rows(c.rooms.map(([name, how, area, cost, year]) => [name, how, `${fmt.format(area)} m²`, `${fmt.format(cost)}`, String(year)]), ["Rooms", "How", "Area", `Cost, ${D.currency}`, "From"]));
     if (c.served.length) parts.push(el("h4", {}, `Who serves it in ${D.years[LAST]}`), rows(c.served.map(([name, need, part, travel, what, year]) => [D.needs[need].title, `${name}${what === "existing" ? "" : ` (${MARKS[what][1]} ${year})`}`, share(part), `${fmt.format(travel)} m`]), ["Service", "Station", "Part of need", "Travel"]));
-    if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${D.years[0]}–${D.years[LAST]}, ${D.currency}`), rows(c.paid.map(([s, p, yuan]) => [D.sources[s], D.purposes[p], fmt.format(yuan)]), ["Source", "For", "Amount"]), el("p", {}, "Shared stations are paid for by district and are not counted here."));
+    if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${D.years[0]}–${D.years[LAST]}, ${D.currency}`), paidTable(c), el("p", {}, "Shared stations are paid for by district and are not counted here."));
     card.replaceChildren(...parts.filter(Boolean));
     if (document.activeElement && document.activeElement.classList.contains("pick")) card.scrollIntoView({ block: "nearest" });
   }
@@ -362,16 +263,6 @@
     byId("card").scrollIntoView({ block: "nearest" });
   });
 
-  /* sorting */
-  for (const table of document.querySelectorAll("table.sortable")) {
-    [...table.tHead.rows[0].cells].forEach((cell, k) => cell.querySelector("button").addEventListener("click", () => {
-      const down = cell.getAttribute("aria-sort") !== "descending" && cell.classList.contains("n") || cell.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const value = (tr) => tr.cells[k].textContent.replace(/,/g, "").replace("<0.01", "0.001").replace("−", "-");
-      const list = [...table.tBodies[0].rows].sort((x, y) => cell.classList.contains("n") ? (parseFloat(value(x)) || 0) - (parseFloat(value(y)) || 0) : value(x).localeCompare(value(y), "en", { numeric: true }));
-      table.tBodies[0].append(...(down ? list.reverse() : list));
-    }));
-  }
+  Plan.sortable();
   refilter(false);
 })();

@@ -1,0 +1,203 @@
+"""A comparison as one page with a difference map; it needs no network."""
+
+from pathlib import Path
+from typing import Any
+
+from optimizer.compare import Comparison, write_comparison
+from optimizer.report.compare_table import comparison_lines, figure_text, figure_title, money_digits
+from optimizer.report.html import Html, asset, document, embedded, join, table, tag
+from optimizer.report.map_chart import DIVERGING, outline, shade, svg
+from optimizer.report.sections import section
+from optimizer.report.summary import how_sure, period
+from optimizer.words import class_title, money, type_title
+
+EDGES = (-0.2, -0.1, -0.02, 0.02, 0.1, 0.2)
+PARTS = {
+    "Money": ("money", "money_by_purpose", "money_by_source"),
+    "Met needs": ("met", "worst_off", "gini", "unmet_need", "communities_that_lose", "communities_that_gain"),
+    "Met needs by type": ("met_by_type",),
+    "Met needs by need": ("met_by_need",),
+    "Met needs by district": ("met_by_district",),
+    "Stations": ("stations", "stations_by_service", "mean_travel_m"),
+}
+
+
+def write_all(comparison: Comparison, folder: Path) -> None:
+    """Write `comparison.csv`, `communities.csv` and `comparison.html` into a folder, which is made if it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_comparison(comparison, folder)
+    (folder / "comparison.html").write_text(page(comparison), encoding="utf-8", newline="\n")
+
+
+def page(comparison: Comparison) -> str:
+    """Return the comparison as the text of an HTML page."""
+    base = comparison.base
+    made = outline(base.facts.city.communities, base.facts.city.districts)
+    first = comparison.labels[1]
+    differences = _differences(comparison)
+    fills = [shade(value, EDGES, DIVERGING) for value in differences[first]]
+    titles = [base.facts.label(str(c)) for c in base.facts.communities.index]
+    label = (
+        f"Map of the difference in met needs between {first} and {base.label}. Arrow keys move, plus and minus zoom. "
+        "The table of communities below says the same."
+    )
+    picture = tag(
+        "div", tag("div", id="map-controls", class_="controls"),
+        tag("div", svg(made, fills, titles, label), tag("div", id="zoom", class_="zoom"),
+            tag("div", id="tip", role="status"), class_="map"),
+        tag("div", id="legend", class_="legend"), class_="left",
+    )  # fmt: skip
+    lists = tag("div", _ranked(comparison, first, losers=True), _ranked(comparison, first, losers=False), id="rankings",
+                class_="right")  # fmt: skip
+    lead = f"Difference of each community’s score over {period(base.facts)} to {base.label}."
+    main = tag(
+        "main",
+        section("explore", "Who gains and who loses", tag("div", picture, lists, class_="split"), lead=lead),
+        _figures(comparison),
+        _plans(comparison),
+        _communities(comparison),
+        _rule(),
+        id="content",
+    )
+    title = f"{base.label} and {', '.join(comparison.labels[1:])}"
+    body = join([_header(comparison), main, embedded("plan-data", _payload(comparison, made.height, made.boxes))])
+    return document(
+        f"Comparison: {title}", body, styles=asset("page.css") + asset("report.css"), script=asset("map.js") + asset("compare.js")
+    )
+
+
+def _differences(comparison: Comparison) -> dict[str, list[float | None]]:
+    base = comparison.base
+    return {
+        side.label: [None if v != v else float(v) for v in side.scores - base.scores] for side in comparison.sides[1:]
+    }
+
+
+def _header(comparison: Comparison) -> Html:
+    base = comparison.base
+    said = [line for line in comparison_lines(comparison) if line]
+    others = ", ".join(comparison.labels[1:])
+    return tag(
+        "header",
+        tag("a", "Skip to the comparison", href="#content", class_="skip"),
+        tag("p", f"{base.facts.city.name or 'City'} · {period(base.facts)}", class_="kicker"),
+        tag("h1", f"{base.label} compared with {others}"),
+        *(tag("p", line[:1].upper() + line[1:], class_="sentence small") for line in said),
+    )
+
+
+def _cells(comparison: Comparison, figure: str, group: str) -> list[object]:
+    frame, digits, cells = comparison.figures, money_digits(comparison), []
+    rows = frame[(frame["figure"] == figure) & (frame["group"] == group)]
+    for row in rows.itertuples(index=False):
+        value = figure_text(figure, float(str(row.value)), digits=digits)
+        if str(row.scenario) == comparison.labels[0]:
+            cells.append(value)
+            continue
+        shift = figure_text(figure, float(str(row.difference)), difference=True, digits=digits)
+        mark = tag("small", "not proven") if row.proven == "no" and not shift.startswith("±") else Html("")
+        cells += [value, join([tag("b", shift), mark])]
+    return cells
+
+
+def _figures(comparison: Comparison) -> Html:
+    frame, parts = comparison.figures, []
+    head = ["", comparison.labels[0]]
+    for label in comparison.labels[1:]:
+        head += [label, "Difference"]
+    for title, figures in PARTS.items():
+        rows = []
+        for figure in figures:
+            for group in dict.fromkeys(frame.loc[frame["figure"] == figure, "group"]):
+                name = figure_title(comparison, figure, group)
+                rows.append([name[:1].upper() + name[1:], *_cells(comparison, figure, group)])
+        parts.append(table(title, head, rows, numbers=range(1, len(head))))
+    lead = f"Met needs are shares of all people’s needs over all years, measured by the needs of {comparison.labels[0]}."
+    return section("figures", "Side by side", *parts, lead=lead)
+
+
+def _plans(comparison: Comparison) -> Html:
+    rows = []
+    for side in comparison.sides:
+        run = side.run
+        spent = money(side.facts.spent, run.scenario.currency.name)
+        rows.append([side.label, run.title, run.scenario.description or "–", spent, how_sure(run)])
+    return section("plans", "The plans", table("Plans compared", ["Plan", "Title", "What it says", "Money", "How sure"],
+                                               rows, hidden_caption=True))  # fmt: skip
+
+
+def _ranked(comparison: Comparison, scenario: str, *, losers: bool) -> Html:
+    order = {str(c): i for i, c in enumerate(comparison.base.facts.communities.index)}
+    rows = []
+    for row in comparison.changed(scenario, 10, losers=losers).itertuples(index=False):
+        name = tag("button", row.name, type="button", class_="pick", data_i=order[str(row.community)])
+        shift = figure_text("met", float(str(row.difference)), difference=True)
+        reason = str(row.reason) + ("" if row.proven == "yes" else " (not proven)")
+        rows.append([name, shift, reason.strip()])
+    caption = "Lose most" if losers else "Gain most"
+    return table(caption, ["Community", "Difference", "Mainly"], rows, numbers=(1,), id_="lose" if losers else "gain")
+
+
+def _communities(comparison: Comparison) -> Html:
+    base = comparison.base
+    facts, rows = base.facts, []
+    for i, (key, place) in enumerate(facts.communities.iterrows()):
+        community = str(key)
+        name = tag("button", place["label"], type="button", class_="pick", data_i=i)
+        cells: list[object] = [name, facts.district_label(str(place["district"])),
+                               type_title(base.run.scenario, str(place["type"])), _score(base.scores[community])]  # fmt: skip
+        for side in comparison.sides[1:]:
+            shift = side.scores[community] - base.scores[community]
+            cells.append("–" if shift != shift else figure_text("met", float(shift), difference=True))
+        rows.append(cells)
+    head = ["Community", "District", "Type", base.label, *comparison.labels[1:]]
+    body = table("All communities", head, rows, numbers=range(3, len(head)), id_="all", row_ids=range(len(rows)),
+                 sortable=True, hidden_caption=True)  # fmt: skip
+    return section("communities", "All communities", body,
+                   lead=f"Score in {base.label} and difference of the other plans to it. Heads sort.")  # fmt: skip
+
+
+def _score(value: float) -> str:
+    return "–" if value != value else figure_text("met", float(value))
+
+
+def _rule() -> Html:
+    return section(
+        "proof", "When a difference is called proven",
+        tag("p", "Every plan comes with a bound: no plan of its scenario can have less unmet need than that. Two totals "
+            "differ for certain only where the ranges from bound to value do not overlap. A difference of a group or a "
+            "community is called not proven where it is no greater than what the two plans could still gain by a "
+            "better search, all of it put on that group. Counts of stations and the Gini coefficient have no bound."),
+    )  # fmt: skip
+
+
+def _payload(comparison: Comparison, height: int, boxes: list[tuple[int, int, int, int]]) -> dict[str, Any]:
+    base, frame = comparison.base, comparison.communities
+    needs = base.facts.needs
+    by_need = [_need_shares(side.met, needs, list(base.facts.communities.index)) for side in comparison.sides]
+    notes = {(str(r.scenario), str(r.community)): [str(r.proven), str(r.reason)] for r in frame.itertuples(index=False)}
+    people = []
+    for i, (key, place) in enumerate(base.facts.communities.iterrows()):
+        community = str(key)
+        people.append(
+            {
+                "name": place["label"], "place": base.facts.district_label(str(place["district"])),
+                "type": type_title(base.run.scenario, str(place["type"])), "box": boxes[i],
+                "class": [class_title(s.run.scenario, s.facts.class_of.get(community, "")) for s in comparison.sides],
+                "score": [_thousandths(side.scores[community]) for side in comparison.sides],
+                "needs": [shares[i] for shares in by_need],
+                "notes": [notes[label, community] for label in comparison.labels],
+            }
+        )  # fmt: skip
+    titles = [figure_title(comparison, "met_by_need", need) for need in needs]
+    return {"labels": comparison.labels, "needs": titles, "height": height, "communities": people}
+
+
+def _thousandths(value: float) -> int | None:
+    return None if value != value else round(1000 * float(value))
+
+
+def _need_shares(met: Any, needs: list[str], order: list[Any]) -> list[list[int | None]]:
+    sums = met.assign(part=met["beta"] * met["share"]).groupby(["community", "need"])[["part", "beta"]].sum()
+    shares = (sums["part"] / sums["beta"]).unstack().reindex(index=order, columns=needs)
+    return [[_thousandths(v) for v in row] for row in shares.itertuples(index=False)]

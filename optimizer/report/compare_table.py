@@ -1,0 +1,140 @@
+"""A comparison as lines for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from optimizer.compare import Comparison, group_title
+from optimizer.words import GOAL_TITLES, number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["comparison_lines", "comparison_table", "comparison_text", "figure_text", "table_rows"]
+
+SHARES = {"met", "met_by_type", "met_by_district", "met_by_need", "worst_off"}
+INDENTED = {"met_by_type", "met_by_district", "met_by_need", "money_by_source", "money_by_purpose",
+            "stations_by_service"}  # fmt: skip
+HEADS = {"met_by_type": "  by type", "met_by_need": "  by need", "met_by_district": "  by district"}
+SHORT = ("money", "money_by_purpose", "met", "worst_off", "met_by_type", "met_by_need", "met_by_district", "stations",
+         "gini", "communities_that_lose", "communities_that_gain")  # fmt: skip
+
+
+def figure_title(comparison: Comparison, figure: str, group: str) -> str:
+    """Return what a figure is called; groups are set in under their figure."""
+    currency = comparison.base.run.scenario.currency.name
+    titles = {
+        "money": f"Money, million {currency}",
+        "unmet_need": "Unmet need, thousand person-needs",
+        "met": "Met needs, all people",
+        "worst_off": GOAL_TITLES["worst_off"],
+        "gini": "Inequality of met needs (Gini)",
+        "stations": "Stations open in the last year",
+        "mean_travel_m": "Mean travel, m",
+        "communities_that_lose": "Communities that lose more than 0.05",
+        "communities_that_gain": "Communities that gain more than 0.05",
+    }
+    return group_title(comparison, figure, group) if group else titles.get(figure, figure)
+
+
+def money_digits(comparison: Comparison) -> int:
+    """Return how many digits of a million are worth showing: one for a city, more for a small place."""
+    return 1 if comparison.value("money") >= 1e7 else 3
+
+
+def figure_text(figure: str, value: float, *, difference: bool = False, digits: int = 1) -> str:
+    """Return a value, or a difference with its sign, with the digits its figure deserves."""
+    if figure.startswith("money"):
+        text = number(abs(value) / 1e6, digits)
+    elif figure == "unmet_need":
+        text = number(abs(value) / 1000, 1)
+    elif figure == "gini":
+        text = f"{abs(value):.3f}"
+    elif figure in SHARES:
+        text = f"{abs(value):.2f}"
+    else:
+        text = number(abs(value))
+    if difference:
+        zero = not text.strip("0.,")
+        return f"±{text}" if zero else f"{'−' if value < 0 else '+'}{text}"
+    return f"−{text}" if value < 0 else text
+
+
+def table_rows(comparison: Comparison, figures: tuple[str, ...] = SHORT) -> list[tuple[str, bool, list[str]]]:
+    """Return rows of the table: title, whether it is set in, and one text per plan (value and difference)."""
+    frame, digits = comparison.figures, money_digits(comparison)
+    rows: list[tuple[str, bool, list[str]]] = []
+    for figure in figures:
+        part = frame[frame["figure"] == figure]
+        if figure in HEADS and len(part):
+            rows.append((HEADS[figure], False, [""] * len(comparison.labels)))
+        for group in dict.fromkeys(part["group"]):
+            values = part[part["group"] == group]
+            texts = []
+            for row in values.itertuples(index=False):
+                text = figure_text(figure, float(str(row.value)), digits=digits)
+                if str(row.scenario) != comparison.labels[0]:
+                    shift = figure_text(figure, float(str(row.difference)), difference=True, digits=digits)
+                    text += f"  {shift}{'*' if row.proven == 'no' and not shift.startswith('±') else ' '}"
+                texts.append(text)
+            deep = "  " if figure in HEADS else ""
+            inside = figure in INDENTED or figure == "worst_off"
+            rows.append((deep + figure_title(comparison, figure, group), inside, texts))
+    return rows
+
+
+def comparison_table(comparison: Comparison) -> "RenderableType":
+    """Return the comparison for a rich console."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for label in comparison.labels:
+        table.add_column(Text(label), justify="right", no_wrap=True)
+    for title, inside, texts in table_rows(comparison):
+        table.add_row(Text(("  " if inside else "") + title), *(Text(text) for text in texts))
+    return Group(table, *(Text(line) for line in comparison_lines(comparison)))
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return the sentences under the table: who loses, who gains, what is not proven."""
+    lines = [""]
+    for label in comparison.labels[1:]:
+        lines += _who(comparison, label, losers=True) + _who(comparison, label, losers=False)
+        rows = comparison.communities
+        if not len(rows[(rows["scenario"] == label) & (rows["difference"].abs() >= 5e-4)]):
+            lines.append(f"{label} changes no community's met needs")
+    judged = comparison.figures[comparison.figures["proven"] == "no"]
+    if (judged["difference"].abs() > 1e-9).any():
+        lines.append("* smaller than the proven gaps: not proven")
+    return [*lines, *comparison.notes]
+
+
+def _who(comparison: Comparison, label: str, *, losers: bool, most: int = 3) -> list[str]:
+    rows = comparison.changed(label, most, losers=losers)
+    rows = rows[rows["difference"].abs() >= 5e-3]
+    if rows.empty:
+        return []
+    figure = "communities_that_lose" if losers else "communities_that_gain"
+    count = int(comparison.value(figure, "", label))
+    said = []
+    for row in rows.itertuples(index=False):
+        why = f"{row.reason}; " if row.reason else ""
+        proof = "" if row.proven == "yes" else "not proven; "
+        note = (why + proof).rstrip("; ")
+        shift = figure_text("met", float(str(row.difference)), difference=True)
+        said.append(f"{row.name} {shift}" + (f" ({note})" if note else ""))
+    word = "hits most" if losers else "helps most"
+    verb = "lose" if losers else "gain"
+    return [f"{label} {word}: {', '.join(said)} … {number(count)} communities {verb} more than 0.05"]
+
+
+def comparison_text(comparison: Comparison, width: int = 120) -> str:
+    """Return the comparison as plain text."""
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False).print(comparison_table(comparison))
+    return out.getvalue()
