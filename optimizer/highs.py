@@ -7,12 +7,13 @@ never ``optimal``. What HiGHS does behind this, measured: ``docs/highs-bridge.md
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import highspy
 import numpy as np
@@ -49,7 +50,6 @@ _Model = highspy.HighsModelStatus
 _STOPPED: dict[Any, Stopped] = {
     _Model.kTimeLimit: "time",
     _Model.kInterrupt: "interrupt",
-    _Model.kHighsInterrupt: "interrupt",
     _Model.kSolutionLimit: "nodes",
     _Model.kOptimal: "",
     _Model.kModelEmpty: "",
@@ -172,17 +172,10 @@ class Session:
         if model == _Model.kUnboundedOrInfeasible or (model == _Model.kUnbounded and self._mip):
             model = self._unbounded_or_infeasible()
         x, duals, costs, violation = self._solution(info)
-        bound = info.mip_dual_bound if self._mip else -_INF if duals is None else arrays.dual_bound(duals)
-        if model == _Model.kInfeasible:
-            x, bound = None, _INF if self._options.cutoff is None else self._options.cutoff
-        elif model == _Model.kUnbounded:
-            x, bound = None, -_INF
+        if model in (_Model.kInfeasible, _Model.kUnbounded):
+            x = None
         value = None if x is None else arrays.value(x)
-        if value is not None:
-            bound = min(bound, value)
-            if not self._mip and model == _Model.kOptimal and (self._options.crossover or not np.isfinite(bound)):
-                bound = value
-        bound = -_INF if np.isnan(bound) else float(bound)
+        bound = self._bound(model, info, value, duals)
         status = self._status(model, ran, value, bound)
         return Outcome(
             status=status,
@@ -200,6 +193,24 @@ class Session:
             message=str(highs.modelStatusToString(model)),
         )
 
+    def _bound(self, model: Any, info: Any, value: float | None, duals: Floats | None) -> float:
+        """What is proven: HiGHS's bound of a search; of an LP the optimal basis or, without one, weak duality."""
+        if model == _Model.kInfeasible:
+            return _INF if self._options.cutoff is None else self._options.cutoff
+        if model == _Model.kUnbounded:
+            return -_INF
+        if self._mip:
+            bound = float(info.mip_dual_bound)
+        elif model == _Model.kOptimal and info.basis_validity == highspy.kBasisValidityValid and value is not None:
+            bound = value
+        else:
+            bound = -_INF if duals is None else self.arrays.dual_bound(duals)
+            if model == _Model.kOptimal and bound == -_INF:  # a reduced cost a little on the wrong side
+                bound = self.arrays.dual_bound(duals, tolerance=_INF) if duals is not None else bound
+        if math.isnan(bound) or bound >= highspy.kHighsInf:
+            return -_INF
+        return bound if value is None else min(bound, value)
+
     def _status(self, model: Any, ran: Any, value: float | None, bound: float) -> Status:
         if model == _Model.kInfeasible:
             return Status.INFEASIBLE
@@ -212,7 +223,7 @@ class Session:
         return Status.ERROR if ran == highspy.HighsStatus.kError else Status.NO_PLAN
 
     def _solution(self, info: Any) -> tuple[Floats | None, Floats | None, Floats | None, float]:
-        """x (None if it is no plan), row duals, reduced costs (None for integer models), breach of rows by x."""
+        """Values (None if they are no plan), row duals, reduced costs (None for integer models), breach."""
         solution, arrays = self._highs.getSolution(), self._arrays
         duals = costs = None
         if not self._mip and solution.dual_valid:
@@ -250,7 +261,7 @@ class _Watch:
         self._failure: BaseException | None = None
         self._helper: threading.Thread | None = None
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         kinds = [_Callback.kCallbackLogging] if self._log else []
         in_main = threading.current_thread() is threading.main_thread()
         if in_main or self._on_progress or self._stop:
@@ -289,9 +300,14 @@ class _Watch:
             if self._failure is not None or (self._stop is not None and self._stop.is_set()):
                 into.user_interrupt = True
         except BaseException as error:
-            self._failure = self._failure or error
+            self._fail(error)
             if into is not None:
                 into.user_interrupt = True
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first exception: HiGHS loses those raised in callbacks."""
+        if self._failure is None:
+            self._failure = error
 
     def _note(self, out: Any) -> None:
         best = out.mip_primal_bound if abs(out.mip_primal_bound) < highspy.kHighsInf else None
@@ -302,15 +318,16 @@ class _Watch:
             self._wake.set()
 
     def _report(self) -> None:
-        while not self._done:
+        """Tell where the search stands: now and then, at each better plan and once at the end."""
+        last = False
+        while self._on_progress and self._failure is None and not last:
             self._wake.wait(_HEARTBEAT_SECONDS)
             self._wake.clear()
-            if self._done or self._failure is not None or self._on_progress is None:
-                return
+            last = self._done
             try:
                 self._on_progress(replace(self._state, seconds=time.perf_counter() - self._began))
             except BaseException as error:
-                self._failure = error
+                self._fail(error)
 
 
 def _run(highs: Any, threads: int, watch: _Watch) -> Any:
@@ -336,7 +353,7 @@ def _new_highs() -> Any:
     HiGHS 1.16 prints a banner on descriptor 1 at the first call of a process that logs; ``highspy.Highs()`` makes
     such a call before options can be set, its base class does not.
     """
-    highs = highspy._Highs()
+    highs = highspy._Highs()  # type: ignore[attr-defined]  # noqa: SLF001
     highs.setOptionValue("output_flag", False)
     return highs
 
@@ -394,7 +411,7 @@ def _set_option(highs: Any, name: str, value: object) -> None:
         given = wanted[kind](value)
     except (TypeError, ValueError):
         given = value
-    if type(value) is not bool and given != value or highs.setOptionValue(name, given) != highspy.HighsStatus.kOk:
+    if (type(value) is not bool and given != value) or highs.setOptionValue(name, given) != highspy.HighsStatus.kOk:
         raise ValueError(f"HiGHS does not take {value!r} for its option {name!r}")
 
 

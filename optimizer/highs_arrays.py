@@ -7,14 +7,16 @@ value, bound, duals and reduced costs (``optimizer.highs_pulp`` does so).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Floats = npt.NDArray[np.float64]
 Stopped = Literal["", "time", "interrupt", "nodes", "other"]
@@ -22,7 +24,6 @@ Stopped = Literal["", "time", "interrupt", "nodes", "other"]
 SNAP = 1e-5
 """Largest distance of an integer column from a whole number that is rounded away; beyond it is an error."""
 
-_SMALL_COST = 1e-7
 _INF = float("inf")
 
 
@@ -82,14 +83,14 @@ class Arrays:
         """Largest breach of a row or a bound by ``x`` (0 if none), each relative to ``1 + |side|``."""
         return max(_breach(self.matrix @ x, self.row_lower, self.row_upper), _breach(x, self.lower, self.upper))
 
-    def dual_bound(self, row_dual: Floats) -> float:
+    def dual_bound(self, row_dual: Floats, *, tolerance: float = 1e-7) -> float:
         """Proven lower bound on the value of every plan, from any row duals (weak duality; offset included).
 
-        Reduced costs up to 1e-7 against an infinite bound count as zero; larger ones make the bound ``-inf``.
+        Reduced costs up to ``tolerance`` against an infinite bound count as zero; larger ones make it ``-inf``.
         """
         y = np.asarray(row_dual, float)
-        rows = _least(y, self.row_lower, self.row_upper)
-        columns = _least(self.cost - self.matrix.T @ y, self.lower, self.upper)
+        rows = _least(y, self.row_lower, self.row_upper, tolerance)
+        columns = _least(self.cost - self.matrix.T @ y, self.lower, self.upper, tolerance)
         return self.offset + rows + columns
 
 
@@ -102,18 +103,21 @@ def _breach(values: Floats, lower: Floats, upper: Floats) -> float:
     return float(max(below.max(), above.max(), 0.0))
 
 
-def _least(weight: Floats, lower: Floats, upper: Floats) -> float:
+def _least(weight: Floats, lower: Floats, upper: Floats, tolerance: float) -> float:
     """Minimum of ``weight @ v`` over ``lower <= v <= upper``."""
     side = np.where(weight > 0, lower, upper)
     open_side = ~np.isfinite(side)
-    if (np.abs(weight[open_side]) > _SMALL_COST).any():
+    if (np.abs(weight[open_side]) > tolerance).any():
         return -_INF
     return float(weight[~open_side] @ side[~open_side])
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to search. ``extra`` goes to HiGHS by name: https://ergo-code.github.io/HiGHS/dev/options/definitions/"""
+    """How to search.
+
+    ``extra`` goes to HiGHS by name: https://ergo-code.github.io/HiGHS/dev/options/definitions/
+    """
 
     gap: float = 1e-4  #: relative gap at which the search ends
     absolute_gap: float = 1e-6
@@ -159,6 +163,11 @@ class Outcome:
     iterations: int
     violation: float = 0.0  #: of rows by x, relative to 1 + |side|
     message: str = ""  #: HiGHS's own word for how it ended
+
+    @property
+    def has_plan(self) -> bool:
+        """True if ``x`` may be used."""
+        return self.x is not None
 
 
 def relative_gap(value: float | None, bound: float) -> float:

@@ -7,11 +7,9 @@ them when maximising too, knows the objective's constant, refuses unknown option
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pulp
@@ -20,6 +18,10 @@ from scipy import sparse
 
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Floats, Options, Outcome, Progress, Status
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
 
 _STATUS = {
     Status.OPTIMAL: (constants.LpStatusOptimal, constants.LpSolutionOptimal),
@@ -49,7 +51,7 @@ def to_arrays(problem: pulp.LpProblem, *, mip: bool = True) -> Labelled:
     if problem.sos1 or problem.sos2:
         raise pulp.PulpSolverError("HiGHS has no special ordered sets")
     objective = problem.objective if problem.objective is not None else pulp.LpAffineExpression()
-    rows = list(problem._constraints.values())
+    rows = list(problem._constraints.values())  # noqa: SLF001 (the public view warns at every call)
     terms = [row.expr for row in rows]
     columns = _columns(problem, objective, terms)
     index = {id(variable): number for number, variable in enumerate(columns)}
@@ -80,7 +82,8 @@ def to_arrays(problem: pulp.LpProblem, *, mip: bool = True) -> Labelled:
 def _columns(problem: pulp.LpProblem, objective: Any, terms: list[Any]) -> list[Any]:
     everything = list(chain(objective, chain.from_iterable(terms)))
     found = dict(zip(map(id, everything), everything, strict=True))
-    for variable in sorted(problem._variables, key=lambda variable: variable.name):
+    unused = problem._variables  # noqa: SLF001 (variables() goes through every term in Python)
+    for variable in sorted(unused, key=lambda variable: variable.name):
         found.setdefault(id(variable), variable)
     names: set[str] = set()
     for variable in found.values():
@@ -121,12 +124,12 @@ class HighsArrays(pulp.LpSolver):  # type: ignore[misc]
         self,
         mip: bool = True,
         msg: bool = True,
-        timeLimit: float | None = None,
-        gapRel: float | None = None,
-        gapAbs: float | None = None,
+        timeLimit: float | None = None,  # noqa: N803
+        gapRel: float | None = None,  # noqa: N803
+        gapAbs: float | None = None,  # noqa: N803
         threads: int | None = None,
-        maxNodes: int | None = None,
-        warmStart: bool = False,
+        maxNodes: int | None = None,  # noqa: N803
+        warmStart: bool = False,  # noqa: N803
         *,
         search: Options | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -166,7 +169,7 @@ class HighsArrays(pulp.LpSolver):  # type: ignore[misc]
             stop=self.stop,
         )
 
-    def actualSolve(self, lp: pulp.LpProblem) -> int:
+    def actualSolve(self, lp: pulp.LpProblem) -> int:  # noqa: N802
         """Solve ``lp`` and write values, duals, slacks and status into it (called by ``lp.solve``)."""
         labelled = to_arrays(lp, mip=self.mip)
         start = None
