@@ -1,11 +1,13 @@
 """Every page is true: its commands run, its links lead somewhere, its tables are those of the code.
 
 Fenced blocks marked `bash` and `python` are executed, page by page, top to bottom, in an empty folder of their own.
-An HTML comment right above a block says where that is not so: `<!-- run: by hand, REASON -->`.
+An HTML comment right above a block says what else holds: `<!-- run: by hand, REASON -->` leaves it out, and
+`<!-- file: PATH -->` writes it to a file of the page's folder, whatever its language.
 For `allot run` and `allot compare` a small part of the reference city stands in for the whole, so that a page takes
 seconds; the whole is planned in other tests.
 """
 
+import importlib.resources
 import importlib.util
 import os
 import re
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import pyogrio
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +41,12 @@ class Block:
     @property
     def by_hand(self) -> bool:
         """Whether a person has to run it; the comment must say why."""
-        return self.how.startswith("by hand,")
+        return self.how.startswith("run: by hand,")
+
+    @property
+    def file(self) -> str:
+        """File that the block is written to; empty for none."""
+        return self.how.removeprefix("file: ") if self.how.startswith("file: ") else ""
 
 
 def blocks(page: Path) -> list[Block]:
@@ -52,7 +60,7 @@ def blocks(page: Path) -> list[Block]:
 
 def runnable(page: Path) -> list[Block]:
     """Return the blocks of a page that are executed here."""
-    return [block for block in blocks(page) if block.kind in {"bash", "python"} and not block.by_hand]
+    return [b for b in blocks(page) if b.file or (b.kind in {"bash", "python"} and not b.by_hand)]
 
 
 def name(page: Path) -> str:
@@ -75,12 +83,25 @@ def run(words: list[str], folder: Path, environment: dict[str, str]) -> None:
     assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
 
 
+def write_polygons(path: Path) -> None:
+    """Write polygons with populations of a place nobody here made: some counties of Georgia, from libpysal."""
+    examples = Path(str(importlib.resources.files("libpysal") / "examples"))
+    counties = pyogrio.read_dataframe(examples / "georgia" / "G_utm.shp").set_crs("EPSG:26916").head(30)
+    renamed = counties[["AreaKey", "TotPop90", "geometry"]].rename(columns={"AreaKey": "id", "TotPop90": "population"})
+    pyogrio.write_dataframe(renamed.to_crs("EPSG:4326"), path, driver="GeoJSON")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name)
 def test_commands_of_a_page_run(
     page: Path, tmp_path: Path, small_city: Path, allot_environment: dict[str, str]
 ) -> None:
+    if page.name == "bring-your-own-city.md":
+        write_polygons(tmp_path / "communities.geojson")
     for block in runnable(page):
+        if block.file:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            continue
         if block.kind == "python":
             run([sys.executable, "-c", block.text], tmp_path, allot_environment)
             continue
