@@ -178,19 +178,48 @@ def init(
     boundaries: Annotated[
         Path, typer.Option("--boundaries", "-b", metavar="FILE", help="Polygons of the communities.")
     ],
-    identifier: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Column of identifiers.")] = "",
+    identifier: Annotated[
+        str, typer.Option("--id", metavar="COLUMN", help="Column of identifiers; # stands for the row number.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", metavar="COLUMN", help="Column of names.")] = "",
     population: Annotated[str, typer.Option("--population", metavar="COLUMN", help="Column of residents.")] = "",
     district: Annotated[str, typer.Option("--district", metavar="COLUMN", help="Column of districts.")] = "",
+    sub_district: Annotated[
+        str, typer.Option("--sub-district", metavar="COLUMN", help="Column of sub-districts.")
+    ] = "",
     layer: Annotated[str, typer.Option("--layer", help="Layer of the file, where it has several.")] = "",
-    crs: Annotated[str, typer.Option("--crs", help="Coordinate system, where the file does not say.")] = "",
+    crs: Annotated[str, typer.Option("--crs", help="Coordinate system, where the file does not say it.")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Text encoding of a Shapefile, for example GBK.")] = "",
+    first_year: Annotated[
+        int | None, typer.Option("--first-year", min=1900, max=2200, help="First year planned for; else next year.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over the files of an earlier start in DIR.")] = False,
 ) -> None:
-    """Start a city of your own from a file of polygons: tables with needs estimated by norms, and a scenario."""
-    from optimizer import cli_check
+    """Start a city of your own from a file of polygons: tables with needs estimated by norms, and a scenario.
 
+    Columns that are not named are guessed, and what was taken is said.
+    """
     with _answering():
-        columns = {"community": identifier, "name": name, "population": population, "district": district}
-        cli_check.start_city(directory, boundaries, {k: v for k, v in columns.items() if v}, layer=layer, crs=crs)
+        named = {
+            "community": identifier,
+            "name": name,
+            "population": population,
+            "district": district,
+            "sub_district": sub_district,
+        }
+        from geodata.init import init_city
+
+        said = init_city(
+            directory,
+            boundaries,
+            columns={ours: theirs for ours, theirs in named.items() if theirs},
+            layer=layer,
+            crs=crs,
+            encoding=encoding,
+            first_year=first_year,
+            force=force,
+        )
+        typer.echo("\n".join(said))
 
 
 @app.command(short_help="Recompute every figure of a plan.")

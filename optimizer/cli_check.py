@@ -141,15 +141,6 @@ def audit(folder: Path, *, as_json: bool) -> int:
     return DONE if report.passed else NO
 
 
-def start_city(directory: Path, boundaries: Path, columns: Mapping[str, str], *, layer: str, crs: str) -> None:
-    """Start a city from polygons and say what was taken and what was estimated."""
-    from geodata.init import init_city
-
-    said = init_city(directory, boundaries, columns=columns, layer=layer, crs=crs)
-    for line in said:
-        typer.echo(line)
-
-
 def shipped_titles() -> list[tuple[str, str, Path]]:
     """Return name, title and file of every scenario that ships."""
     from optimizer.yaml_tree import read_tree

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -142,6 +142,21 @@ def print_json(content: Any) -> None:
 
 
 @contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into that becomes `folder` when all is written, and is gone where something fails."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield part
+        if folder.exists():
+            folder.rmdir()  # it is empty; else must_be_free had refused it
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+@contextmanager
 def stoppable(terminal: Terminal) -> Iterator[threading.Event]:
     """Give an event that the first Ctrl-C sets; the second ends the program."""
     stop = threading.Event()
@@ -201,19 +216,19 @@ def compare_all(
     currency = next((e.loaded.scenario.currency.name for e in entries if e.loaded), "yuan")
     with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         _make(entries, terminal, stop, again=again)
-    from optimizer.compare import compare, comparison_text, write_comparison
+    from optimizer.compare import compare, write_comparison
+    from optimizer.report.compare_table import comparison_text
 
-    folders = [entry.folder for entry in entries if entry.folder is not None]
-    comparison = compare(folders)
+    comparison = compare([entry.folder for entry in entries if entry.folder is not None])
     target = out or _comparison_folder(entries)
-    write_comparison(comparison, target)
+    with whole_folder(target) as part:
+        write_comparison(comparison, part)
     if as_json:
         runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]
         print_json({"folder": str(target), "runs": runs})
     else:
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        width = max(60, shutil.get_terminal_size((100, 24)).columns)
-        typer.echo(comparison_text(comparison, width, colour))
+        width = max(60, shutil.get_terminal_size((120, 24)).columns)
+        typer.echo(comparison_text(comparison, width).rstrip())
         typer.echo("")
         typer.echo(f"Comparison   {shown(target)}")
     if stop.is_set():

@@ -1,5 +1,6 @@
 """What makes two runs the same run: scenario, data, planner and solver, hashed."""
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
 
 
+@functools.cache
 def _code_hash() -> str:
     """Return a hash of the planner's own code: a changed planner does not reuse the plans of the old one."""
     digest = hashlib.sha256()

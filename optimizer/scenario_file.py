@@ -174,6 +174,7 @@ def _add_file(merged: _Merged, path: Path, stack: list[Path]) -> None:
 
 def _add_base(merged: _Merged, extends: Any, origin: Origin, real: Path, stack: list[Path]) -> None:
     if not isinstance(extends, str) or not extends:
+        merged.unreadable = True
         message = "must be the name of a scenario or a path; one only"
         merged.findings.append(Finding(origin.value, "extends", str(extends), message))
         return

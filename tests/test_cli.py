@@ -1,0 +1,609 @@
+"""The command line: what it prints where, its exit codes, and that nothing is lost or repeated."""
+
+import errno
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from geodata.findings import Finding, InputError
+from optimizer import cli, cli_check, cli_run, jobs
+from optimizer.answers import answer
+from optimizer.identity import run_identity
+from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
+from optimizer.terminal import Terminal, bar, percent, proven
+
+TOWN = """\
+name: town
+title: A town
+data: {path: city.gpkg}
+horizon: {first_year: 2007, years: 2}
+types: {core: {}}
+guidance: {all: {purposes: [work_funds, space, services]}}
+programmes:
+  work_funds: {floor_yuan: 50000}
+  services: {legal: {siting: own}}
+sources: {city: {role: city, amount_yuan: 1000000}}
+"""
+GOALS = ("worst_off", "unmet_need", "travel", "spending")
+Act = Callable[[LoadedScenario, Any], None]
+
+
+class Infeasible(Exception):  # noqa: N818 - the name of the real one
+    def __init__(self, report: str):
+        super().__init__(report)
+        self.report = report
+
+
+def nothing(_loaded: LoadedScenario, _stop: Any) -> None:
+    """Just go on."""
+
+
+class FakeRuns:
+    """Stands for `optimizer.run`: writes a run folder, or does what a test asks for."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Path | None, int]] = []
+        self.act: Act = nothing
+        self.audit = True
+
+    def run_scenario(
+        self, loaded: LoadedScenario, out: Path, *, progress: Any, close_to: Path | None = None, stop: Any = None
+    ) -> Path:
+        self.calls.append((loaded.scenario.name, close_to, loaded.scenario.solver.threads))
+        progress.phase("Reading", "3 communities", 0.5)
+        self.act(loaded, stop)
+        stopped = stop is not None and stop.is_set()
+        stages: list[dict[str, Any]] = []
+        for index, goal in enumerate(GOALS, 1):
+            done = not stopped or index <= 2
+            progress.stage_start(goal, index, len(GOALS))
+            progress.stage_update(goal, 5.0, 4.0, 0.25, 0.1)
+            progress.stage_end(goal, 5.0 if done else None, 4.9, 0.018, 0.2, "")
+            stages.append({"goal": goal, "value": 5.0 if done else None, "gap": 0.018 if done else None})
+        status = "stopped by hand" if stopped else "proven"
+        record = {"scenario": loaded.scenario.name, "status": status, "gap": 0.018, "stages": stages}
+        record["audit"] = {"passed": self.audit, "checks": [], "findings": []}
+        (out / "tables").mkdir(parents=True)
+        (out / "tables" / "grants.csv").write_text(f"community\n{loaded.scenario.name}\n", encoding="utf-8")
+        (out / "scenario.resolved.yaml").write_text(resolved_yaml(loaded.scenario), encoding="utf-8")
+        (out / "report.html").write_text("<p>report</p>", encoding="utf-8")
+        (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        return out
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "town.yaml").write_text(TOWN, encoding="utf-8")
+    (tmp_path / "city.gpkg").write_bytes(b"a city")
+    return tmp_path
+
+
+@pytest.fixture
+def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
+    del folder
+    runs = FakeRuns()
+    module = types.ModuleType("optimizer.run")
+    module.run_scenario, module.Infeasible = runs.run_scenario, Infeasible  # type: ignore[attr-defined]
+    module.RunStopped = type("RunStopped", (Exception,), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "optimizer.run", module)
+    summary = types.SimpleNamespace(text=lambda: "Plan  2007–2008, the summary")
+    monkeypatch.setattr("optimizer.report.summary.summarise_folder", lambda _: summary)
+    return runs
+
+
+def allot(*words: str) -> Result:
+    return CliRunner().invoke(cli.app, list(words), prog_name="allot")
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+# ---- run
+
+
+def test_a_run_prints_progress_on_stderr_and_the_summary_on_stdout(fake: FakeRuns) -> None:
+    done = allot("run", "town")
+    assert done.exit_code == 0, done.output
+    lines = done.stderr.splitlines()
+    assert lines[0] == "A town · scenario town · 2007–2008"
+    assert lines[1].startswith("Reading      3 communities")
+    assert [line[:11] for line in lines[2:]] == [f"Goal {i} of 4" for i in (1, 2, 3, 4)]
+    assert "proven within 1.8 %" in lines[3]
+    assert "\x1b" not in done.stderr
+    assert "Plan  2007–2008, the summary" in done.stdout
+    folder = fake_folder()
+    assert f"Report   {folder.as_posix()}/report.html      (allot open {folder.as_posix()})" in done.stdout
+
+
+def fake_folder(stem: str = "town") -> Path:
+    found = sorted(Path("runs").glob(f"{stem}-*"))
+    assert len(found) == 1
+    return found[0]
+
+
+def test_an_unchanged_run_is_used_again(fake: FakeRuns, folder: Path) -> None:
+    allot("run", "town")
+    again = allot("run", "town.yaml", "--set", "solver.threads=1")
+    assert again.exit_code == 0
+    assert "Nothing has changed since this plan was made" in again.stderr
+    assert len(fake.calls) == 1
+    assert allot("run", "town", "--again").exit_code == 0
+    assert len(fake.calls) == 2
+    assert len(list(Path("runs").iterdir())) == 2
+    allot("run", "town", "--set", "sources.city.scale=0.9")
+    (folder / "city.gpkg").write_bytes(b"another city")
+    allot("run", "town")
+    assert len(fake.calls) == 4
+
+
+def test_a_run_that_was_stopped_or_failed_is_not_used_again(fake: FakeRuns) -> None:
+    fake.audit = False
+    failed = allot("run", "town")
+    assert failed.exit_code == 1
+    fake.audit = True
+    assert allot("run", "town").exit_code == 0
+    assert allot("run", "town").exit_code == 0
+    assert len(fake.calls) == 2
+
+
+def test_an_output_folder_that_holds_something_is_refused_before_anything_is_run(fake: FakeRuns, folder: Path) -> None:
+    (folder / "mine").mkdir()
+    assert allot("run", "town", "--out", "mine").exit_code == 0
+    before = sorted(path.name for path in (folder / "mine").iterdir())
+    done = allot("run", "town", "--out", "mine")
+    assert done.exit_code == 2
+    assert "--out mine: is not empty; name a folder that is not there yet" in done.stderr
+    assert sorted(path.name for path in (folder / "mine").iterdir()) == before
+    assert "is a file" in allot("run", "town", "--out", "town.yaml").stderr
+    assert len(fake.calls) == 1
+
+
+def test_json_is_all_that_stands_on_stdout(fake: FakeRuns) -> None:
+    content = json.loads(allot("run", "town", "--json").stdout)
+    assert content["status"] == "proven"
+    assert content["reused"] is False
+    assert Path(content["folder"]).name.startswith("town-")
+    assert [stage["goal"] for stage in content["stages"]] == list(GOALS)
+    assert json.loads(allot("run", "town", "--json").stdout)["reused"] is True
+    assert len(fake.calls) == 1
+
+
+def test_short_words_for_common_changes(fake: FakeRuns) -> None:
+    seen: list[LoadedScenario] = []
+    fake.act = lambda loaded, _: seen.append(loaded)
+    words = ["--years", "1", "--method", "whole", "--time-limit", "7", "--hard-floor"]
+    assert allot("run", "town", *words).exit_code == 0
+    scenario = seen[0].scenario
+    assert (scenario.horizon.years, scenario.solver.method, scenario.solver.time_limit_seconds) == (1, "whole", 7)
+    assert scenario.programmes.work_funds.hard_floor
+
+
+# ---- what cannot be done
+
+
+def test_mistakes_are_listed_with_their_number_and_nothing_is_run(fake: FakeRuns, folder: Path) -> None:
+    write(folder, "bad.yaml", "extends: town\nsources: {city: {amuont_yuan: 3}}\nhorizon: {years: many}\n")
+    done = allot("run", "bad.yaml")
+    assert done.exit_code == 2
+    assert "bad.yaml:2:18  sources.city.amuont_yuan  unknown key; did you mean amount_yuan?" in done.stderr
+    assert "bad.yaml:3:18  horizon.years = many" in done.stderr
+    assert done.stderr.rstrip().endswith("errors, nothing was run.")
+    assert done.stdout == ""
+    assert fake.calls == []
+    assert not Path("runs").exists()
+
+
+def raiser(error: BaseException) -> Act:
+    def act(loaded: LoadedScenario, stop: Any) -> None:
+        raise error
+
+    return act
+
+
+FINDING = Finding("error", "city.gpkg", "communities", 17, "x", "population", "-3", message="must be 0 or more")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError([FINDING]), 2, "city.gpkg   communities, row 17 (x): population = -3  must be 0 or more\n1 error"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 2, "runs/x: the disk is full; free some space"),
+        (PermissionError(errno.EACCES, "denied", "runs/x"), 2, "runs/x: no permission"),
+        (FileNotFoundError(errno.ENOENT, "gone", "x.gpkg"), 2, "x.gpkg: there is no such file or folder"),
+        (MemoryError(), 2, "too little memory for this city"),
+        (KeyboardInterrupt(), 130, "Stopped at once; nothing was saved"),
+        (RuntimeError("odd"), 3, "Something went wrong inside allot: RuntimeError: odd"),
+    ],
+)
+def test_errors_are_answers(fake: FakeRuns, error: BaseException, code: int, said: str) -> None:
+    fake.act = raiser(error)
+    done = allot("run", "town")
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+    assert done.stdout == ""
+
+
+def test_debug_shows_where_an_error_comes_from(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.act = raiser(RuntimeError("odd"))
+    monkeypatch.setattr(cli, "_debug", True)
+    assert isinstance(allot("run", "town").exception, RuntimeError)
+
+
+def test_no_plan_is_an_answer(fake: FakeRuns) -> None:
+    fake.act = raiser(Infeasible("No plan can keep these rules together:\n  lower the floor"))
+    done = allot("run", "town")
+    assert (done.exit_code, done.stdout) == (1, "No plan can keep these rules together:\n  lower the floor\n")
+    content = json.loads(allot("run", "town", "--json").stdout)
+    assert content["status"] == "infeasible"
+    assert content["messages"][1] == "  lower the floor"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run"], "Missing argument"),
+        (["run", "twon"], "there is no such scenario; did you mean town?"),
+        (["run", "town", "--method", "magic"], "magic"),
+        (["run", "town", "--years", "0"], "--years"),
+        (["run", "town", "--set", "years"], "write KEY=VALUE"),
+        (["rnu", "town"], "No such command"),
+        (["compare", "town"], "at least two"),
+        (["compare", "town", "town.yaml"], "is named twice"),
+        (["check", "nothing.gpkg"], "there is no such file or folder"),
+        (["check", "nothing.yaml"], "there is no such scenario"),
+        (["audit", "town.yaml"], "town.yaml"),
+        (["open"], "there is no finished run here"),
+        (["schema", "--data", "--scenario"], "not both"),
+        (["init", "new", "--boundaries", "nothing.shp"], "nothing.shp"),
+    ],
+)
+def test_wrong_usage(folder: Path, words: list[str], said: str) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    done = allot(*words)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+# ---- stopping
+
+
+def test_ctrl_c_keeps_the_best_plan_and_says_how_good_it_is(fake: FakeRuns) -> None:
+    def interrupt(loaded: LoadedScenario, stop: threading.Event) -> None:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.wait(5)
+
+    fake.act = interrupt
+    before = signal.getsignal(signal.SIGINT)
+    done = allot("run", "town")
+    assert done.exit_code == 130
+    saved = fake_folder().as_posix()
+    said = "Stopped. Best plan so far: gap 1.8 % for goal 2, goals 3 and 4 not reached. Saved as"
+    assert f"{said} {saved} (marked: stopped by hand)." in done.stderr
+    assert "Plan  2007–2008" in done.stdout
+    assert signal.getsignal(signal.SIGINT) is before
+    fake.act = nothing
+    allot("run", "town")
+    assert len(fake.calls) == 2
+
+
+def test_a_second_ctrl_c_ends_at_once(fake: FakeRuns) -> None:
+    def interrupt(loaded: LoadedScenario, stop: threading.Event) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    fake.act = interrupt
+    done = allot("run", "town")
+    assert done.exit_code == 130
+    assert "Stopped at once; nothing was saved" in done.stderr
+    assert not Path("runs").exists()
+
+
+# ---- compare
+
+
+def in_threads(workers: int, _context: Any, shared: tuple[Any, Any]) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, initializer=jobs._begin, initargs=shared)
+
+
+@pytest.fixture
+def compared(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
+    seen: list[list[Path]] = []
+
+    def compare(folders: list[Path]) -> str:
+        seen.append(list(folders))
+        return "a comparison"
+
+    def written(comparison: str, folder: Path) -> None:
+        (folder / "comparison.csv").write_text(comparison, encoding="utf-8")
+
+    monkeypatch.setattr("optimizer.compare.compare", compare)
+    monkeypatch.setattr("optimizer.compare.write_comparison", written)
+    monkeypatch.setattr("optimizer.report.compare_table.comparison_text", lambda *_: "the table\n")
+    monkeypatch.setattr(jobs, "cores", lambda: 2)
+    monkeypatch.setattr(jobs, "_executor", in_threads)
+    Path("less.yaml").write_text("extends: town\nsources: {city: {scale: 0.9}}\n", encoding="utf-8")
+    Path("more.yaml").write_text("extends: town\nhorizon: {discount: 0.05}\n", encoding="utf-8")
+    del fake
+    return seen
+
+
+def test_the_first_is_run_first_and_the_others_stay_close_to_it(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    done = allot("compare", "town", "less", "more.yaml")
+    assert done.exit_code == 0, done.output
+    base = fake_folder()
+    assert fake.calls[0] == ("town", None, 2)
+    assert sorted(fake.calls[1:]) == [("less", base, 1), ("more", base, 1)]
+    assert compared == [[base, fake_folder("less"), fake_folder("more")]]
+    assert done.stdout.startswith("the table\n\nComparison   runs/compare-town-less-more-")
+    assert any(line.startswith("less  Reading") for line in done.stderr.splitlines())
+    assert any(line.startswith("more  Goal 2 of 4") for line in done.stderr.splitlines())
+
+    again = allot("compare", "town", "less", "more.yaml", "--json")
+    assert len(fake.calls) == 3
+    content = json.loads(again.stdout)
+    assert [run["reused"] for run in content["runs"]] == [True, True, True]
+    assert not list(Path("runs").glob(".*"))
+
+
+def test_finished_runs_are_compared_as_they_are(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    allot("run", "town", "--out", "mine")
+    done = allot("compare", "mine", "less", "--out", "result")
+    assert done.exit_code == 0, done.output
+    assert [name for name, _, _ in fake.calls] == ["town", "less"]
+    assert fake.calls[1][1] == Path("mine")
+    assert Path("result/comparison.csv").read_text(encoding="utf-8") == "a comparison"
+    assert allot("compare", "mine", "less", "--out", "result").exit_code == 2
+    assert len(compared) == 1
+
+
+def test_a_scenario_without_a_plan_stops_the_comparison(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    def refuse(loaded: LoadedScenario, stop: Any) -> None:
+        if loaded.scenario.name == "less":
+            raise Infeasible("no plan at all")
+
+    fake.act = refuse
+    done = allot("compare", "town", "less", "more")
+    assert done.exit_code == 1
+    assert "less: no plan at all" in done.stderr
+    assert compared == []
+    assert fake_folder("more").is_dir()
+
+
+def test_the_mistakes_of_all_scenarios_are_listed_together(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    Path("less.yaml").write_text("extends: town\nsorces: {}\n", encoding="utf-8")
+    Path("more.yaml").write_text("extends: town\ngaols: []\n", encoding="utf-8")
+    done = allot("compare", "town", "less", "more")
+    assert done.exit_code == 2
+    assert "did you mean sources?" in done.stderr
+    assert "did you mean goals?" in done.stderr
+    assert fake.calls == compared == []
+
+
+def test_ctrl_c_stops_all_runs_of_a_comparison(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    def wait_for_stop(loaded: LoadedScenario, stop: threading.Event) -> None:
+        if loaded.scenario.name == "town":
+            return
+        if loaded.scenario.name == "less":
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start() if os.name != "nt" else stop.set()
+        assert stop.wait(10)
+
+    fake.act = wait_for_stop
+    done = allot("compare", "town", "less", "more")
+    assert done.exit_code == 130, done.output
+    assert [json.loads((path / "run.json").read_text("utf-8"))["status"] for path in compared[0]] == [
+        "proven",
+        "stopped by hand",
+        "stopped by hand",
+    ]
+
+
+def test_workers_are_spawned_and_send_their_answers_back(folder: Path) -> None:
+    pytest.importorskip("optimizer.run")
+    job = jobs.Job(load_scenario("town"), folder / "out")
+    results = jobs.run_jobs([job, job], lambda *_: None, threading.Event(), most=2)
+    assert [result.code for result in results if not isinstance(result, Path)] == [2, 2]
+    assert not (folder / "out").exists()
+
+
+# ---- looking
+
+
+def test_check_of_the_reference_city_and_of_a_scenario() -> None:
+    done = allot("check", "mianyang")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1].startswith("no errors, ")
+    assert json.loads(allot("check", "base", "--json").stdout)["errors"] == 0
+
+
+def test_check_finds_the_mistakes_of_a_scenario_and_of_its_data(folder: Path) -> None:
+    write(folder, "bad.yaml", "extends: town\ngaols: []\n")
+    done = allot("check", "bad.yaml")
+    assert done.exit_code == 1
+    assert "bad.yaml:2:1  gaols  unknown key; did you mean goals?" in done.stdout
+    assert "city.gpkg" in done.stdout
+    content = json.loads(allot("check", "bad.yaml", "--json").stdout)
+    assert content["errors"] >= 2
+    assert allot("check", "city.gpkg").exit_code == 1
+
+
+def test_scenarios_and_schema() -> None:
+    lines = allot("scenarios").stdout.splitlines()
+    assert lines[0].startswith("base ")
+    assert len(lines) >= 7
+    assert json.loads(allot("scenarios", "--json").stdout)[0]["name"] == "base"
+    assert "extends" in json.loads(allot("schema").stdout)["properties"]
+    assert "| population | number | persons | must be given | at least 0 |" in allot("schema", "--data").stdout
+
+
+def test_open_takes_the_newest_run(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
+    allot("run", "town")
+    assert allot("open").exit_code == 0
+    assert allot("open", "town").exit_code == 0
+    assert allot("open", fake_folder().name).exit_code == 0
+    assert opened == [(fake_folder() / "report.html").resolve().as_uri()] * 3
+    del fake
+
+
+def test_audit_says_whether_a_plan_keeps_the_rules(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    allot("run", "town", "--out", "mine")
+    report = types.SimpleNamespace(passed=False, text=lambda: "14 rules, 1 finding", to_json=lambda: {"passed": False})
+    monkeypatch.setattr("optimizer.audit.audit_run", lambda _: report)
+    done = allot("audit", "mine")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, "14 rules, 1 finding")
+    assert json.loads(allot("audit", "mine", "--json").stdout) == {"passed": False}
+    report.passed = True
+    assert allot("audit", "mine").exit_code == 0
+    del fake
+
+
+# ---- the command itself
+
+
+def command(*words: str) -> "subprocess.CompletedProcess[str]":
+    program = [sys.executable, "-c", "from optimizer.cli import main; main()", *words]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    return subprocess.run(program, capture_output=True, encoding="utf-8", env=environment, check=False, timeout=60)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "pandas geopandas numpy scipy altair highspy pulp pyogrio shapely ruamel rich.console networkx"
+    code = (
+        "import sys; sys.argv = ['allot', 'run', '--help']\n"
+        "from optimizer.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print([m for m in {heavy.split()!r} if m in sys.modules], file=sys.stderr)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=environment, check=True
+    )
+    assert done.stderr.strip() == "[]"
+    assert "--time-limit" in done.stdout
+
+
+def test_help_is_instant() -> None:
+    command("--help")
+    best = min(_timed() for _ in range(3))
+    assert best < (0.5 if os.environ.get("ALLOT_TIME_TESTS") else 2.0)
+
+
+def _timed() -> float:
+    begun = time.perf_counter()
+    assert command("--help").returncode == 0
+    return time.perf_counter() - begun
+
+
+def test_version_and_debug_anywhere() -> None:
+    assert command("--version").stdout.startswith("allot ")
+    assert command("version").stdout.splitlines()[1].startswith("python 3.")
+    done = command("run", "nothing", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "Traceback" not in command("run", "nothing").stderr
+
+
+# ---- progress
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_one_moving_line_and_leaves_only_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = Screen()
+    with Terminal(screen) as terminal:
+        lane = terminal.lane()
+        lane.phase("Reading", "396 communities", 0.9)
+        lane.stage_start("unmet_need", 2, 4)
+        lane.stage_update("unmet_need", 112_400.0, 90_000.0, 0.2, 1.0)
+        lane.stage_update("unmet_need", 98_310.0, 97_400.0, 0.009, 2.0)
+        line = str(terminal._moving_lines())
+        time.sleep(0.4)
+        lane.stage_end("unmet_need", 98_310.0, 98_000.0, 0.003, 30.0, "")
+    assert line.startswith("Goal 2 of 4  unmet need of people")
+    assert "112,400 → 98,310 person-needs, bound 97,400, gap 0.9 %, 00:0" in line
+    text = screen.getvalue()
+    assert "98,310 person-needs, proven within 0.3 %" in text
+    assert "\x1b[" in text
+
+
+def test_words_of_progress() -> None:
+    assert (bar(None), bar(1.0), bar(0.0)) == ("░" * 20, "░" * 20, "█" * 20)
+    assert bar(0.01).count("█") == 13
+    assert (proven(None), proven(0.0), proven(0.003)) == ("not proven", "proven best", "proven within 0.3 %")
+    assert [percent(x) for x in (0.3, 0.018, 0.0033, 0.00001)] == ["30 %", "1.8 %", "0.33 %", "under 0.01 %"]
+    terminal = Terminal(io.StringIO(), currency="euro")
+    assert terminal.value("spending", 184_200_000.0) == "184.2 million euro"
+    assert terminal.value("travel", 2_500_000.0) == "2,500 person-km"
+    assert terminal.value("worst_off", None) == "no plan yet"
+
+
+def test_a_stream_that_knows_no_chinese_is_written_to_all_the_same() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
+    Terminal(stream).note("绵阳 – done")
+    assert raw.getvalue() == b"?? ? done\n"
+
+
+# ---- identity
+
+
+def test_the_identity_follows_scenario_data_and_the_plan_it_stays_close_to(folder: Path) -> None:
+    first = run_identity(load_scenario("town"))
+    assert run_identity(load_scenario("town")) == first
+    assert run_identity(load_scenario("town", ["horizon.discount=0.01"])) != first
+    (folder / "base" / "tables").mkdir(parents=True)
+    (folder / "base" / "tables" / "grants.csv").write_text("x", encoding="utf-8")
+    assert run_identity(load_scenario("town"), folder / "base") != first
+    (folder / "moved").mkdir()
+    write(folder, "moved/town.yaml", TOWN)
+    (folder / "moved" / "city.gpkg").write_bytes(b"a city")
+    assert run_identity(load_scenario("moved/town.yaml")) == first
+    (folder / "city.gpkg").write_bytes(b"b city")
+    assert run_identity(load_scenario("town")) != first
+
+
+def test_a_folder_of_files_is_hashed_without_what_runs_leave_there(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    write(folder, "mine/scenario.yaml", TOWN.replace("city.gpkg", "."))
+    write(folder, "mine/needs.csv", "x")
+    first = run_identity(load_scenario("mine"))
+    (folder / "mine" / "runs").mkdir()
+    write(folder, "mine/README.md", "x")
+    assert run_identity(load_scenario("mine")) == first
+    write(folder, "mine/needs.csv", "y")
+    assert run_identity(load_scenario("mine")) != first
+
+
+def test_answers_of_wrapped_errors() -> None:
+    assert answer(OSError(errno.EIO, "Input/output error")).lines == ("Input/output error.",)
+    assert (
+        cli_run.stopped_text({"stages": []}, Path("x"))
+        == "Stopped. Best plan so far. Saved as x (marked: stopped by hand)."
+    )
+    assert cli_check.data_findings({}) == []
