@@ -1,1 +1,35 @@
-"""Joint multi-year plans of money, space and service stations for a city's communities."""
+"""Joint multi-year plans of money, space and service stations for a city's communities.
+
+In notebooks: `import optimizer as allot`, then `allot.run`, `allot.load`, `allot.compare`; see `optimizer.api`.
+"""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optimizer.api import Comparison, Plan, compare, load, run
+
+__all__ = ["Comparison", "Plan", "compare", "load", "run"]
+
+
+class _Late:
+    """A name of `optimizer.api`, imported when it is first asked for, so that the command starts at once.
+
+    Importing the modules `optimizer.run` or `optimizer.compare` does not put them in place of the functions.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __get__(self, package: object, owner: type) -> Any:
+        from optimizer import api
+
+        return getattr(api, self._name)
+
+    def __set__(self, package: object, value: object) -> None:
+        """Keep the function: this is a module of the same name being imported."""
+
+
+_Package = type("_Package", (ModuleType,), {name: _Late(name) for name in __all__})
+sys.modules[__name__].__class__ = _Package

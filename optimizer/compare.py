@@ -7,8 +7,9 @@ When is a difference proven? The search ends with a plan and a bound: the unmet 
 could be at most `slack` = gap x unmet need lower. Two totals of unmet need differ for certain only where the intervals
 [bound, value] of the two plans do not overlap. A met share of a group (a type, a district, a need, a community) is the
 unmet person-needs of the group over all its person-needs; a difference of it that is not greater than the slack of
-both plans, all of it put on that group, is not proven: better searching alone might close it. The same holds for
-money with the interval of the goal of spending, and for the worst-off community with the interval of that goal.
+both plans, all of it put on that group, is not proven: better searching alone might close it. For a single
+community, where all of the slack would cover any difference, it is spread evenly over all people's needs instead: a
+guide to what is noise, not a proof. The same holds for money with the interval of the goal of spending, and for the worst-off community with the interval of that goal.
 Counts of stations and the Gini coefficient have no bound and are not judged. Where the scenarios measure needs
 differently, the totals are not judged, and the slack is a guide only; `notes` says so.
 """
@@ -26,6 +27,8 @@ from optimizer.run_folder import Run, RunError, read_run, read_run_city
 from optimizer.words import PURPOSE_TITLES, need_title, source_title, type_title
 
 if TYPE_CHECKING:
+    from altair import Chart
+
     from geodata.city import City
 
 FIGURES = ["figure", "group", "scenario", "value", "difference", "proven"]
@@ -96,6 +99,26 @@ class Comparison:
             raise KeyError((figure, group, scenario))
         return float(rows["value"].iloc[0])
 
+    def map(self, scenario: str = "", need: str = "") -> "Chart":
+        """Return a map of the difference of a scenario (the second plan where none is named) to the base.
+
+        Shows scores over all years, or the met share of one need. Raises KeyError for an unknown scenario or need.
+        """
+        from optimizer.report.notebook_map import difference_map
+
+        return difference_map(self, scenario or self.labels[1], need)
+
+    def text(self, width: int = 120) -> str:
+        """Return the comparison as a table in plain text."""
+        from optimizer.report.compare_table import comparison_text
+
+        return comparison_text(self, width)
+
+    def write(self, folder: Path | str) -> Path:
+        """Write tables and a page into a folder; return the page."""
+        write_comparison(self, Path(folder))
+        return Path(folder) / "comparison.html"
+
     def changed(self, scenario: str, most: int = 10, *, losers: bool = True) -> pd.DataFrame:
         """Return the communities whose score falls (or rises) most in a scenario, the largest change first."""
         rows = self.communities[self.communities["scenario"] == scenario].dropna(subset=["difference"])
@@ -124,9 +147,13 @@ def compare(folders: Sequence[Path | str], *, city: "City | None" = None) -> Com
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write `comparison.csv` and `communities.csv` into a folder that exists."""
+    """Write `comparison.csv`, `communities.csv` and `comparison.html` into a folder, made where it is missing."""
+    from optimizer.report.compare_page import page
+
+    folder.mkdir(parents=True, exist_ok=True)
     for name, frame in (("comparison", comparison.figures), ("communities", comparison.communities)):
         frame.round(6).to_csv(folder / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
+    (folder / "comparison.html").write_text(page(comparison), encoding="utf-8", newline="\n")
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -322,8 +349,7 @@ _FIGURES = (_money, _met, _worst, _stations, _changes)
 
 
 def _community_rows(base: Side, side: Side) -> list[Row]:
-    heft = base.met.groupby("community")["heft"].sum()
-    slack = base.slack("unmet_need") + side.slack("unmet_need")
+    noise = (base.slack("unmet_need") + side.slack("unmet_need")) / max(float(base.met["heft"].sum()), 1e-9)
     reasons = _reasons(base, side) if side is not base else {}
     rows: list[Row] = []
     for key, place in base.facts.communities.iterrows():
@@ -334,8 +360,7 @@ def _community_rows(base: Side, side: Side) -> list[Row]:
             rows.append([*head, None, "", ""])
             continue
         difference = float(score) - float(before)
-        known = np.isfinite(slack) and float(heft.get(community, 0.0)) > 0
-        proven = "yes" if known and abs(difference) > slack / float(heft[community]) else "no"
+        proven = "yes" if abs(difference) > noise else "no"
         reason = reasons.get(community, "") if abs(difference) >= 5e-4 else ""
         rows.append([*head, difference, proven, reason])
     return rows

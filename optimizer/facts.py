@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from optimizer.run_folder import Run
+from optimizer.words import printable
 
 if TYPE_CHECKING:
     from geodata.city import City
@@ -37,8 +38,8 @@ class Facts:
         """Communities of the inputs, by identifier, with `label` (name, or identifier) and no geometry."""
         frame = pd.DataFrame(self.city.communities.drop(columns="geometry")).set_index("community", drop=False)
         frame.index.name = None
-        name = frame["name"].fillna("").astype(str)
-        frame["label"] = name.where(name.str.strip() != "", frame["community"].astype(str))
+        names = zip(frame["name"].fillna("").astype(str), frame["community"].astype(str), strict=True)
+        frame["label"] = [printable(name).strip() or printable(key) for name, key in names]
         return frame
 
     def label(self, community: str) -> str:
@@ -56,7 +57,7 @@ class Facts:
         """Name of every site; office of a community where it has no name."""
         labels = {}
         for row in self.city.sites.itertuples(index=False):
-            name = str(row.name or "").strip()
+            name = printable(str(row.name or "")).strip()
             if not name:
                 where = self.label(str(row.community))
                 name = f"office of {where}" if row.use == "office" else f"{row.site} ({where})"

@@ -127,3 +127,8 @@ def years_listed(years: Iterable[int]) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return `1 station` or `12 stations`."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def printable(text: str) -> str:
+    """Return text without control characters, which a terminal might obey."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,9 +1,8 @@
 """A comparison as one page with a difference map; it needs no network."""
 
-from pathlib import Path
 from typing import Any
 
-from optimizer.compare import Comparison, write_comparison
+from optimizer.compare import Comparison
 from optimizer.report.compare_table import comparison_lines, figure_text, figure_title, money_digits
 from optimizer.report.html import Html, asset, document, embedded, join, table, tag
 from optimizer.report.map_chart import DIVERGING, outline, shade, svg
@@ -20,13 +19,6 @@ PARTS = {
     "Met needs by district": ("met_by_district",),
     "Stations": ("stations", "stations_by_service", "mean_travel_m"),
 }
-
-
-def write_all(comparison: Comparison, folder: Path) -> None:
-    """Write `comparison.csv`, `communities.csv` and `comparison.html` into a folder, which is made if it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_comparison(comparison, folder)
-    (folder / "comparison.html").write_text(page(comparison), encoding="utf-8", newline="\n")
 
 
 def page(comparison: Comparison) -> str:
@@ -82,7 +74,7 @@ def _header(comparison: Comparison) -> Html:
         tag("a", "Skip to the comparison", href="#content", class_="skip"),
         tag("p", f"{base.facts.city.name or 'City'} · {period(base.facts)}", class_="kicker"),
         tag("h1", f"{base.label} compared with {others}"),
-        *(tag("p", line[:1].upper() + line[1:], class_="sentence small") for line in said),
+        tag("ul", *(tag("li", line) for line in said), class_="said"),
     )
 
 
@@ -113,7 +105,8 @@ def _figures(comparison: Comparison) -> Html:
                 rows.append([name[:1].upper() + name[1:], *_cells(comparison, figure, group)])
         parts.append(table(title, head, rows, numbers=range(1, len(head))))
     lead = f"Met needs are shares of all people’s needs over all years, measured by the needs of {comparison.labels[0]}."
-    return section("figures", "Side by side", *parts, lead=lead)
+    inner = tag("div", *parts, class_="pair" if len(comparison.sides) <= 3 else None)
+    return section("figures", "Side by side", inner, lead=lead)
 
 
 def _plans(comparison: Comparison) -> Html:
@@ -167,7 +160,8 @@ def _rule() -> Html:
         tag("p", "Every plan comes with a bound: no plan of its scenario can have less unmet need than that. Two totals "
             "differ for certain only where the ranges from bound to value do not overlap. A difference of a group or a "
             "community is called not proven where it is no greater than what the two plans could still gain by a "
-            "better search, all of it put on that group. Counts of stations and the Gini coefficient have no bound."),
+            "better search, all of it put on that group; for a single community it is spread evenly over all people’s "
+            "needs, as a guide. Counts of stations and the Gini coefficient have no bound."),
     )  # fmt: skip
 
 

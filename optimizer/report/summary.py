@@ -45,6 +45,9 @@ class Summary:
     lines: tuple[Line, ...]
     warnings: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """Return the summary as plain text for a terminal of 80 columns or more."""
         wide = max((len(line.label) for line in self.lines), default=0)
