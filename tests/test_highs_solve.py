@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_progress_is_reported_and_its_exceptions_come_back():
     solve(slow(), Options(time_limit_seconds=1.5), on_progress=seen.append)
     assert len(seen) >= 2
     assert seen[-1].incumbent is not None
-    assert all(a.seconds <= b.seconds for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.seconds <= b.seconds for a, b in pairwise(seen))
     assert seen[-1].bound <= seen[-1].incumbent
 
     def fail(progress):
