@@ -16,10 +16,10 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from ruamel.yaml import YAML
 from shapely import LineString, Point, box
 
 from optimizer.scenario import Scenario
+from optimizer.scenario_file import resolved_yaml
 
 YEARS = [2007, 2008]
 BETA = {2007: 5 / 9, 2008: 4 / 9}
@@ -31,7 +31,8 @@ b,east,s1,fringe,2000,800,0.5,0
 c,west,s2,residential,500,200,0,0
 d,east,s1,residential,800,300,0,2000000
 """
-SITES = """site,community,use,instrument,area_m2,min_area_m2,fixed_yuan,capital_yuan_per_m2,yearly_yuan_per_m2,first_year,lead_years,hours_per_week,services,x,y
+SITES = """site,community,use,instrument,area_m2,min_area_m2,fixed_yuan,capital_yuan_per_m2,yearly_yuan_per_m2,\
+first_year,lead_years,hours_per_week,services,x,y
 oa,a,office,existing,100,0,0,0,0,0,0,40,,500,500
 ob,b,office,existing,60,0,0,0,0,0,0,40,,1500,500
 od,d,office,existing,400,0,0,0,0,0,0,40,,3500,500
@@ -313,7 +314,9 @@ def derived(plan: Plan) -> None:
     share = served["amount"] / served["need_amount"].where(served["need_amount"] > 0, 1)
     values = {
         "worst_off": worst,
-        "unmet_need": float((beta * met["persons"] * met["weight"] * (1 - met["met_amount"] / met["need_amount"]).fillna(0)).sum()),
+        "unmet_need": float(
+            (beta * met["persons"] * met["weight"] * (1 - met["met_amount"] / met["need_amount"]).fillna(0)).sum()
+        ),
         "travel": float((served["year"].map(BETA) * served["persons"] * share * served["travel_m"]).sum()),
         "spending": float(plan.tables["ledger"]["yuan"].sum()),
     }
@@ -361,9 +364,19 @@ def _met(plan: Plan) -> pd.DataFrame:
                     had = served.get((i, need, year), 0.0)
                 given = min(had, amount)
                 rows.append(
-                    (i, need, year, amount, given, given / amount if amount else 1, unit, persons, weights.get((types[i], need), 1.0))
+                    (
+                        i,
+                        need,
+                        year,
+                        amount,
+                        given,
+                        given / amount if amount else 1,
+                        unit,
+                        persons,
+                        weights.get((types[i], need), 1.0),
+                    )
                 )
-    columns = "community need year need_amount met_amount met_share unit persons weight".split()
+    columns = ["community", "need", "year", "need_amount", "met_amount", "met_share", "unit", "persons", "weight"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -393,7 +406,7 @@ def _sources(plan: Plan) -> pd.DataFrame:
             out = min(left, int(amount * rule.get("carry_limit_share", 0))) if year == YEARS[0] else 0
             rows.append((name, year, amount, carried, spent, out, left - out))
             carried = out
-    columns = "source year amount_yuan carried_in_yuan spent_yuan carried_out_yuan lapsed_yuan".split()
+    columns = ["source", "year", "amount_yuan", "carried_in_yuan", "spent_yuan", "carried_out_yuan", "lapsed_yuan"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -408,7 +421,9 @@ def write_city(plan: Plan, path: Path) -> None:
         points = [Point(X + x, Y + y) for x, y in zip(table["x"], table["y"], strict=True)]
         layers[name] = gpd.GeoDataFrame(table.drop(columns=["x", "y"]), geometry=points, crs=crs)
     streets = plan.city["streets"]
-    lines = [LineString([(X + a, Y + 600), (X + b, Y + 600)]) for a, b in zip(streets["from"], streets["to"], strict=True)]
+    lines = [
+        LineString([(X + a, Y + 600), (X + b, Y + 600)]) for a, b in zip(streets["from"], streets["to"], strict=True)
+    ]
     layers["streets"] = gpd.GeoDataFrame(streets[["street", "length_m"]], geometry=lines, crs=crs)
     for name, layer in layers.items():
         layer.to_file(path, layer=name, driver="GPKG")
@@ -427,8 +442,7 @@ def write_run(plan: Plan, folder: Path, city: Path) -> None:
                 text[column] = [f"{value:.6f}".rstrip("0").rstrip(".") for value in text[column]]
         text.to_csv(folder / "tables" / f"{name}.csv", index=False, lineterminator="\n")
     filled = Scenario(**{**plan.scenario, "data": {"path": str(city), "metric_crs": "EPSG:32648"}})
-    with (folder / "scenario.resolved.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump(filled.model_dump(mode="json"), file)  # keeps the order, which decides classes
+    (folder / "scenario.resolved.yaml").write_text(resolved_yaml(filled), encoding="utf-8")
     inputs = {str(city): hashlib.sha256(city.read_bytes()).hexdigest()}
     record = {"inputs": inputs, **plan.record}
     (folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from optimizer.audit.inputs import SPACE, WORK_FUNDS, Case, near
 from optimizer.audit.report import Recorder
-from optimizer.audit.rules_space import area_in_use
+from optimizer.audit.rooms import Rooms
 from optimizer.audit.tables import WHOLE_HORIZON
 
 KEY = ("community", "need", "year")
@@ -13,12 +13,12 @@ SHARE_SLACK = 2e-6  # six decimals, of a share that is a quotient of figures of 
 GOAL_SLACK = 1e-6  # relative
 
 
-def met_needs(case: Case, served: pd.DataFrame) -> pd.DataFrame:
+def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
     """Needs of every community, need and year with `met` (amount) and `share` recomputed from the plan's own tables."""
     frame = case.needs.reset_index()
     pair = pd.MultiIndex.from_frame(frame[["community", "year"]])
     grants = case.tables["grants"].set_index(["community", "year"])["grant_yuan"]
-    halls, extensions = area_in_use(case, "hall"), area_in_use(case, "extension")
+    halls, extensions = rooms.area_m2("hall"), rooms.area_m2("extension")
     area = frame["community"].map(case.communities["office_area_m2"]).to_numpy(dtype=float)
     area = area + sum(a.reindex(pair).fillna(0.0).to_numpy(dtype=float) for a in (halls, extensions))
     amount = served.groupby(["community", "service", "year"])["amount"].sum()
@@ -79,12 +79,15 @@ def check_met(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
 def scores(case: Case, met: pd.DataFrame) -> "pd.Series[float]":
     """Score by (community, year), and of the whole horizon under year 0, equation (2)."""
     frame = met[met["need_amount"] * met["weight"] > 0]
-    weighted = frame.assign(met=frame["weight"] * frame["share"]).groupby(["community", "year"])[["met", "weight"]].sum()
+    weighted = (
+        frame.assign(met=frame["weight"] * frame["share"]).groupby(["community", "year"])[["met", "weight"]].sum()
+    )
     yearly = (weighted["met"] / weighted["weight"]).rename("score")
     beta = yearly.index.get_level_values("year").map(case.year_weight).to_numpy(dtype=float)
     whole = (yearly * beta).groupby("community").sum()
     whole.index = pd.MultiIndex.from_product([whole.index, [WHOLE_HORIZON]], names=["community", "year"])
-    return pd.concat([yearly, whole])
+    every: pd.Series[float] = pd.concat([yearly, whole])
+    return every
 
 
 def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
@@ -109,7 +112,7 @@ def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     flags = table[table["year"] == WHOLE_HORIZON].set_index("community")["set_aside"].reindex(whole.index).fillna(0)
     best = whole[~whole.index.isin(names)].min()
     stage = _stage(case, "worst_off")
-    reach = np.inf if stage is None or not len(names) else max(stage["value"], stage["bound"]) * (1 + 1e-6) + SHARE_SLACK
+    reach = np.inf if stage is None or not names else max(stage["value"], stage["bound"]) * (1 + 1e-6) + SHARE_SLACK
     frame = pd.DataFrame({"community": whole.index, "score": whole.to_numpy(), "limit": reach})
     frame["said"], frame["named"] = (flags > 0).to_numpy(), whole.index.isin(names)
     recorder.judge(

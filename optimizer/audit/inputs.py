@@ -56,7 +56,7 @@ class Case:
 
     def prices(self, years: "pd.Series[int]") -> Floats:
         """Price index of each year of a column."""
-        return years.map(self.price).to_numpy(dtype=float)
+        return np.asarray(years.map(self.price), dtype=float)
 
 
 def near(a: "Floats | pd.Series[float]", b: "Floats | pd.Series[float] | float") -> NDArray[np.bool_]:
@@ -161,7 +161,9 @@ def _communities(city: City, scenario: dict[str, Any]) -> pd.DataFrame:
     frame.loc[has, "x"], frame.loc[has, "y"] = at[has].x.to_numpy(), at[has].y.to_numpy()
     # Own stations of a community without an office carry its own identifier as their site.
     frame["has_office"] = frame.index.isin(offices.index)
-    frame["office"] = offices["site"].reindex(frame.index).where(frame["has_office"], pd.Series(frame.index, frame.index))
+    frame["office"] = (
+        offices["site"].reindex(frame.index).where(frame["has_office"], pd.Series(frame.index, frame.index))
+    )
     frame["office_area_m2"] = offices["area_m2"].reindex(frame.index).astype(float).fillna(0.0)
     frame["class"] = _classes(frame, scenario["guidance"])
     for programme in ("work_funds", "space", "services"):
@@ -189,9 +191,7 @@ def _classes(frame: pd.DataFrame, rules: dict[str, Any]) -> list[str]:
 
 def _places(city: City, communities: pd.DataFrame) -> pd.DataFrame:
     """Sites, places of facilities that have no site, and own places of communities without an office."""
-    sites = pd.DataFrame(city.sites.drop(columns="geometry")).assign(
-        x=city.sites.geometry.x, y=city.sites.geometry.y
-    )
+    sites = pd.DataFrame(city.sites.drop(columns="geometry")).assign(x=city.sites.geometry.x, y=city.sites.geometry.y)
     parts = [sites.set_index("site")]
     if len(city.facilities):
         alone = city.facilities[

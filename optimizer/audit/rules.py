@@ -6,6 +6,7 @@ from pathlib import Path
 from optimizer.audit import goals, rules_files, rules_funds, rules_money, rules_services, rules_space, rules_stations
 from optimizer.audit.inputs import read_case
 from optimizer.audit.report import AuditReport, Recorder
+from optimizer.audit.rooms import rooms
 from optimizer.audit.stations import stations
 from optimizer.audit.travel import Streets
 
@@ -21,19 +22,19 @@ def audit_case(folder: Path) -> AuditReport:
     rules_files.check_complete(case, recorder)
     case = replace(case, tables=rules_files.check_names(case, recorder))
     streets = Streets(case.city)
-    there = stations(case)
+    there, taken = stations(case), rooms(case)
     rules_funds.check_classes(case, recorder)
     rules_funds.check_grants(case, recorder)
-    rules_space.check_rooms(case, recorder)
-    rules_space.check_halls(case, streets, recorder)
-    rules_stations.check_stations(case, there, recorder)
+    rules_space.check_rooms(case, taken, recorder)
+    rules_space.check_halls(case, taken, streets, recorder)
+    rules_stations.check_stations(case, there, taken, recorder)
     served = rules_services.assignments(case, there, streets)
     rules_services.check_services(case, there, served, recorder)
-    rules_money.check_costs(case, there, recorder)
+    rules_money.check_costs(case, there, taken, recorder)
     rules_money.check_sources(case, recorder)
     rules_money.check_eligibility(case, recorder)
     rules_money.check_co_funding(case, recorder)
-    met = goals.met_needs(case, served)
+    met = goals.met_needs(case, served, taken)
     goals.check_met(case, met, recorder)
     goals.check_scores(case, met, recorder)
     goals.check_goals(case, met, served, recorder)

@@ -43,7 +43,14 @@ def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
             if name == "scores" and column == "year":
                 fits |= table[column] == WHOLE_HORIZON
             recorder.judge(
-                "names", name, table, fits, key=KEYS[name], value=column, limit="", message=f"unknown {column} {{value}}"
+                "names",
+                name,
+                table,
+                fits,
+                key=KEYS[name],
+                value=column,
+                limit="",
+                message=f"unknown {column} {{value}}",
             )
             good &= fits
         out[name] = table[good].reset_index(drop=True)
@@ -62,7 +69,7 @@ def check_complete(case: Case, recorder: Recorder) -> None:
     }
     for name, index in wanted.items():
         there = pd.MultiIndex.from_frame(case.tables[name][list(KEYS[name])])
-        rows = index.to_frame(index=False, name=list(KEYS[name])).replace({"year": {WHOLE_HORIZON: "all years"}})
+        rows = pd.DataFrame(index.to_list(), columns=list(KEYS[name])).replace({"year": {WHOLE_HORIZON: "all years"}})
         recorder.judge(
             "complete", name, rows, index.isin(there), key=KEYS[name], value="", limit="", message="the row is missing"
         )
@@ -85,7 +92,12 @@ def check_hashes(case: Case, recorder: Recorder) -> None:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != digest:
             recorder.find(
-                "input_hashes", f"{name} has changed since the run", table="run.json", row=name, value=found, limit=digest
+                "input_hashes",
+                f"{name} has changed since the run",
+                table="run.json",
+                row=name,
+                value=found,
+                limit=digest,
             )
     for path in files:
         if path not in resolved.values():

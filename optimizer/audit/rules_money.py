@@ -7,16 +7,16 @@ import pandas as pd
 
 from optimizer.audit.inputs import Case
 from optimizer.audit.report import Recorder
-from optimizer.audit.rules_space import rooms
+from optimizer.audit.rooms import Rooms
 from optimizer.audit.stations import Stations
 
 COST = ["purpose", "district", "community", "year", "service", "site"]
 
 
-def costs(case: Case, stations: Stations) -> pd.DataFrame:
+def costs(case: Case, stations: Stations, rooms: Rooms) -> pd.DataFrame:
     """Every cost of the tables with what it belongs to: purpose, district, community, year, service, site."""
     grants = case.tables["grants"].assign(purpose="work_funds", service="", site="", yuan=lambda f: f["grant_yuan"])
-    room = rooms(case).assign(purpose="space", service="", yuan=lambda f: f["cost_yuan"])
+    room = rooms.rows.assign(purpose="space", service="", yuan=lambda f: f["cost_yuan"])
     room["district"] = room["user"].map(case.communities["district"])
     room["community"] = room["user"].where(room["site_use"] != "station", "")
     rows = stations.rows.assign(district=stations.rows["place_community"].map(case.communities["district"]))
@@ -26,12 +26,12 @@ def costs(case: Case, stations: Stations) -> pd.DataFrame:
     grants["district"] = grants["community"].map(case.communities["district"])
     every = pd.concat([part[[*COST, "yuan"]] for part in (grants, room, capital, running)], ignore_index=True)
     every = every.astype({column: str for column in COST if column != "year"})
-    return every.groupby(COST, as_index=False)["yuan"].sum()
+    return every.groupby(COST)[["yuan"]].sum().reset_index()
 
 
-def check_costs(case: Case, stations: Stations, recorder: Recorder) -> None:
+def check_costs(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> None:
     """Check that the ledger pays every cost in full and nothing else, equation (19)."""
-    due = costs(case, stations).set_index(COST)["yuan"]
+    due = costs(case, stations, rooms).set_index(COST)["yuan"]
     ledger = case.tables["ledger"].astype({column: str for column in COST if column != "year"})
     paid = ledger.groupby(COST)["yuan"].sum()
     both = pd.concat({"due": due, "paid": paid}, axis=1).fillna(0).astype(np.int64)
@@ -60,7 +60,7 @@ def check_sources(case: Case, recorder: Recorder) -> None:
         "sources",
         frame,
         # The scenario's amounts are rounded half up; where they end on half a yuan the last digit of a float decides.
-        (np.abs(frame["amount_yuan"] - frame["amount_due"]) <= 0.5 + 1e-6).to_numpy(),
+        np.asarray(np.abs(frame["amount_yuan"] - frame["amount_due"]) <= 0.5 + 1e-6),
         key=("source", "year"),
         value="amount_yuan",
         limit="amount_due",
@@ -74,7 +74,12 @@ def check_sources(case: Case, recorder: Recorder) -> None:
     frame["over"] = frame["amount_yuan"] + frame["carried_in_yuan"] - out
     for good, value, limit, message in (
         (frame["over"] == 0, "over", "", "does not foot in {year}: {value} yuan over"),
-        (frame["spent_yuan"] == frame["spent_due"], "spent_yuan", "spent_due", "spent {value} yuan in {year}; the ledger has {limit}"),
+        (
+            frame["spent_yuan"] == frame["spent_due"],
+            "spent_yuan",
+            "spent_due",
+            "spent {value} yuan in {year}; the ledger has {limit}",
+        ),
         (
             frame["carried_in_yuan"] == frame["carried_due"],
             "carried_in_yuan",

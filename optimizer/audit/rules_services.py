@@ -59,7 +59,10 @@ def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, streets: Streets
         site_community=to["community"].to_numpy(),
         limit_m=pairs["service"].map(case.service("limit_m")).astype(float),
         within=pairs["service"].map(case.service("within")),
-        **{"x": at["x"].to_numpy(), "y": at["y"].to_numpy(), "to_x": to["x"].to_numpy(), "to_y": to["y"].to_numpy()},
+        x=at["x"].to_numpy(),
+        y=at["y"].to_numpy(),
+        to_x=to["x"].to_numpy(),
+        to_y=to["y"].to_numpy(),
     )
     pairs["due_m"] = 0.0
     ask = (~own & ~(is_local & ~is_wide)).astype(bool)
@@ -162,7 +165,8 @@ def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> No
         message="{service} at {site} serves {value} units in {year} (at the peak), but has a capacity of {limit}",
     )
     outlet = rows[(rows["level"] == "outlet") & ~rows["own"]].groupby(place)["capacity"].sum()
-    other = frame[~frame["is_local"] & ~frame["own"]].groupby(place)["served_peak"].sum()
+    # Where nothing but outlets stands, whom they serve is the matter of equation (8).
+    other = frame[~frame["is_local"] & ~frame["own"] & ~frame["only_outlets"]].groupby(place)["served_peak"].sum()
     mixed = there.join(outlet.rename("outlet"), how="inner").join(other, how="inner").reset_index()
     mixed["wide"] = mixed["capacity"] - mixed["outlet"]
     recorder.judge(
@@ -173,7 +177,7 @@ def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> No
         key=("site", "service", "year"),
         value="served_peak",
         limit="wide",
-        message="{service} at {site} serves {value} units of other communities in {year}; without outlets it has {limit}",
+        message="{service} at {site} serves other communities {value} units in {year}; without outlets it has {limit}",
     )
     built = both[both["new"] > 0]
     recorder.judge(
@@ -192,8 +196,10 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
     """The share a station serves of a need changes only, upwards, in the year it gets new capacity."""
     share = frame.pivot_table(index=PAIR, columns="year", values="share", aggfunc="sum", fill_value=0.0)
     share = share.reindex(columns=case.years, fill_value=0.0)
-    need = case.needs["need_amount"].unstack("year").reindex(share.index.droplevel("site").set_names(["community", "need"]))
-    start = stations.new.groupby(["site", "service"])["start"].min().reindex(share.index.droplevel("community"))
+    pairs = pd.DataFrame(share.index.to_list(), columns=PAIR)
+    need = case.needs["need_amount"].unstack("year").reindex(pd.MultiIndex.from_frame(pairs[["community", "service"]]))
+    start = stations.new.groupby(["site", "service"])["start"].min()
+    start = start.reindex(pd.MultiIndex.from_frame(pairs[["site", "service"]]))
     for before, year in zip(case.years[:-1], case.years[1:], strict=True):
         amount = need[year].to_numpy(dtype=float)
         rows = pd.DataFrame(
@@ -216,5 +222,5 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
             key=KEY,
             value="amount",
             limit="due",
-            message="{community} gets {value} units of {service} at {site} in {year}; its share of {before} makes {limit}",
+            message="{community} gets {value} of {service} at {site} in {year}; its share of {before} makes {limit}",
         )

@@ -5,51 +5,15 @@ import pandas as pd
 
 from optimizer.audit.inputs import SPACE, Case, at_most, near
 from optimizer.audit.report import Recorder
+from optimizer.audit.rooms import Rooms
 from optimizer.audit.travel import Streets
 
-PLACE = ("use", "instrument", "area_m2", "min_area_m2", "first_year", "lead_years")
-COSTS = ("fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
 
-
-def rooms(case: Case) -> pd.DataFrame:
-    """Rows of the table of space with the building's own figures (`site_` before their names) and `user`.
-
-    `user` is the community whose rooms they are: the one that shares a hall, else the one it lies in.
-    """
-    frame = case.tables["space"]
-    columns = [*PLACE, *COSTS, "community", "hours_per_week"]
-    site = case.places.reindex(frame["site"])[columns].add_prefix("site_").reset_index(drop=True)
-    frame = pd.concat([frame, site], axis=1)
-    is_hall = frame["site_use"] == "hall"
-    return frame.assign(is_hall=is_hall, user=frame["community"].where(is_hall, frame["site_community"]))
-
-
-def takes(case: Case) -> pd.DataFrame:
-    """One row per building (per user and hall) with its size, the year it is taken and the year its use begins.
-
-    The first row is the year it is paid for; where nothing is paid for taking it, its use tells the year.
-    A building whose use begins after the horizon has size 0 here.
-    """
-    frame = rooms(case).sort_values("year", kind="stable")
-    key = ["site", "user"]
-    first = frame.groupby(key).first().drop(columns=["area_m2", "cost_yuan", "community", "instrument", "use"])
-    used = frame[frame["area_m2"] > 0].groupby(key).agg(area_m2=("area_m2", "first"), use_year=("year", "min"))
-    one = first.join(used).reset_index()
-    one["area_m2"] = one["area_m2"].fillna(0.0)
-    lead = one["site_lead_years"].where(~one["is_hall"], 0)
-    free = one["site_fixed_yuan"] + one["site_capital_yuan_per_m2"] * one["area_m2"] <= 0
-    by_use = (one["use_year"] - lead).where(free)
-    one["take_year"] = by_use.fillna(one["year"]).astype(int)
-    one["use_year"] = one["take_year"] + lead
-    return one.drop(columns="year")
-
-
-def check_rooms(case: Case, recorder: Recorder) -> None:
+def check_rooms(case: Case, rooms: Rooms, recorder: Recorder) -> None:
     """Check rooms taken: instrument, class, first year, size, use to the end, cost."""
-    frame, one = rooms(case), takes(case)
-    _instruments(case, frame, recorder)
-    _sizes(case, one, recorder)
-    _years(case, frame, one, recorder)
+    _instruments(case, rooms.rows, recorder)
+    _sizes(case, rooms.taken, recorder)
+    _years(case, rooms, recorder)
 
 
 def _instruments(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
@@ -109,10 +73,10 @@ def _sizes(case: Case, one: pd.DataFrame, recorder: Recorder) -> None:
     )
 
 
-def _years(case: Case, frame: pd.DataFrame, one: pd.DataFrame, recorder: Recorder) -> None:
+def _years(case: Case, rooms: Rooms, recorder: Recorder) -> None:
     """Area and cost of every building in every year against what follows from its taking."""
-    years = one.merge(pd.DataFrame({"year": case.years}), how="cross")
-    said = frame[["site", "user", "year", "area_m2", "cost_yuan"]]
+    years = rooms.taken.merge(pd.DataFrame({"year": case.years}), how="cross")
+    said = rooms.rows[["site", "user", "year", "area_m2", "cost_yuan"]]
     said = said.rename(columns={"area_m2": "said_m2", "cost_yuan": "said_yuan"})
     years = years.merge(said, on=["site", "user", "year"], how="left").fillna({"said_m2": 0.0, "said_yuan": 0})
     years["due_m2"] = years["area_m2"].where(years["year"] >= years["use_year"], 0.0)
@@ -152,13 +116,14 @@ def _years(case: Case, frame: pd.DataFrame, one: pd.DataFrame, recorder: Recorde
     )
 
 
-def check_halls(case: Case, streets: Streets, recorder: Recorder) -> None:
+def check_halls(case: Case, rooms: Rooms, streets: Streets, recorder: Recorder) -> None:
     """Check halls: hours, sub-district, reach and the part of the target, equation (7)."""
     rule = case.scenario["programmes"]["space"]
-    frame = rooms(case)
-    frame = frame[frame["is_hall"]].reset_index(drop=True)
+    frame = rooms.rows[rooms.rows["is_hall"]].reset_index(drop=True)
     credit = frame["site_area_m2"] * frame["site_hours_per_week"].astype(float) / rule["hall_full_hours"]
-    halls = frame.assign(credit=credit).groupby(["site", "year"]).agg(used=("area_m2", "sum"), credit=("credit", "first"))
+    halls = (
+        frame.assign(credit=credit).groupby(["site", "year"]).agg(used=("area_m2", "sum"), credit=("credit", "first"))
+    )
     recorder.judge(
         "hall_hours",
         "space",
@@ -170,8 +135,10 @@ def check_halls(case: Case, streets: Streets, recorder: Recorder) -> None:
         message="{site} is shared as {value} m2 in {year}; its hours allow {limit}",
     )
     _hall_reach(case, frame, streets, recorder)
-    users = frame.groupby(["user", "year"], as_index=False)["area_m2"].sum()
-    target = case.needs.xs(SPACE, level="need")["need_amount"].reindex(pd.MultiIndex.from_frame(users[["user", "year"]]))
+    users = frame.groupby(["user", "year"])[["area_m2"]].sum().reset_index()
+    target = case.needs.xs(SPACE, level="need")["need_amount"].reindex(
+        pd.MultiIndex.from_frame(users[["user", "year"]])
+    )
     users["most"] = rule["hall_share_of_target"] * target.to_numpy(dtype=float)
     recorder.judge(
         "hall_share",
@@ -206,10 +173,3 @@ def _hall_reach(case: Case, frame: pd.DataFrame, streets: Streets, recorder: Rec
         limit="limit_m",
         message="{user} ({here}) shares {site} ({there}), {value} m away; allowed are {limit} m in its sub-district",
     )
-
-
-def area_in_use(case: Case, use: str) -> "pd.Series[float]":
-    """Area in use by (user, year) for extensions and halls, by (site, year) for station buildings."""
-    frame = rooms(case)
-    frame = frame[frame["site_use"] == use]
-    return frame.groupby(["site" if use == "station" else "user", "year"])["area_m2"].sum()

@@ -1,24 +1,26 @@
 """Rules of stations: time, size, place, floor and cost, equations (9) to (12) and (19)."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import Case, at_most, near
 from optimizer.audit.report import Recorder
-from optimizer.audit.rules_space import area_in_use, takes
+from optimizer.audit.rooms import Rooms
 from optimizer.audit.stations import KEY, Stations
 
 PLACE = ("site", "service", "level", "year")
 
 
-def check_stations(case: Case, stations: Stations, recorder: Recorder) -> None:
+def check_stations(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> None:
     """Check every rule of stations that does not need to know whom they serve."""
     _names(case, stations.rows, recorder)
     _time(case, stations.rows, recorder)
     _status(stations.rows, recorder)
     _size(case, stations.new, recorder)
-    _place(case, stations, recorder)
-    _floor(case, stations.rows, recorder)
+    _place(case, stations, rooms, recorder)
+    _floor(case, stations.rows, rooms, recorder)
     _class(case, stations.rows, recorder)
     _cost(case, stations.rows, recorder)
 
@@ -45,7 +47,7 @@ def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     size, start = first["new"].first(), first["year"].first()
     due = case.existing.drop(index=_optional(case, rows))
     index = due.index.union(size.index)
-    frame = index.to_frame(index=False, name=KEY)
+    frame = pd.DataFrame(index.to_list(), columns=KEY)
     frame["old"] = case.existing["capacity"].reindex(index).fillna(0.0).to_numpy(dtype=float)
     frame["size"] = size.reindex(index).fillna(0.0).to_numpy(dtype=float)
     frame["start"] = start.reindex(index).fillna(case.years[-1] + 1).to_numpy(dtype=int)
@@ -63,7 +65,7 @@ def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
         key=PLACE,
         value="capacity",
         limit="due",
-        message="{service} at {site} has a capacity of {value} in {year}; what is there and what was opened make {limit}",
+        message="{service} at {site} has a capacity of {value} in {year}; by what is there and opened it is {limit}",
     )
     empty = rows[~rows["exists"] & (rows["new"] <= 0)]
     recorder.judge(
@@ -78,13 +80,14 @@ def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     )
 
 
-def _optional(case: Case, rows: pd.DataFrame) -> pd.MultiIndex:
+def _optional(case: Case, rows: pd.DataFrame) -> "pd.Index[Any]":
     """Existing stations that may be left out: without capacity or, own ones, where the class has no services."""
     old = case.existing
     own = old.index.get_level_values("service").map(case.service("siting")) == "own"
     outside = own & ~old["community"].map(case.communities["may_services"]).to_numpy(dtype=bool)
     absent = ~old.index.isin(pd.MultiIndex.from_frame(rows[KEY]))
-    return old.index[absent & (outside | ((old["capacity"] <= 0) & (old["paid_yuan"] <= 0)).to_numpy())]
+    free: pd.Index[Any] = old.index[absent & (outside | ((old["capacity"] <= 0) & (old["paid_yuan"] <= 0)).to_numpy())]
+    return free
 
 
 def _status(rows: pd.DataFrame, recorder: Recorder) -> None:
@@ -123,11 +126,10 @@ def _size(case: Case, new: pd.DataFrame, recorder: Recorder) -> None:
     )
 
 
-def _place(case: Case, stations: Stations, recorder: Recorder) -> None:
+def _place(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> None:
     """New stations are at the own office or in a building in use, which enough services share, equation (11)."""
     new = stations.new
-    building = takes(case)
-    building = building[building["site_use"] == "station"].set_index("site")
+    building = rooms.taken[rooms.taken["site_use"] == "station"].set_index("site")
     ready = building["use_year"].where(building["area_m2"] > 0).reindex(new["site"])
     office = new["place_community"].map(case.communities["office"])
     frame = new.assign(ready=ready.fillna(0).to_numpy(dtype=int))
@@ -179,7 +181,7 @@ def _words(text: str) -> set[str]:
     return {word.strip() for word in text.split(",") if word.strip()}
 
 
-def _floor(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+def _floor(case: Case, rows: pd.DataFrame, rooms: Rooms, recorder: Recorder) -> None:
     """New stations fit in the rooms: offices and station buildings, equation (12); and their own floor."""
     per_unit = rows["service"].map(case.service("area_m2_per_unit")).astype(float)
     frame = rows.assign(new_m2=per_unit * rows["new"])
@@ -196,15 +198,19 @@ def _floor(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     )
     where = case.communities
     old = case.existing.reset_index()
-    old = old[(old["service"].map(case.service("siting")) == "own") & (old["site"] == old["community"].map(where["office"]))]
+    old = old[
+        (old["service"].map(case.service("siting")) == "own") & (old["site"] == old["community"].map(where["office"]))
+    ]
     free = where["office_area_m2"].sub(old.groupby("community")["area_m2"].sum(), fill_value=0.0).clip(lower=0.0)
-    offices = frame[frame["own"] & (frame["new"] > 0)].groupby(["place_community", "year"])["new_m2"].sum().reset_index()
+    offices = (
+        frame[frame["own"] & (frame["new"] > 0)].groupby(["place_community", "year"])["new_m2"].sum().reset_index()
+    )
     offices = offices.rename(columns={"place_community": "place"})
-    more = area_in_use(case, "extension").reindex(pd.MultiIndex.from_frame(offices[["place", "year"]])).fillna(0.0)
+    more = rooms.area_m2("extension").reindex(pd.MultiIndex.from_frame(offices[["place", "year"]])).fillna(0.0)
     offices["room_m2"] = offices["place"].map(free).to_numpy(dtype=float) + more.to_numpy(dtype=float)
     shared = frame[(frame["use"] == "station") & (frame["new"] > 0)].groupby(["site", "year"])["new_m2"].sum()
     buildings = shared.reset_index().rename(columns={"site": "place"})
-    room = area_in_use(case, "station").reindex(pd.MultiIndex.from_frame(buildings[["place", "year"]]))
+    room = rooms.area_m2("station").reindex(pd.MultiIndex.from_frame(buildings[["place", "year"]]))
     buildings["room_m2"] = room.to_numpy(dtype=float)
     # A building that is not in use at all is the matter of equation (11).
     both = pd.concat([offices, buildings[buildings["room_m2"] > 0]], ignore_index=True)
@@ -257,11 +263,11 @@ def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
             "station_cost",
             "stations",
             frame,
-            (good | skip).to_numpy(dtype=bool),
+            np.asarray(good | skip, dtype=bool),
             key=PLACE,
             value=f"{kind}_yuan",
             limit=f"{kind}_due",
-            message=f"{{service}} at {{site}} has {kind} cost of {{value}} yuan in {{year}}; by the formula it is {{limit}}",
+            message=f"{{service}} at {{site}} has {kind} cost of {{value}} yuan in {{year}}; by the formula {{limit}}",
         )
 
 

@@ -12,7 +12,9 @@ KEY = ["site", "service", "level"]
 
 @dataclass(frozen=True)
 class Stations:
-    """`rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
+    """Stations of a plan.
+
+    `rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
     `old_yuan` (running cost of the first year the budgets bear), `facilities`, `exists`, `new` (capacity above the
     existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place.
     `new`: one row per station with new capacity, at its start.

@@ -30,7 +30,7 @@ class Streets:
 
         What is beyond `limit_m` + 1 is infinite. Searches once from every junction a destination hangs on.
         """
-        straight = np.hypot(pairs["x"] - pairs["to_x"], pairs["y"] - pairs["to_y"]).to_numpy(dtype=float)
+        straight = np.asarray(np.hypot(pairs["x"] - pairs["to_x"], pairs["y"] - pairs["to_y"]), dtype=float)
         metres = straight * DETOUR
         if len(self._nodes) and len(pairs):
             start, walk = self._nearest(pairs[["x", "y"]].to_numpy(dtype=float))
@@ -42,7 +42,7 @@ class Streets:
             along = self._along(start, goal, joined, pairs["limit_m"].to_numpy(dtype=float) + 1)
             metres = np.where(joined, walk + along + on, metres)
         metres[straight == 0] = 0.0
-        return np.rint(metres)
+        return np.asarray(np.rint(metres), dtype=float)
 
     def _nearest(self, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
         """Position of, and distance to, the junction nearest to each point."""

@@ -1,0 +1,58 @@
+"""Rooms as the table of space has them, beside the buildings themselves: whose they are, when they are taken."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from optimizer.audit.inputs import Case
+
+PLACE = ("use", "instrument", "area_m2", "min_area_m2", "first_year", "lead_years", "hours_per_week", "community")
+COSTS = ("fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Rooms of a plan.
+
+    `rows`: the table of space with the building's own figures (`site_` before their names), `is_hall` and `user`, the
+    community whose rooms they are: the one that shares a hall, else the one the building lies in.
+    `taken`: one row per building (per user and hall) with its size, the year it is taken and the year its use begins.
+    """
+
+    rows: pd.DataFrame
+    taken: pd.DataFrame
+
+    def area_m2(self, use: str) -> "pd.Series[float]":
+        """Area in use by (user, year) for extensions and halls, by (site, year) for station buildings."""
+        frame = self.rows[self.rows["site_use"] == use]
+        return frame.groupby(["site" if use == "station" else "user", "year"])["area_m2"].sum()
+
+
+def rooms(case: Case) -> Rooms:
+    """Join the table of space to the buildings."""
+    frame = case.tables["space"]
+    site = case.places.reindex(frame["site"])[[*PLACE, *COSTS]].add_prefix("site_").reset_index(drop=True)
+    frame = pd.concat([frame, site], axis=1)
+    is_hall = frame["site_use"] == "hall"
+    frame = frame.assign(is_hall=is_hall, user=frame["community"].where(is_hall, frame["site_community"]))
+    return Rooms(frame, _taken(frame))
+
+
+def _taken(rows: pd.DataFrame) -> pd.DataFrame:
+    """When and how large everything is taken.
+
+    The first row is the year it is paid for; where nothing is paid for taking it, its use tells the year.
+    A building whose use begins after the horizon has size 0 here.
+    """
+    frame = rows.sort_values("year", kind="stable")
+    key = ["site", "user"]
+    first = frame.groupby(key).first().drop(columns=["area_m2", "cost_yuan", "community", "instrument", "use"])
+    used = frame[frame["area_m2"] > 0].groupby(key).agg(area_m2=("area_m2", "first"), use_year=("year", "min"))
+    one = first.join(used).reset_index()
+    one["area_m2"] = one["area_m2"].fillna(0.0)
+    lead = one["site_lead_years"].where(~one["is_hall"], 0)
+    free = one["site_fixed_yuan"] + one["site_capital_yuan_per_m2"] * one["area_m2"] <= 0
+    by_use = (one["use_year"] - lead).where(free)
+    one["take_year"] = by_use.fillna(one["year"]).astype(int)
+    one["use_year"] = one["take_year"] + lead
+    return one.drop(columns="year")

@@ -1,0 +1,761 @@
+"""A plan solved by hand passes its audit; corrupted in any way, the audit names the rule that is broken, and no other.
+
+A corruption of decisions changes a plan and everything that follows from it (ledger, met needs, scores, record), so
+that only the rule is broken. A corruption of tables changes figures afterwards.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from optimizer.audit import audit_run
+from optimizer.audit.report import RULES
+from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, write_city, write_run
+
+DECISIONS: list[tuple[str, str, Change]] = []
+TABLES: list[tuple[str, str, Change]] = []
+
+
+def decision(rule: str) -> Callable[[Change], Change]:
+    """Register a corruption of decisions that `rule` must name."""
+    return lambda change: DECISIONS.append((rule, change.__name__, change)) or change
+
+
+def table(rule: str) -> Callable[[Change], Change]:
+    """Register a corruption of tables that `rule` must name."""
+    return lambda change: TABLES.append((rule, change.__name__, change)) or change
+
+
+def programme(plan: Plan, name: str) -> dict[str, Any]:
+    return plan.scenario["programmes"][name]
+
+
+def stage(plan: Plan, goal: str) -> dict[str, Any]:
+    return next(stage for stage in plan.record["stages"] if stage["goal"] == goal)
+
+
+# Classes and work funds
+
+
+@decision("grant_limit")
+def grant_above_the_ceiling(plan: Plan) -> None:
+    plan.set("grants", {"community": "b", "year": 2007}, grant_yuan=14_000)
+    plan.pay("city", "work_funds", 2007, 6000, community="b")
+
+
+@decision("grant_limit")
+def grant_above_the_entitlement(plan: Plan) -> None:
+    plan.set("grants", {"community": "a", "year": 2008}, grant_yuan=11_001)
+    plan.pay("city", "work_funds", 2008, 11_001, community="a")
+
+
+@decision("grant_limit")
+def grant_for_a_rich_community(plan: Plan) -> None:
+    plan.set("grants", {"community": "d", "year": 2008}, grant_yuan=500)
+    plan.add(
+        "ledger",
+        source="city",
+        purpose="work_funds",
+        district="east",
+        community="d",
+        year=2008,
+        yuan=500,
+        service="",
+        site="",
+    )
+
+
+@decision("hard_floor")
+def grants_below_a_hard_floor(plan: Plan) -> None:
+    programme(plan, "work_funds")["hard_floor"] = True
+
+
+@table("entitlement")
+def entitlement_without_its_care(plan: Plan) -> None:
+    plan.set("grants", {"community": "b", "year": 2007}, entitled_yuan=10_000)
+
+
+@table("class_of_guidance")
+def poor_community_called_general(plan: Plan) -> None:
+    plan.set("grants", {"community": "c"}, **{"class": "general"})
+
+
+@table("class_of_guidance")
+def rich_community_called_poor_in_the_record(plan: Plan) -> None:
+    plan.record["classes"]["d"] = "poor"
+
+
+# Rooms
+
+
+@decision("room_first_year")
+def room_taken_before_it_can_be_had(plan: Plan) -> None:
+    plan.set("space", {"site": "ec"}, cost_yuan=0)
+    plan.add(
+        "space", community="c", year=2007, instrument="build", area_m2=100, cost_yuan=5000, site="ec", use="extension"
+    )
+    plan.set("ledger", {"site": "ec"}, year=2007, yuan=5000)
+
+
+@decision("room_in_use")
+def room_in_use_while_it_is_built(plan: Plan) -> None:
+    plan.set("space", {"site": "ea", "year": 2007}, area_m2=150, cost_yuan=16_750)
+    plan.pay("city", "space", 2007, 16_750, site="ea")
+
+
+@decision("room_in_use")
+def room_given_up_again(plan: Plan) -> None:
+    plan.drop("space", {"site": "ha", "year": 2008, "community": "b"})
+    plan.drop("ledger", {"site": "ha", "year": 2008, "community": "b"})
+
+
+@decision("room_in_use")
+def hall_shared_more_later(plan: Plan) -> None:
+    plan.set("space", {"site": "ha", "year": 2007, "community": "b"}, area_m2=20, cost_yuan=200)
+    plan.pay("donor", "space", 2007, 200, site="ha", community="b")
+
+
+@decision("room_size")
+def room_below_its_smallest_size(plan: Plan) -> None:
+    plan.set("space", {"site": "ea", "year": 2007}, cost_yuan=5000)
+    plan.set("space", {"site": "ea", "year": 2008}, area_m2=40, cost_yuan=220)
+    plan.pay("city", "space", 2007, 5000, site="ea")
+    plan.pay("city", "space", 2008, 220, site="ea")
+
+
+@decision("room_size")
+def room_above_its_size(plan: Plan) -> None:
+    plan.set("space", {"site": "ec"}, area_m2=120, cost_yuan=6600)
+    plan.drop("ledger", {"site": "ec"})
+    for source, yuan in (("west", 5500), ("city", 1100)):
+        plan.add(
+            "ledger",
+            source=source,
+            purpose="space",
+            district="west",
+            community="c",
+            year=2008,
+            yuan=yuan,
+            service="",
+            site="ec",
+        )
+
+
+@decision("instrument")
+def instrument_the_scenario_forbids(plan: Plan) -> None:
+    programme(plan, "space")["instruments"] = ["build", "share"]
+
+
+@decision("instrument")
+def instrument_called_another(plan: Plan) -> None:
+    plan.set("space", {"site": "ea"}, instrument="build")
+
+
+@decision("room_class")
+def room_for_a_rich_community(plan: Plan) -> None:
+    plan.add(
+        "space", community="d", year=2008, instrument="build", area_m2=10, cost_yuan=110, site="ed", use="extension"
+    )
+    plan.add(
+        "ledger",
+        source="city",
+        purpose="space",
+        district="east",
+        community="d",
+        year=2008,
+        yuan=110,
+        service="",
+        site="ed",
+    )
+
+
+@decision("hall_hours")
+def hall_shared_beyond_its_hours(plan: Plan) -> None:
+    plan.set("space", {"site": "ha", "community": "b"}, area_m2=31)
+    for year, yuan in ((2007, 310), (2008, 341)):
+        plan.set("space", {"site": "ha", "community": "b", "year": year}, cost_yuan=yuan)
+        plan.pay("donor", "space", year, yuan, site="ha", community="b")
+
+
+@decision("hall_share")
+def halls_instead_of_rooms_of_ones_own(plan: Plan) -> None:
+    programme(plan, "space")["hall_share_of_target"] = 0.09
+
+
+@decision("hall_reach")
+def hall_one_metre_too_far(plan: Plan) -> None:
+    programme(plan, "space")["hall_limit_m"] = 1299
+
+
+@decision("hall_reach")
+def hall_of_another_sub_district(plan: Plan) -> None:
+    plan.set("communities", {"community": "b"}, sub_district="s9")
+
+
+@decision("room_cost")
+def room_below_its_price(plan: Plan) -> None:
+    plan.set("space", {"site": "ea", "year": 2007}, cost_yuan=15_998)
+    plan.pay("city", "space", 2007, 15_998, site="ea")
+
+
+@decision("room_cost")
+def upkeep_forgotten(plan: Plan) -> None:
+    plan.set("space", {"site": "sb", "year": 2008}, cost_yuan=0)
+    plan.drop("ledger", {"site": "sb", "year": 2008, "purpose": "space"})
+
+
+@decision("room_cost")
+def price_growth_forgotten(plan: Plan) -> None:
+    plan.set("space", {"site": "ha", "year": 2008, "community": "a"}, cost_yuan=200)
+    plan.pay("city", "space", 2008, 200, site="ha")
+
+
+# Who is served where
+
+
+@decision("demand")
+def more_served_than_needed(plan: Plan) -> None:
+    size_desk_b(plan, 363, 18.15, 463, 232, 255)
+    plan.set("assignments", {"site": "ob", "year": 2007}, amount=330)
+    plan.set("assignments", {"site": "ob", "year": 2008}, amount=363)
+
+
+def size_desk_b(plan: Plan, capacity: float, area: float, capital: int, running: int, later: int) -> None:
+    """Build the desk of b to another size."""
+    plan.set("stations", {"site": "ob"}, capacity=capacity, area_m2=area)
+    plan.set("stations", {"site": "ob", "year": 2007}, capital_yuan=capital, running_yuan=running)
+    plan.set("stations", {"site": "ob", "year": 2008}, running_yuan=later)
+    plan.pay("donor", "service_capital", 2007, capital, site="ob")
+    plan.pay("city", "service_running", 2007, running, site="ob")
+    plan.pay("city", "service_running", 2008, later, site="ob")
+
+
+@decision("reach")
+def served_one_metre_too_far(plan: Plan) -> None:
+    programme(plan, "services")["clinic"]["limit_m"] = 1199
+
+
+@decision("area")
+def served_across_the_district(plan: Plan) -> None:
+    plan.set("assignments", {"site": "sb", "community": "b"}, amount=450)
+    for year in (2007, 2008):
+        plan.add("assignments", community="c", site="sb", service="clinic", year=year, amount=50, travel_m=1300)
+
+
+@decision("own_office")
+def served_at_the_office_of_another(plan: Plan) -> None:
+    size_desk_b(plan, 341, 17.05, 441, 221, 243)
+    for year, amount in ((2007, 10), (2008, 11)):
+        plan.add("assignments", community="c", site="ob", service="desk", year=year, amount=amount, travel_m=0)
+
+
+@decision("own_office")
+def outlet_that_serves_another(plan: Plan) -> None:
+    plan.set("assignments", {"site": "oa", "service": "clinic"}, amount=50)
+    for year in (2007, 2008):
+        plan.add("assignments", community="b", site="oa", service="clinic", year=year, amount=50, travel_m=1200)
+
+
+@decision("steady_share")
+def patients_moved_from_year_to_year(plan: Plan) -> None:
+    plan.set("assignments", {"site": "sb", "community": "a", "year": 2008}, amount=360)
+    plan.set("assignments", {"site": "sb", "community": "b", "year": 2008}, amount=440)
+
+
+@table("travel")
+def travel_cut_short(plan: Plan) -> None:
+    plan.set("assignments", {"site": "sb", "community": "a", "year": 2008}, travel_m=1100)
+
+
+# Stations
+
+
+@decision("capacity")
+def more_served_than_the_peak_allows(plan: Plan) -> None:
+    plan.set("assignments", {"site": "oa", "service": "desk", "year": 2007}, amount=425)
+
+
+@decision("capacity")
+def served_where_no_station_is(plan: Plan) -> None:
+    plan.drop("stations", {"site": "ob"})
+    plan.drop("ledger", {"site": "ob"})
+
+
+@decision("capacity_used")
+def capacity_nobody_uses(plan: Plan) -> None:
+    size_desk_b(plan, 400, 20, 500, 250, 275)
+
+
+@decision("station_size")
+def station_larger_than_allowed(plan: Plan) -> None:
+    programme(plan, "services")["clinic"]["max_capacity"] = 799
+
+
+@decision("station_size")
+def station_smaller_than_allowed(plan: Plan) -> None:
+    programme(plan, "services")["desk"]["min_capacity"] = 56
+
+
+@table("stays_open")
+def existing_station_left_out(plan: Plan) -> None:
+    plan.drop("stations", {"site": "od", "year": 2008})
+
+
+@table("stays_open")
+def existing_station_shrunk(plan: Plan) -> None:
+    plan.set("stations", {"site": "od", "year": 2008}, capacity=299)
+
+
+@table("status")
+def opened_station_called_kept(plan: Plan) -> None:
+    plan.set("stations", {"site": "sb", "year": 2007}, status="kept")
+
+
+@table("status")
+def station_called_closed(plan: Plan) -> None:
+    plan.set("stations", {"site": "od", "year": 2008}, status="closed")
+
+
+@decision("building_taken")
+def station_before_its_building(plan: Plan) -> None:
+    plan.drop("space", {"site": "sb", "year": 2007})
+    plan.drop("ledger", {"site": "sb", "year": 2007, "purpose": "space"})
+    plan.set("space", {"site": "sb"}, cost_yuan=23_364)
+    plan.pay("city", "space", 2008, 23_364, site="sb")
+
+
+@decision("one_stop")
+def too_few_services_in_a_building(plan: Plan) -> None:
+    plan.scenario["programmes"]["one_stop"] = {"min_services": 2}
+
+
+@decision("site_services")
+def service_in_a_building_for_others(plan: Plan) -> None:
+    plan.set("sites", {"site": "sb"}, services="desk")
+
+
+@decision("floor")
+def station_larger_than_its_building(plan: Plan) -> None:
+    plan.set("space", {"site": "sb", "year": 2007}, area_m2=79, cost_yuan=21_037)
+    plan.set("space", {"site": "sb", "year": 2008}, area_m2=79, cost_yuan=261)
+    plan.pay("city", "space", 2007, 21_037, site="sb")
+    plan.pay("city", "space", 2008, 261, site="sb")
+
+
+@decision("floor")
+def desk_larger_than_its_office(plan: Plan) -> None:
+    plan.set("sites", {"site": "ob"}, area_m2=16)
+
+
+@decision("station_area")
+def floor_of_a_station_forgotten(plan: Plan) -> None:
+    plan.set("stations", {"site": "ob", "year": 2008}, area_m2=0)
+
+
+@decision("station_class")
+def station_of_a_rich_community_paid_for(plan: Plan) -> None:
+    for year, yuan in ((2007, 700), (2008, 770)):
+        plan.set("stations", {"site": "od", "year": year}, running_yuan=yuan)
+        plan.add(
+            "ledger",
+            source="city",
+            purpose="service_running",
+            district="east",
+            community="d",
+            year=year,
+            yuan=yuan,
+            service="desk",
+            site="od",
+        )
+
+
+@decision("station_cost")
+def station_below_its_price(plan: Plan) -> None:
+    plan.set("stations", {"site": "sb", "year": 2007}, capital_yuan=9998)
+    plan.pay("city", "service_capital", 2007, 9998, site="sb")
+
+
+@decision("station_cost")
+def existing_station_not_paid_for(plan: Plan) -> None:
+    plan.set("stations", {"site": "fc", "year": 2007}, running_yuan=0)
+    plan.drop("ledger", {"site": "fc", "year": 2007})
+
+
+@table("names")
+def station_said_to_lie_elsewhere(plan: Plan) -> None:
+    plan.set("stations", {"site": "sb", "year": 2007}, community="a")
+
+
+# Money
+
+
+@decision("costs_paid")
+def cost_nobody_pays(plan: Plan) -> None:
+    plan.drop("ledger", {"source": "donor", "site": "ob"})
+
+
+@decision("costs_paid")
+def cost_paid_in_the_wrong_year(plan: Plan) -> None:
+    plan.set("ledger", {"site": "oa", "service": "desk", "purpose": "service_capital"}, year=2007)
+
+
+@decision("costs_paid")
+def payment_without_a_cost(plan: Plan) -> None:
+    plan.add(
+        "ledger",
+        source="city",
+        purpose="space",
+        district="east",
+        community="a",
+        year=2008,
+        yuan=1,
+        service="",
+        site="ed",
+    )
+
+
+@table("source_amount")
+def more_new_money_than_the_scenario_gives(plan: Plan) -> None:
+    plan.set("sources", {"source": "east", "year": 2007}, amount_yuan=30_100, lapsed_yuan=22_100)
+
+
+@table("footing")
+def spending_that_is_not_in_the_ledger(plan: Plan) -> None:
+    plan.set("sources", {"source": "east", "year": 2007}, spent_yuan=8001, lapsed_yuan=21_999)
+
+
+@table("footing")
+def money_that_vanishes(plan: Plan) -> None:
+    plan.set("sources", {"source": "east", "year": 2007}, lapsed_yuan=21_999)
+
+
+@table("footing")
+def more_carried_in_than_out(plan: Plan) -> None:
+    row = plan.tables["sources"].query("source == 'city' and year == 2008").iloc[0]
+    where = {"source": "city", "year": 2008}
+    plan.set("sources", where, carried_in_yuan=row["carried_in_yuan"] + 7, lapsed_yuan=row["lapsed_yuan"] + 7)
+
+
+@table("carry")
+def money_carried_beyond_the_last_year(plan: Plan) -> None:
+    row = plan.tables["sources"].query("source == 'city' and year == 2008").iloc[0]
+    plan.set("sources", {"source": "city", "year": 2008}, carried_out_yuan=row["lapsed_yuan"], lapsed_yuan=0)
+
+
+@table("carry")
+def more_carried_than_the_limit(plan: Plan) -> None:
+    plan.scenario["sources"]["city"]["carry_limit_share"] = 0.05
+
+
+@decision("eligibility")
+def donor_pays_for_another_type(plan: Plan) -> None:
+    plan.set("ledger", {"site": "ha", "community": "a", "year": 2007}, source="donor")
+
+
+@decision("eligibility")
+def lottery_pays_for_another_service(plan: Plan) -> None:
+    plan.set("ledger", {"site": "ob", "purpose": "service_running", "year": 2008}, source="lottery")
+    plan.scenario["sources"]["lottery"]["ceiling_share"] = {}
+
+
+@decision("eligibility")
+def district_pays_next_door(plan: Plan) -> None:
+    plan.set("ledger", {"site": "fc", "year": 2008}, source="east")
+
+
+@decision("eligibility")
+def earmark_for_another_community(plan: Plan) -> None:
+    plan.scenario["sources"]["donor"].update(types=[], communities=["a"])
+
+
+@decision("co_funding")
+def district_pays_less_than_its_part(plan: Plan) -> None:
+    plan.pay("city", "work_funds", 2007, 5500, community="b")
+    plan.pay("east", "work_funds", 2007, 7500, community="b")
+
+
+@decision("ceiling_share")
+def source_above_its_ceiling(plan: Plan) -> None:
+    plan.pay("lottery", "service_running", 2007, 2001, site="sb")
+    plan.pay("city", "service_running", 2007, 599, site="sb")
+
+
+# Met needs, scores, goals
+
+
+@table("met_amount")
+def more_met_than_the_plan_gives(plan: Plan) -> None:
+    plan.set("met", {"community": "a", "need": "clinic", "year": 2007}, met_amount=420.0, met_share=0.7)
+
+
+@table("met_amount")
+def room_met_without_rooms(plan: Plan) -> None:
+    plan.set("met", {"community": "c", "need": "space", "year": 2007}, met_amount=30.0, met_share=0.1)
+
+
+@table("met_share")
+def share_that_is_not_the_quotient(plan: Plan) -> None:
+    plan.set("met", {"community": "a", "need": "clinic", "year": 2007}, met_share=0.67)
+
+
+@table("need_amount")
+def need_made_smaller(plan: Plan) -> None:
+    plan.set("met", {"community": "b", "need": "clinic", "year": 2008}, need_amount=900.0, met_share=500 / 900)
+
+
+@table("need_amount")
+def weight_made_smaller(plan: Plan) -> None:
+    plan.set("met", {"community": "a", "need": "clinic"}, weight=1.0)
+
+
+@table("need_amount")
+def people_forgotten(plan: Plan) -> None:
+    plan.set("met", {"community": "b", "need": "clinic", "year": 2007}, persons=90)
+
+
+@table("score")
+def score_made_better(plan: Plan) -> None:
+    plan.set("scores", {"community": "c", "year": "2007"}, score=0.6)
+
+
+@table("score")
+def score_of_the_horizon_made_better(plan: Plan) -> None:
+    plan.set("scores", {"community": "c", "year": ""}, score=0.6)
+
+
+@table("worst_off")
+def worst_off_made_better(plan: Plan) -> None:
+    stage(plan, "worst_off").update(value=0.6, bound=0.6)
+
+
+@table("unmet_need")
+def unmet_need_made_smaller(plan: Plan) -> None:
+    stage(plan, "unmet_need").update(value=3805.4, bound=3805.4)
+
+
+@table("travel_total")
+def travel_made_smaller(plan: Plan) -> None:
+    stage(plan, "travel").update(value=509_000.0, bound=509_000.0)
+
+
+@table("spending")
+def spending_made_smaller(plan: Plan) -> None:
+    stage(plan, "spending").update(value=136_473.0, bound=136_473.0)
+
+
+@table("set_aside")
+def set_aside_in_secret(plan: Plan) -> None:
+    plan.set("scores", {"community": "d"}, set_aside=0)
+
+
+# Files
+
+
+@table("record")
+def gap_that_does_not_follow(plan: Plan) -> None:
+    stage(plan, "travel").update(bound=500_000.0)
+
+
+@table("record")
+def value_better_than_its_bound(plan: Plan) -> None:
+    stage(plan, "worst_off").update(bound=0.5, gap=abs(BY_HAND["worst_off"] - 0.5) / BY_HAND["worst_off"])
+
+
+@table("record")
+def gap_too_wide_for_a_proof(plan: Plan) -> None:
+    stage(plan, "travel").update(bound=459_000.0, gap=0.1)
+
+
+@table("record")
+def record_without_a_seed(plan: Plan) -> None:
+    del plan.record["seed"]
+
+
+@table("record")
+def unknown_status(plan: Plan) -> None:
+    plan.record["status"] = "optimal"
+
+
+@table("input_hashes")
+def input_named_that_is_not_there(plan: Plan) -> None:
+    plan.record["inputs"] = {"nowhere.gpkg": "0" * 64}
+
+
+@table("keys")
+def grant_twice(plan: Plan) -> None:
+    plan.add("grants", **plan.tables["grants"].iloc[0].to_dict())
+
+
+@table("names")
+def unknown_community(plan: Plan) -> None:
+    plan.add("scores", community="=cmd()", year="2007", score=1.0, set_aside=0)
+
+
+@table("names")
+def year_outside_the_horizon(plan: Plan) -> None:
+    plan.add("grants", community="a", year=2009, entitled_yuan=0, grant_yuan=0, **{"class": "general"})
+
+
+@table("complete")
+def need_left_out(plan: Plan) -> None:
+    plan.drop("met", {"community": "b", "need": "space", "year": 2008})
+
+
+@table("values")
+def seven_decimals(plan: Plan) -> None:
+    scores = plan.tables["scores"]
+    texts = ["0.0000000" if i == "d" else f"{x:.6f}" for i, x in zip(scores["community"], scores["score"], strict=True)]
+    plan.tables["scores"] = scores.assign(score=texts)
+
+
+@table("values")
+def money_in_fractions(plan: Plan) -> None:
+    met = plan.tables["grants"]
+    plan.tables["grants"] = met.assign(grant_yuan=[f"{x}.0" if x == 0 else str(x) for x in met["grant_yuan"]])
+
+
+@table("values")
+def less_than_nothing_met(plan: Plan) -> None:
+    plan.set("met", {"community": "d", "need": "space", "year": 2007}, met_amount=-0.00001)
+
+
+@table("columns")
+def column_renamed(plan: Plan) -> None:
+    plan.tables["grants"] = plan.tables["grants"].rename(columns={"grant_yuan": "grant"})
+
+
+@table("files")
+def table_left_out(plan: Plan) -> None:
+    del plan.tables["sources"]
+
+
+CASES = [pytest.param(rule, True, change, id=f"{rule}-{name}") for rule, name, change in DECISIONS]
+CASES += [pytest.param(rule, False, change, id=f"{rule}-{name}") for rule, name, change in TABLES]
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny city as it is written once."""
+    path = tmp_path_factory.mktemp("城市 city") / "city.gpkg"
+    write_city(correct_plan(), path)
+    return path
+
+
+@pytest.fixture
+def run(city: Path, tmp_path: Path) -> Path:
+    """Run folder of the correct plan."""
+    plan = correct_plan()
+    derived(plan)
+    write_run(plan, tmp_path / "run", city)
+    return tmp_path / "run"
+
+
+def test_the_plan_solved_by_hand_passes(run: Path) -> None:
+    report = audit_run(run)
+    assert report.passed, report.text()
+    assert report.findings == []
+    assert report.figures > 2000
+    assert {check.name for check in report.checks} == RULES.keys() - {"hard_floor"}
+
+
+def test_the_goals_are_those_counted_by_hand() -> None:
+    plan = correct_plan()
+    derived(plan)
+    assert {stage["goal"]: stage["value"] for stage in plan.record["stages"]} == pytest.approx(BY_HAND, rel=1e-12)
+
+
+@pytest.mark.parametrize(("rule", "before", "change"), CASES)
+def test_a_corrupted_plan_is_named_by_its_rule(
+    rule: str, before: bool, change: Change, city: Path, tmp_path: Path
+) -> None:
+    plan = correct_plan()
+    if before:
+        change(plan)
+    derived(plan)
+    if not before:
+        change(plan)
+    if plan.city_changed:
+        city = tmp_path / "city.gpkg"
+        write_city(plan, city)
+    write_run(plan, tmp_path / "run", city)
+    report = audit_run(tmp_path / "run")
+    assert not report.passed
+    assert {finding.rule for finding in report.findings} == {rule}, report.text()
+    assert report.findings_count == len(report.findings)
+    assert all(finding.message and "{" not in finding.message for finding in report.findings)
+
+
+def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
+    assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - {"inputs"}
+
+
+def test_a_changed_input_is_found(city: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "city.gpkg"
+    shutil.copy(city, mine)
+    plan = correct_plan()
+    derived(plan)
+    write_run(plan, tmp_path / "run", mine)
+    plan.city["communities"]["note"] = "changed"
+    mine.unlink()
+    write_city(plan, mine)
+    assert {finding.rule for finding in audit_run(tmp_path / "run").findings} == {"input_hashes"}
+
+
+@pytest.mark.parametrize("name", ["run.json", "scenario.resolved.yaml", "tables/met.csv"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", b"[1, 2"])
+def test_unreadable_files_are_findings(name: str, content: bytes | None, run: Path) -> None:
+    (run / name).unlink()
+    if content is not None:
+        (run / name).write_bytes(content)
+    report = audit_run(run)
+    assert not report.passed
+    assert {finding.rule for finding in report.findings} <= {"files", "columns"}
+
+
+def test_a_city_that_is_gone_is_a_finding(tmp_path: Path, city: Path) -> None:
+    mine = tmp_path / "city.gpkg"
+    shutil.copy(city, mine)
+    plan = correct_plan()
+    derived(plan)
+    write_run(plan, tmp_path / "run", mine)
+    mine.unlink()
+    report = audit_run(tmp_path / "run")
+    assert {finding.rule for finding in report.findings} == {"inputs"}
+
+
+def test_no_folder_is_a_finding(tmp_path: Path) -> None:
+    assert {finding.rule for finding in audit_run(tmp_path / "nothing").findings} == {"files"}
+
+
+def test_many_findings_are_counted_and_some_of_each_rule_listed(run: Path) -> None:
+    path = run / "tables" / "met.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    more = [table.assign(community=f"x{n}") for n in range(20)]
+    pd.concat([table.assign(unit=""), *more]).to_csv(path, index=False)
+    report = audit_run(run)
+    assert report.findings_count == 20 * 32 + 32
+    assert len(report.findings) == 200
+    assert {finding.rule for finding in report.findings} == {"names", "need_amount"}
+    assert "and 472 more" in report.text()
+
+
+def test_the_report_goes_into_the_record(run: Path) -> None:
+    said = json.loads(json.dumps(audit_run(run).to_json()))
+    assert said["passed"] is True
+    assert said["findings"] == []
+    assert {"name", "equation", "figures", "asks", "findings"} == set(said["checks"][0])
+
+
+def test_the_folder_keeps_the_contract(run: Path, shared: Path) -> None:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, str(shared / "check_run.py"), str(run)], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout
