@@ -225,12 +225,12 @@ def compare_all(
         write_comparison(comparison, part)
     if as_json:
         runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]
-        print_json({"folder": str(target), "runs": runs})
+        print_json({"folder": str(target), "report": str(target / "comparison.html"), "runs": runs})
     else:
         width = max(60, shutil.get_terminal_size((120, 24)).columns)
         typer.echo(comparison_text(comparison, width).rstrip())
         typer.echo("")
-        typer.echo(f"Comparison   {shown(target)}")
+        typer.echo(f"Comparison   {shown(target / 'comparison.html')}")
     if stop.is_set():
         raise typer.Exit(STOPPED)
 

@@ -1,6 +1,7 @@
 """The command line: what it prints where, its exit codes, and that nothing is lost or repeated."""
 
 import errno
+import importlib
 import io
 import json
 import os
@@ -334,8 +335,9 @@ def compared(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> list[list[Path]
     def written(comparison: str, folder: Path) -> None:
         (folder / "comparison.csv").write_text(comparison, encoding="utf-8")
 
-    monkeypatch.setattr("optimizer.compare.compare", compare)
-    monkeypatch.setattr("optimizer.compare.write_comparison", written)
+    module = importlib.import_module("optimizer.compare")
+    monkeypatch.setattr(module, "compare", compare)
+    monkeypatch.setattr(module, "write_comparison", written)
     monkeypatch.setattr("optimizer.report.compare_table.comparison_text", lambda *_: "the table\n")
     monkeypatch.setattr(jobs, "cores", lambda: 2)
     monkeypatch.setattr(jobs, "_executor", in_threads)
@@ -360,6 +362,7 @@ def test_the_first_is_run_first_and_the_others_stay_close_to_it(fake: FakeRuns, 
     assert len(fake.calls) == 3
     content = json.loads(again.stdout)
     assert [run["reused"] for run in content["runs"]] == [True, True, True]
+    assert content["report"].endswith("comparison.html")
     assert not list(Path("runs").glob(".*"))
 
 
