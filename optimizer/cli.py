@@ -163,13 +163,13 @@ def compare(
 
     Changed scenarios are solved from the plan of the first and stay as close to it as they can.
     """
-    from optimizer import cli_run
+    from optimizer import cli_compare
 
     with _answering(as_json):
         if len(what) < 2:
             typer.echo("Give at least two scenarios or run folders to compare.", err=True)
             raise typer.Exit(WRONG)
-        cli_run.compare_all(what, out, overrides=list(sets or []), years=years, again=again, as_json=as_json)
+        cli_compare.compare_all(what, out, overrides=list(sets or []), years=years, again=again, as_json=as_json)
 
 
 @app.command(short_help="Start a city of your own from polygons.")

@@ -1,0 +1,164 @@
+"""The command `allot compare`: what is not run yet is run, side by side, and all plans are compared."""
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from optimizer import jobs
+from optimizer.answers import STOPPED, Answer, counted
+from optimizer.cli_run import (
+    heading,
+    load,
+    must_be_free,
+    print_json,
+    run_facts,
+    run_here,
+    shown,
+    stoppable,
+    whole_folder,
+)
+from optimizer.scenario_file import LoadedScenario, ScenarioError, find_scenario
+from optimizer.terminal import Terminal
+from optimizer.words import listed
+
+
+@dataclass
+class _Entry:
+    """One thing to be compared: a finished run, or a scenario to be run."""
+
+    ref: str
+    loaded: LoadedScenario | None = None
+    folder: Path | None = None
+    reused: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.loaded.scenario.name if self.loaded else (self.folder.name if self.folder else self.ref)
+
+
+def compare_all(
+    refs: Sequence[str],
+    out: Path | None,
+    *,
+    overrides: Sequence[str],
+    years: int | None,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Run what is not run yet, the first before the others, and compare all plans with the first."""
+    if out is not None:
+        must_be_free(out)
+    entries = _entries(refs, overrides, years)
+    currency = next((e.loaded.scenario.currency.name for e in entries if e.loaded), "yuan")
+    with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
+        _make(entries, terminal, stop, again=again)
+    from optimizer.compare import compare, write_comparison
+    from optimizer.report.compare_table import comparison_text
+
+    comparison = compare([entry.folder for entry in entries if entry.folder is not None])
+    target = out or _comparison_folder(entries)
+    with whole_folder(target) as part:
+        write_comparison(comparison, part)
+    if as_json:
+        runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]
+        print_json({"folder": str(target), "report": str(target / "comparison.html"), "runs": runs})
+    else:
+        width = max(60, shutil.get_terminal_size((120, 24)).columns)
+        typer.echo(comparison_text(comparison, width).rstrip())
+        typer.echo("")
+        typer.echo(f"Comparison   {shown(target / 'comparison.html')}")
+    if stop.is_set():
+        raise typer.Exit(STOPPED)
+
+
+def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -> list[_Entry]:
+    """Return what is to be compared; ScenarioError with the mistakes of all scenarios at once."""
+    entries: list[_Entry] = []
+    findings: list[str] = []
+    for ref in refs:
+        if jobs.is_run(Path(ref)):
+            entries.append(_Entry(ref, folder=Path(ref), reused=True))
+            continue
+        try:
+            entries.append(_Entry(ref, loaded=load(ref, overrides, years)))
+        except ScenarioError as error:
+            findings += [finding for finding in error.findings if finding not in findings]
+    places = [e.folder.resolve() if e.folder else find_scenario(e.ref).resolve() for e in entries]
+    twice = [e.ref for i, e in enumerate(entries) if places[i] in places[:i]]
+    findings += [f"{ref}  is named twice; compare different plans" for ref in twice]
+    if findings:
+        raise ScenarioError(findings)
+    return entries
+
+
+def _make(entries: Sequence[_Entry], terminal: Terminal, stop: threading.Event, *, again: bool) -> None:
+    """Fill in the folders of all entries, running what has to be run."""
+    base = entries[0]
+    _place([base], None, terminal, stop, again=again)
+    if not stop.is_set():
+        _place(entries[1:], base.folder, terminal, stop, again=again)
+    unmade = [entry.name for entry in entries if entry.folder is None]
+    if unmade:
+        terminal.note(f"Stopped. Not run: {listed(unmade)}; nothing was compared.")
+        raise typer.Exit(STOPPED)
+
+
+def _place(
+    entries: Sequence[_Entry], close_to: Path | None, terminal: Terminal, stop: threading.Event, *, again: bool
+) -> None:
+    todo: list[tuple[_Entry, jobs.Job]] = []
+    for entry in entries:
+        if entry.folder is not None or entry.loaded is None:
+            continue
+        place = jobs.place_for(entry.loaded, again=again, close_to=close_to)
+        if place.finished:
+            entry.folder, entry.reused = place.folder, True
+            terminal.note(f"{entry.name}: unchanged, {shown(place.folder)} is used again")
+        else:
+            todo.append((entry, jobs.Job(entry.loaded, place.folder, close_to)))
+    if len(todo) == 1:
+        entry, job = todo[0]
+        terminal.note(heading(job.loaded))
+        entry.folder = run_here(job, terminal, stop)
+    elif todo:
+        _side_by_side(todo, terminal, stop)
+
+
+def _side_by_side(todo: "Sequence[tuple[_Entry, jobs.Job]]", terminal: Terminal, stop: threading.Event) -> None:
+    for _, job in todo:
+        terminal.lane(job.name)
+
+    def say(lane: str, method: str, args: tuple[Any, ...]) -> None:
+        getattr(terminal.lane(lane), method)(*args)
+
+    results = jobs.run_jobs([job for _, job in todo], say, stop)
+    failed: list[tuple[str, Answer]] = []
+    for (entry, _), result in zip(todo, results, strict=True):
+        if isinstance(result, Answer):
+            failed.append((entry.name, result))
+        else:
+            entry.folder = result
+    for name, said in failed:
+        for line in said.lines:
+            terminal.note(f"{name}: {line}")
+    if failed:
+        terminal.note(f"{counted(len(failed), 'scenario')} without a plan; nothing was compared.")
+        raise typer.Exit(max(said.code for _, said in failed))
+
+
+def _comparison_folder(entries: Sequence[_Entry]) -> Path:
+    """Return a folder that is not there yet, named after what is compared."""
+    folders = "\n".join(str(entry.folder.name) for entry in entries if entry.folder)
+    names = "-".join(entry.name for entry in entries)[:60].rstrip("-")
+    stem = f"compare-{names}-{hashlib.sha256(folders.encode('utf-8')).hexdigest()[:4]}"
+    number, folder = 1, jobs.RUNS / stem
+    while folder.exists():
+        number += 1
+        folder = jobs.RUNS / f"{stem}-{number}"
+    return folder
