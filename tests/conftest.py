@@ -20,11 +20,17 @@ settings.register_profile("search", parent=settings.get_profile("quick"), max_ex
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+def _parameters(item: pytest.Item) -> list[object]:
+    """Values of the parameters of a test."""
+    return list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one plan go to one worker, so that the plan is made once; they are slow."""
     for item in items:
-        for fixture in PLANS.keys() & set(getattr(item, "fixturenames", ())):
+        asked = {*getattr(item, "fixturenames", ()), *(f"{value}_run" for value in _parameters(item))}
+        for fixture in PLANS.keys() & asked:
             item.add_marker(pytest.mark.xdist_group(fixture))
             item.add_marker(pytest.mark.slow)
 

@@ -1,0 +1,57 @@
+"""The main job: the whole reference city, planned once and looked at from outside."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOALS = ["worst_off", "unmet_need", "travel", "spending"]
+GAPS = {"base": 0.02, "one_year": 0.01}  # largest proven gap of unmet need that is promised
+
+
+@pytest.fixture(params=["base", "one_year"])
+def whole_run(request: pytest.FixtureRequest) -> Path:
+    """Run folder of the reference city, five years and one."""
+    folder: Path = request.getfixturevalue(f"{request.param}_run")
+    return folder
+
+
+def record(folder: Path) -> dict[str, object]:
+    """The record of a run."""
+    content: dict[str, object] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_keeps_the_contract_of_a_run_folder(whole_run: Path, shared: Path) -> None:
+    check = [sys.executable, str(shared / "check_run.py"), str(whole_run)]
+    done = subprocess.run(check, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_passes_its_audit(whole_run: Path) -> None:
+    audit = record(whole_run)["audit"]
+    assert isinstance(audit, dict)
+    assert audit["passed"] is True
+    assert audit["findings"] == []
+
+
+def test_every_goal_has_value_bound_and_gap(whole_run: Path) -> None:
+    stages = record(whole_run)["stages"]
+    assert isinstance(stages, list)
+    assert [stage["goal"] for stage in stages] == GOALS
+    for stage in stages:
+        assert None not in (stage["value"], stage["bound"], stage["gap"]), stage
+
+
+def test_gap_of_unmet_need_is_as_promised(whole_run: Path) -> None:
+    content = record(whole_run)
+    gap = content["gap"]
+    assert isinstance(gap, float)
+    assert gap <= GAPS[str(content["scenario"])]
+
+
+def test_leaves_everything_a_planner_opens(whole_run: Path) -> None:
+    for name in ("report.html", "plan.xlsx", "plan.gpkg", "scenario.resolved.yaml"):
+        assert (whole_run / name).stat().st_size > 1000
