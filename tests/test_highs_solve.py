@@ -1,6 +1,8 @@
 """HiGHS by arrays: honest outcomes, options, stopping, threads, sessions."""
 
+import _thread
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -206,6 +208,14 @@ def test_interrupted_lp(solver):
     stop.set()
     outcome = solve(long_lp(), Options(solver=solver, presolve=False), stop=stop)
     assert (outcome.stopped, outcome.status) == ("interrupt", Status.NO_PLAN)
+
+
+def test_ctrl_c_is_raised_after_the_search_and_its_handler_stays():
+    handler = signal.getsignal(signal.SIGINT)
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        solve(hard(), Options(time_limit_seconds=120))
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_progress_is_reported_and_its_exceptions_come_back():

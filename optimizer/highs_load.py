@@ -1,0 +1,109 @@
+"""Arrays, options and a start put into a HiGHS object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import highspy
+import numpy as np
+
+if TYPE_CHECKING:
+    from optimizer.highs_arrays import Arrays, Floats, Options
+
+
+def accept(status: Any, what: str) -> None:
+    """Raise ``ValueError`` if HiGHS refused ``what``."""
+    if status == highspy.HighsStatus.kError:
+        raise ValueError(f"HiGHS does not take {what}")
+
+
+def new_highs() -> Any:
+    """A quiet HiGHS object.
+
+    HiGHS 1.16 prints a banner on descriptor 1 at the first call of a process that logs; ``highspy.Highs()`` makes
+    such a call before options can be set, its base class does not.
+    """
+    highs = highspy._Highs()  # type: ignore[attr-defined]  # noqa: SLF001
+    highs.setOptionValue("output_flag", False)
+    return highs
+
+
+def model(arrays: Arrays) -> Any:
+    """The arrays as HiGHS takes them (the matrix must be CSC)."""
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = arrays.matrix.shape
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = arrays.cost, arrays.lower, arrays.upper
+    lp.row_lower_, lp.row_upper_, lp.offset_ = arrays.row_lower, arrays.row_upper, float(arrays.offset)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = arrays.matrix.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = arrays.matrix.indices.astype(np.int32)
+    lp.a_matrix_.value_ = arrays.matrix.data.astype(float)
+    if arrays.integer.any():
+        kinds = np.array([highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger], object)
+        lp.integrality_ = kinds[arrays.integer.astype(int)].tolist()
+    return lp
+
+
+def set_options(highs: Any, options: Options) -> None:
+    """Options of the next runs; raises ``ValueError`` naming one that HiGHS does not take."""
+    defaults = highspy.HighsOptions()
+    defaults.output_flag = defaults.log_to_console = False
+    highs.passOptions(defaults)  # resetOptions would print the banner
+    chosen: dict[str, object] = {
+        "output_flag": options.log,
+        "log_to_console": False,
+        "mip_rel_gap": options.gap,
+        "mip_abs_gap": options.absolute_gap,
+        "mip_max_nodes": 2**31 - 1 if options.nodes is None else options.nodes,
+        "threads": options.threads,
+        "random_seed": options.seed,
+        "solver": options.solver,
+        "run_crossover": "on" if options.crossover else "off",
+        "presolve": "choose" if options.presolve else "off",
+    }
+    if options.objective_target is not None:
+        chosen["objective_target"] = options.objective_target
+    if options.cutoff is not None:
+        chosen["objective_bound"] = options.cutoff
+    for name, value in {**chosen, **options.extra}.items():
+        _set_option(highs, name, value)
+
+
+def _set_option(highs: Any, name: str, value: object) -> None:
+    status, kind = highs.getOptionType(name)
+    if status != highspy.HighsStatus.kOk:
+        raise ValueError(f"HiGHS has no option {name!r}")
+    wanted: dict[Any, type] = {
+        highspy.HighsOptionType.kBool: bool,
+        highspy.HighsOptionType.kInt: int,
+        highspy.HighsOptionType.kDouble: float,
+        highspy.HighsOptionType.kString: str,
+    }
+    try:
+        given = wanted[kind](value)
+    except (TypeError, ValueError):
+        given = value
+    if (type(value) is not bool and given != value) or highs.setOptionValue(name, given) != highspy.HighsStatus.kOk:
+        raise ValueError(f"HiGHS does not take {value!r} for its option {name!r}")
+
+
+def set_time_limit(highs: Any, seconds: float) -> None:
+    """HiGHS counts the time of all runs of one object; the limit here is of the next run."""
+    highs.setOptionValue("time_limit", max(0.0, seconds) + highs.getRunTime())
+
+
+def set_start(highs: Any, arrays: Arrays, start: Floats) -> None:
+    """A plan to start from, NaN where unknown; brought to whole numbers and into the bounds."""
+    start = np.asarray(start, float)
+    if start.shape != arrays.cost.shape:
+        raise ValueError(f"start has shape {start.shape}, expected {arrays.cost.shape}")
+    known = np.flatnonzero(~np.isnan(start)).astype(np.int32)
+    values = np.clip(start[known], arrays.lower[known], arrays.upper[known])
+    whole = arrays.integer[known]
+    values[whole] = np.rint(values[whole])
+    if known.size == start.size:
+        solution = highspy.HighsSolution()
+        solution.col_value = values.tolist()
+        highs.setSolution(solution)
+    else:
+        highs.setSolution(known.size, known, values)
