@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -284,8 +285,9 @@ class Plan:
         self.set("ledger", {"source": source, "purpose": purpose, "year": year, **where}, yuan=yuan)
 
 
-def correct_plan() -> Plan:
-    """Return the city and the decisions of the correct plan; `derived` is still to be called."""
+@cache
+def _written() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """The city and the decisions as they are written above."""
     city = {
         "communities": frame(COMMUNITIES),
         "sites": frame(SITES),
@@ -293,7 +295,17 @@ def correct_plan() -> Plan:
         "needs": frame(NEEDS),
         "streets": pd.DataFrame(STREETS, columns=["street", "from", "to", "length_m"]),
     }
-    return Plan(city, copy.deepcopy(SCENARIO), {name: frame(text) for name, text in DECISIONS.items()})
+    return city, {name: frame(text) for name, text in DECISIONS.items()}
+
+
+def correct_plan() -> Plan:
+    """Return the city and the decisions of the correct plan; `derived` is still to be called."""
+    city, tables = _written()
+    return Plan(
+        {name: table.copy() for name, table in city.items()},
+        copy.deepcopy(SCENARIO),
+        {name: table.copy() for name, table in tables.items()},
+    )
 
 
 def derived(plan: Plan) -> None:
