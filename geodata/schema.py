@@ -122,10 +122,10 @@ SITES = Table(
         ),
         Column("area_m2", "number", "Floor area that is there or could be had.", "m2", required=True, minimum=0),
         Column("min_area_m2", "number", "Smallest sensible part of it.", "m2", default=0.0, minimum=0),
-        Column("fixed_yuan", "number", "Paid once when it is taken, whatever the size.", "yuan", default=0.0, minimum=0),
         Column(
-            "capital_yuan_per_m2", "number", "Paid once per area taken.", "yuan/m2", default=0.0, minimum=0
+            "fixed_yuan", "number", "Paid once when it is taken, whatever the size.", "yuan", default=0.0, minimum=0
         ),
+        Column("capital_yuan_per_m2", "number", "Paid once per area taken.", "yuan/m2", default=0.0, minimum=0),
         Column(
             "yearly_yuan_per_m2",
             "number",
@@ -137,9 +137,7 @@ SITES = Table(
         Column(
             "first_year", "integer", "First calendar year it can be taken; 0: at once.", "year", default=0, minimum=0
         ),
-        Column(
-            "lead_years", "integer", "Years from payment to use.", "years", default=0, minimum=0, maximum=20
-        ),
+        Column("lead_years", "integer", "Years from payment to use.", "years", default=0, minimum=0, maximum=20),
         Column(
             "hours_per_week",
             "number",
@@ -206,9 +204,7 @@ STREETS = Table(
     (
         Column("street", "identifier", "Identifier of the segment.", required=True),
         Column("name", "text", "Name of the street.", default=""),
-        Column(
-            "length_m", "number", "Length to travel; length of the line where empty.", "m", minimum=0
-        ),
+        Column("length_m", "number", "Length to travel; length of the line where empty.", "m", minimum=0),
     ),
 )
 
@@ -239,7 +235,5 @@ DISTRICTS = Table(
     ),
 )
 
-TABLES: dict[str, Table] = {
-    table.name: table for table in (COMMUNITIES, SITES, FACILITIES, STREETS, NEEDS, DISTRICTS)
-}
+TABLES: dict[str, Table] = {table.name: table for table in (COMMUNITIES, SITES, FACILITIES, STREETS, NEEDS, DISTRICTS)}
 PERSONS_PER_HOUSEHOLD = 2.6  # national figure for 2018, quoted in the founding study's notes

@@ -4,6 +4,7 @@ A scenario is one YAML document; `optimizer.scenario_file` reads it, merges what
 reports mistakes with their line. Equation numbers refer to `docs/mathematics.md`.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,9 +13,8 @@ Purpose = Literal["work_funds", "space", "service_capital", "service_running"]
 PURPOSES: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
 ProgrammeName = Literal["work_funds", "space", "services"]
 Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
-NeedGroup = Literal[
-    "population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"
-]
+INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
+NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
 GoalName = Literal["worst_off", "unmet_need", "travel", "spending"]
 Yuan = Annotated[float, Field(ge=0, le=1e13)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -125,7 +125,7 @@ class Space(Part):
         None, ge=0, le=10_000, description="Norm by households instead of the one target."
     )
     instruments: list[Instrument] = Field(
-        default_factory=lambda: ["build", "renovate", "rent", "swap", "hand_over", "share"],
+        default_factory=lambda: list(INSTRUMENTS),
         description="Instruments allowed.",
     )
     hall_limit_m: float = Field(1500.0, ge=0, description="Farthest hall a community may share.")
@@ -198,9 +198,7 @@ class Source(Part):
     growth: float = Field(0.0, ge=-0.5, le=0.5, description="Yearly growth where amount_yuan is one number.")
     scale: float = Field(1.0, ge=0, le=100, description="Factor on all amounts; 0.9 cuts by a tenth.")
     carry_limit_share: Share = Field(0.0, description="Largest share of a year's new money carried to the next.")
-    purposes: list[Purpose] = Field(
-        default_factory=lambda: list(PURPOSES), description="What it may pay for."
-    )
+    purposes: list[Purpose] = Field(default_factory=lambda: list(PURPOSES), description="What it may pay for.")
     services: list[str] = Field(
         default_factory=list, description="Services it may pay for, within its purposes; all where empty."
     )
@@ -310,45 +308,56 @@ class Scenario(Part):
 
 def _contradictions(scenario: Scenario) -> list[str]:
     """Return every contradiction between parts, each as `dotted.path: message`."""
-    found = []
-    needs = {"work_funds", "space", *scenario.services}
-    for name, kind in scenario.types.items():
-        found += [
-            f"types.{name}.weights.{need}: there is no such need; needs are {', '.join(sorted(needs))}"
-            for need in kind.weights
-            if need not in needs
-        ]
-        found += [f"types.{name}.weights.{n}: weight {w:g} is below 0" for n, w in kind.weights.items() if w < 0]
-    for name, source in scenario.sources.items():
-        at = f"sources.{name}"
-        if isinstance(source.amount_yuan, list) and len(source.amount_yuan) != scenario.horizon.years:
-            found.append(
-                f"{at}.amount_yuan: has {len(source.amount_yuan)} amounts for {scenario.horizon.years} years; "
-                "give one per year or one number"
-            )
-        for service in source.services:
-            if service not in scenario.services:
-                found.append(f"{at}.services: unknown service {service!r}; services are {', '.join(scenario.services)}")
-        for kind_name in source.types:
-            if kind_name not in scenario.types:
-                found.append(f"{at}.types: unknown type {kind_name!r}; types are {', '.join(scenario.types)}")
-        if source.services and not {"service_capital", "service_running"} & set(source.purposes):
-            found.append(f"{at}.services: names services, but purposes has no service_capital or service_running")
-    for i, rule in enumerate(scenario.co_funding):
-        if rule.of not in scenario.sources:
-            found.append(f"co_funding.{i}.of: there is no source {rule.of!r}")
-        elif scenario.sources[rule.of].role == "district":
-            found.append(f"co_funding.{i}.of: {rule.of} is itself a district's source; name the source to be matched")
-        if not any(s.role == "district" for s in scenario.sources.values()):
-            found.append(f"co_funding.{i}.payer: no source has role district; add one or drop the rule")
-    for name, guidance in scenario.guidance.items():
-        for kind_name in guidance.types:
-            if kind_name not in scenario.types:
-                found.append(f"guidance.{name}.types: unknown type {kind_name!r}")
-    last = list(scenario.guidance.values())[-1]
-    if last.when or last.types:
-        found.append(f"guidance.{list(scenario.guidance)[-1]}: the last class must fit all (no when, no types)")
+    found = [text for name, kind in scenario.types.items() for text in _of_type(scenario, name, kind)]
+    found += [text for name, source in scenario.sources.items() for text in _of_source(scenario, name, source)]
+    found += [text for i, rule in enumerate(scenario.co_funding) for text in _of_co_funding(scenario, i, rule)]
+    found += _of_guidance(scenario)
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")
     return found
+
+
+def _of_type(scenario: Scenario, name: str, kind: CommunityType) -> Iterator[str]:
+    needs = {"work_funds", "space", *scenario.services}
+    for need in kind.weights:
+        if need not in needs:
+            yield f"types.{name}.weights.{need}: there is no such need; needs are {', '.join(sorted(needs))}"
+    for need, weight in kind.weights.items():
+        if weight < 0:
+            yield f"types.{name}.weights.{need}: weight {weight:g} is below 0"
+
+
+def _of_source(scenario: Scenario, name: str, source: Source) -> Iterator[str]:
+    at, years = f"sources.{name}", scenario.horizon.years
+    if isinstance(source.amount_yuan, list) and len(source.amount_yuan) != years:
+        given = len(source.amount_yuan)
+        yield f"{at}.amount_yuan: has {given} amounts for {years} years; give one per year or one number"
+    for service in source.services:
+        if service not in scenario.services:
+            yield f"{at}.services: unknown service {service!r}; services are {', '.join(scenario.services)}"
+    for kind in source.types:
+        if kind not in scenario.types:
+            yield f"{at}.types: unknown type {kind!r}; types are {', '.join(scenario.types)}"
+    if source.services and not {"service_capital", "service_running"} & set(source.purposes):
+        yield f"{at}.services: names services, but purposes has no service_capital or service_running"
+
+
+def _of_co_funding(scenario: Scenario, position: int, rule: CoFunding) -> Iterator[str]:
+    at = f"co_funding.{position}"
+    if rule.of not in scenario.sources:
+        yield f"{at}.of: there is no source {rule.of!r}"
+    elif scenario.sources[rule.of].role == "district":
+        yield f"{at}.of: {rule.of} is itself a district's source; name the source to be matched"
+    if not any(source.role == "district" for source in scenario.sources.values()):
+        yield f"{at}.payer: no source has role district; add one or drop the rule"
+
+
+def _of_guidance(scenario: Scenario) -> Iterator[str]:
+    for name, guidance in scenario.guidance.items():
+        for kind in guidance.types:
+            if kind not in scenario.types:
+                yield f"guidance.{name}.types: unknown type {kind!r}"
+    name, last = list(scenario.guidance.items())[-1]
+    if last.when or last.types:
+        yield f"guidance.{name}: the last class must fit all (no when, no types)"
