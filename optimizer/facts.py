@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from optimizer.run_folder import Run
 from optimizer.words import printable
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geodata.city import City
 
 EPS = 1e-9
@@ -46,11 +49,16 @@ class Facts:
         """Return the name of a community, its identifier where it has none or is not in the inputs."""
         return str(self.communities["label"].get(community, community))
 
+    @cached_property
+    def district_names(self) -> dict[str, str]:
+        """District -> its name, where it has one."""
+        frame = self.city.districts
+        names = ((str(r.district), printable(str(r.name or "")).strip()) for r in frame.itertuples(index=False))
+        return {district: name for district, name in names if name}
+
     def district_label(self, district: str) -> str:
         """Return the name of a district, its identifier where it has none."""
-        frame = self.city.districts
-        names = frame.loc[frame["district"] == district, "name"] if len(frame) else []
-        return (str(names.iloc[0] or "").strip() if len(names) else "") or district
+        return self.district_names.get(district) or printable(district)
 
     @cached_property
     def site_labels(self) -> dict[str, str]:
@@ -232,29 +240,29 @@ class Facts:
         return {}
 
     def _out_of_reach(self, service: str) -> set[str]:
-        import shapely
-
         rule = self.run.scenario.services[service]
-        frame = self.city.communities
-        origins = self._offices()
-        places = self._possible_places(service)
         level = "district" if rule.within == "district" else "sub_district"
-        far = set()
-        for row, origin in zip(frame.itertuples(index=False), origins, strict=True):
-            near = places if rule.within == "city" else places[places[level] == getattr(row, level)]
-            near = near[~near["outlet"] | (near["community"] == row.community)]
-            if not len(near) or shapely.distance(near["point"].to_numpy(), origin).min() > rule.limit_m:
-                far.add(str(row.community))
-        return far
+        frame, places = self.city.communities, self._possible_places(service)
+        reached = np.zeros((len(frame), len(places)), dtype=bool)
+        if len(places):
+            ends = np.array([(p.x, p.y) for p in places["point"]])
+            away = np.hypot(*(self._offices[:, None, :] - ends[None, :, :]).transpose(2, 0, 1))
+            reached = away <= rule.limit_m
+            if rule.within != "city":
+                reached &= frame[level].to_numpy()[:, None] == places[level].to_numpy()[None, :]
+            home = frame["community"].to_numpy()[:, None] == places["community"].to_numpy()[None, :]
+            reached &= home | ~places["outlet"].to_numpy(dtype=bool)[None, :]
+        return {str(c) for c, near in zip(frame["community"], reached.any(axis=1), strict=True) if not near}
 
-    def _offices(self) -> list[object]:
-        sites = self.city.sites
-        points = dict(zip(sites["community"], sites.geometry, strict=True)) if len(sites) else {}
-        office = sites[sites["use"] == "office"]
+    @cached_property
+    def _offices(self) -> "NDArray[np.float64]":
+        """Where each community's office stands, or else a point inside it, as x and y in metres."""
+        office = self.city.sites[self.city.sites["use"] == "office"]
         points = dict(zip(office["community"], office.geometry, strict=True))
         frame = self.city.communities
         inside = frame.geometry.representative_point()
-        return [points.get(c, p) for c, p in zip(frame["community"], inside, strict=True)]
+        chosen = [points.get(c, p) for c, p in zip(frame["community"], inside, strict=True)]
+        return np.array([(p.x, p.y) for p in chosen], dtype=float).reshape(-1, 2)
 
     def _possible_places(self, service: str) -> pd.DataFrame:
         sites, facilities = self.city.sites, self.city.facilities

@@ -8,9 +8,9 @@ from optimizer.report.html import Html, asset, document, embedded, join, table, 
 from optimizer.report.map_chart import DIVERGING, outline, shade, svg
 from optimizer.report.sections import section
 from optimizer.report.summary import how_sure, period
-from optimizer.words import class_title, money, type_title
+from optimizer.words import class_title, money, spelled, type_title
 
-EDGES = (-0.2, -0.1, -0.02, 0.02, 0.1, 0.2)
+EDGES = (-0.1, -0.05, -0.01, 0.01, 0.05, 0.1)
 PARTS = {
     "Money": ("money", "money_by_purpose", "money_by_source"),
     "Met needs": ("met", "worst_off", "gini", "unmet_need", "communities_that_lose", "communities_that_gain"),
@@ -24,7 +24,7 @@ PARTS = {
 def page(comparison: Comparison) -> str:
     """Return the comparison as the text of an HTML page."""
     base = comparison.base
-    made = outline(base.facts.city.communities, base.facts.city.districts)
+    made = outline(base.facts.city.communities, base.facts.district_names)
     first = comparison.labels[1]
     differences = _differences(comparison)
     fills = [shade(value, EDGES, DIVERGING) for value in differences[first]]
@@ -67,12 +67,12 @@ def _differences(comparison: Comparison) -> dict[str, list[float | None]]:
 
 def _header(comparison: Comparison) -> Html:
     base = comparison.base
-    said = [line for line in comparison_lines(comparison) if line]
+    said = [line for line in comparison_lines(comparison) if line and not line.startswith("*")]
     others = ", ".join(comparison.labels[1:])
     return tag(
         "header",
         tag("a", "Skip to the comparison", href="#content", class_="skip"),
-        tag("p", f"{base.facts.city.name or 'City'} · {period(base.facts)}", class_="kicker"),
+        tag("p", f"{spelled(base.facts.city.name) or 'City'} · {period(base.facts)}", class_="kicker"),
         tag("h1", f"{base.label} compared with {others}"),
         tag("ul", *(tag("li", line) for line in said), class_="said"),
     )

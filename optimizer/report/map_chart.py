@@ -1,6 +1,6 @@
 """Outlines as paths of an inline SVG: simplified together so that neighbours keep touching, in whole map units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -8,9 +8,11 @@ import numpy as np
 import shapely
 
 from optimizer.report.html import Html, tag
+from optimizer.report.map_parts import parts
 
 WIDTH = 100_000  # map units across; a whole number a path can hold
 MOST_VERTICES = 60_000
+LETTERS = 17  # of the name of a part; longer ones are cut
 
 SEQUENTIAL = ("#fdf6c3", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
 SHARE_EDGES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -20,34 +22,54 @@ NO_VALUE = "#d5d5d5"
 
 @dataclass(frozen=True)
 class Outline:
-    """Outlines of a city in map units: x to the right, y downwards, the width is `WIDTH`."""
+    """Outlines of a city in map units: x to the right, y downwards, the width is `WIDTH`.
+
+    Parts of a city that lie far apart are moved together (`moved`), all at one scale; `part` is the part of each
+    community, `labels` are position and text of each part's name.
+    """
 
     paths: list[str]
     boxes: list[tuple[int, int, int, int]]
     borders: list[str]
-    height: int
-    left: float
-    top: float
+    labels: list[tuple[int, int, str]]
+    part: list[int]
+    shifts: list[tuple[float, float]]
     scale: float
+    height: int
+    moved: bool
 
-    def place(self, x: float, y: float) -> tuple[int, int]:
-        """Return metric coordinates as map units."""
-        return round((x - self.left) * self.scale), round((self.top - y) * self.scale)
+    def place(self, x: float, y: float, part: int) -> tuple[int, int]:
+        """Return metric coordinates of a place in a part of the city as map units."""
+        east, south = self.shifts[part]
+        return round((x - east) * self.scale), round((south - y) * self.scale)
 
 
-def outline(communities: gpd.GeoDataFrame, districts: gpd.GeoDataFrame) -> Outline:
-    """Return the outlines of communities and districts, simplified to a resolution a screen can show."""
+def outline(communities: gpd.GeoDataFrame, names: Mapping[str, str]) -> Outline:
+    """Return the outlines of communities and districts, simplified to what a screen can show.
+
+    `names` are the names of districts, for the labels of parts that are moved together.
+    """
     left, bottom, right, top = (float(v) for v in communities.total_bounds)
-    scale = WIDTH / max(right - left, 1.0)
-    shapes = simplified(np.asarray(communities.geometry), max(right - left, top - bottom))
-    borders = _borders(communities, shapes) if len(set(communities["district"])) > 1 else []
-    made = Outline([], [], [], max(1, round((top - bottom) * scale)), left, top, scale)
-    made.paths.extend(_path(made, shape) for shape in shapes)
-    made.borders.extend(_path(made, shape) for shape in borders)
-    for shape in shapes:
-        west, south, east, north = shape.bounds if not shape.is_empty else (left, bottom, right, top)
-        made.boxes.append((*made.place(west, north), *made.place(east, south)))
-    del districts
+    shapes = np.asarray(simplified(np.asarray(communities.geometry), max(right - left, top - bottom)), dtype=object)
+    part, arranged = parts(shapes, (left, bottom, right, top), LETTERS)
+    scale = WIDTH / max(arranged.width, 1.0)
+    made = Outline([], [], [], [], part, arranged.shifts, scale, max(1, round(arranged.height * scale)), arranged.moved)
+    district = np.asarray(communities["district"], dtype=object)
+    for shape, own in zip(shapes, part, strict=True):
+        made.paths.append(_path(made, shape, own))
+        west, south, east, north = shape.bounds if not shape.is_empty else (left, bottom, left, bottom)
+        made.boxes.append((*made.place(west, north, own), *made.place(east, south, own)))
+    pairs = sorted({(str(d), own) for d, own in zip(district, part, strict=True)})
+    for name, own in pairs if len(pairs) > 1 else []:
+        members = [s for s, d, p in zip(shapes, district, part, strict=True) if d == name and p == own]
+        made.borders.append(_path(made, shapely.union_all([shapely.make_valid(m) for m in members]), own))
+    for own, (x, y) in enumerate(arranged.corners if arranged.moved else []):
+        inside = [str(d) for d, p in zip(district, part, strict=True) if p == own]
+        most = sorted(set(inside), key=lambda d: -inside.count(d))
+        text = " and ".join(names.get(d, d) for d in most[:2]) + (" …" if len(most) > 2 else "")
+        if own and len(text) > LETTERS:
+            text = text[: LETTERS - 1].rstrip() + "…"
+        made.labels.append((round(x * scale), round(y * scale), text))
     return made
 
 
@@ -63,29 +85,18 @@ def simplified(shapes: np.ndarray, extent: float) -> Sequence[shapely.Geometry]:
         else:
             result = shapely.simplify(shapes, tolerance)
         tolerance *= 2
-    kept = [new if not new.is_empty else old for new, old in zip(result, shapes, strict=True)]
-    return kept
+    return [new if not new.is_empty else old for new, old in zip(result, shapes, strict=True)]
 
 
-def _borders(communities: gpd.GeoDataFrame, shapes: Sequence[shapely.Geometry]) -> list[shapely.Geometry]:
-    """Return the outlines of districts, joined from the simplified communities so that they coincide."""
-    names = np.asarray(communities["district"], dtype=object)
-    borders = []
-    for name in sorted(set(names)):
-        members = [shape for shape, own in zip(shapes, names, strict=True) if own == name]
-        borders.append(shapely.union_all([shapely.make_valid(m) for m in members]))
-    return borders
-
-
-def _path(made: Outline, shape: shapely.Geometry) -> str:
+def _path(made: Outline, shape: shapely.Geometry, part: int) -> str:
     """Return polygons as path commands with relative whole steps."""
-    parts = []
+    pieces = []
     for polygon in shapely.get_parts(shape):
         if polygon.geom_type != "Polygon":
             continue
-        for ring in (polygon.exterior, *polygon.interiors):
-            parts.append(_ring([made.place(x, y) for x, y in shapely.get_coordinates(ring)]))
-    return "".join(parts)
+        rings = (polygon.exterior, *polygon.interiors)
+        pieces += [_ring([made.place(x, y, part) for x, y in shapely.get_coordinates(ring)]) for ring in rings]
+    return "".join(pieces)
 
 
 def _ring(points: list[tuple[int, int]]) -> str:
@@ -114,6 +125,7 @@ def svg(made: Outline, fills: Sequence[str], titles: Sequence[str], label: str) 
     layers = [
         tag("g", *shapes, id="areas"),
         tag("g", *(tag("path", d=path) for path in made.borders), id="borders"),
+        tag("g", *(tag("text", text, x=x, y=y) for x, y, text in made.labels), id="labels"),
         tag("g", id="marks"),
         tag("g", id="chosen"),
     ]

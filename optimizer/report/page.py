@@ -9,7 +9,7 @@ from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline
 from optimizer.report.payload import payload
 from optimizer.report.provenance import provenance_section
 from optimizer.report.summary import period, summarise
-from optimizer.words import million, number, percent, share
+from optimizer.words import million, number, percent, share, spelled
 
 
 def write_page(path: Path, facts: Facts) -> None:
@@ -19,7 +19,7 @@ def write_page(path: Path, facts: Facts) -> None:
 
 def page(facts: Facts) -> str:
     """Return the report as the text of an HTML page."""
-    made = outline(facts.city.communities, facts.city.districts)
+    made = outline(facts.city.communities, facts.district_names)
     main = tag(
         "main",
         _tiles(facts),
@@ -34,13 +34,15 @@ def page(facts: Facts) -> str:
         id="content",
     )
     body = join([_header(facts), _contents(), main, _footer(facts), embedded("plan-data", payload(facts, made))])
-    title = f"{facts.run.title} · {facts.city.name or 'plan'} {period(facts)}"
-    return document(title, body, styles=asset("page.css") + asset("report.css"), script=asset("map.js") + asset("report.js"))
+    title = f"{facts.run.title} · {spelled(facts.city.name) or 'plan'} {period(facts)}"
+    return document(
+        title, body, styles=asset("page.css") + asset("report.css"), script=asset("map.js") + asset("report.js")
+    )
 
 
 def _header(facts: Facts) -> Html:
     summary = summarise(facts)
-    city = facts.city.name or "City"
+    city = spelled(facts.city.name) or "City"
     kicker = f"{city} · scenario {facts.run.name} · {period(facts)}"
     notes = [tag("p", text, class_="warning", role="note") for text in summary.warnings]
     return tag(
@@ -83,6 +85,7 @@ def _tiles(facts: Facts) -> Html:
     full, target = facts.at_full("space", facts.last)
     funded, entitled = facts.at_full("work_funds", facts.last)
     changed = facts.stations["change"].value_counts()
+    new, enlarged = number(changed.get("opened", 0)), number(changed.get("upgraded", 0))
     opened = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
     tiles = [
         (f"{million(facts.spent)} M", f"{currency} spent of {million(facts.available)} M"),
@@ -90,8 +93,7 @@ def _tiles(facts: Facts) -> Html:
         (f"{share(worst_first)} → {share(worst)}", f"worst-off community ({facts.label(where)} in {facts.last})"),
         (f"{number(funded)} of {number(entitled)}", f"communities with full work funds in {facts.last}"),
         (f"{number(full)} of {number(target)}", f"communities at their space target in {facts.last}"),
-        (number(opened), f"stations open in {facts.last}: {number(changed.get('opened', 0))} new, "
-         f"{number(changed.get('upgraded', 0))} enlarged"),
+        (number(opened), f"stations open in {facts.last}: {new} new, {enlarged} enlarged"),
     ]  # fmt: skip
     return tag("dl", *(tag("div", tag("dt", text), tag("dd", figure)) for figure, text in tiles), class_="tiles")
 
@@ -119,9 +121,10 @@ def _explore(facts: Facts, made: Outline) -> Html:
         tag("div", sections.ranking(facts, "worst"), sections.ranking(facts, "gain"), id="rankings"),
         class_="right",
     )
+    apart = " Parts of the city that lie far apart are moved together, all at one scale." if made.moved else ""
     note = (
         f"Scores weigh the met shares of a community by what its type needs most. {facts.first} is the plan’s first "
-        "year, not the time before it."
+        f"year, not the time before it.{apart}"
     )
     return sections.section(
         "explore", "Who gets what",

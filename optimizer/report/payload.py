@@ -164,11 +164,12 @@ def _sites(facts: Facts, made: Outline) -> list[dict[str, Any]]:
     for site, part in frame[frame["service"].isin(facts.needs)].groupby("site"):
         if str(site) not in points:
             continue
-        point = points[str(site)]
-        x, y = made.place(point.x, point.y)
+        point, home = points[str(site)], position.get(str(part["community"].iloc[0]), -1)
+        if home < 0:
+            continue
+        x, y = made.place(point.x, point.y, made.part[home])
         rows: pd.DataFrame = part[["service", "change", "change_year", "capacity"]]
         services = [[facts.needs.index(str(s)), str(c), int(when), round(float(size), 1)]
                     for s, c, when, size in rows.itertuples(index=False)]  # fmt: skip
-        home = position.get(str(part["community"].iloc[0]), -1)
         result.append({"x": x, "y": y, "name": facts.site_label(str(site)), "c": home, "services": services})
     return result

@@ -6,7 +6,7 @@ import pandas as pd
 
 from optimizer.facts import Facts
 from optimizer.report.html import Html, join, table, tag
-from optimizer.report.summary import left_over, not_met, stations_text
+from optimizer.report.summary import left_over, not_met, stations_text, used_up
 from optimizer.words import (
     PURPOSE_TITLES,
     class_title,
@@ -18,7 +18,6 @@ from optimizer.words import (
     share,
     source_title,
     type_title,
-    years_listed,
 )
 
 
@@ -79,7 +78,7 @@ def needs_section(facts: Facts) -> Html:
         body.append(tag("ul", *(tag("li", line[:1].upper() + line[1:] + ".") for line in short)))
     lead = (
         "The part of a need that is met, weighted by the people concerned and by the weight of the need for their "
-        "type of community. Follows the filters above."
+        "type of community. The first table follows the filters above."
     )
     return section("needs", "What is met", *body, lead=lead)
 
@@ -89,7 +88,7 @@ def _by(facts: Facts, column: str) -> Html:
     shares = facts.met_share([column, "year"]).unstack().reindex(columns=years)
     counts = facts.communities[column].value_counts()
     people = facts.communities.groupby(column)["population"].sum()
-    title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else (lambda k: facts.district_label(k))
+    title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else facts.district_label
     rows = [
         [title(str(k)), number(counts.get(k, 0)), number(float(people.get(k, 0))), *(bar(float(v)) for v in values)]
         for k, *values in shares.itertuples()
@@ -136,11 +135,9 @@ def money_section(facts: Facts) -> Html:
 
 
 def _money_remarks(facts: Facts) -> Html:
-    scenario, said = facts.run.scenario, []
-    for source, years in facts.binding.items():
-        said.append(f"{source_title(scenario, source)} is used up in {years_listed(years)}.")
+    said = [f"Used up in {years}: {names}." for years, names in used_up(facts)]
     for yuan, text in left_over(facts):
-        said.append(f"{million(yuan)} million {scenario.currency.name} of {text} are left over.")
+        said.append(f"Left over: {million(yuan)} million {facts.run.scenario.currency.name} of {text}.")
     return tag("ul", *(tag("li", line) for line in said)) if said else Html("")
 
 
@@ -153,7 +150,9 @@ def _sources(facts: Facts) -> Html:
     head = ["Source", "Year", "New money", "Carried in", "Spent", "Carried on", "Left over"]
     name = f"Every source by year, {facts.run.scenario.currency.name}"
     inner = table(name, head, rows, numbers=range(1, 7), hidden_caption=True)
-    return tag("details", tag("summary", f"The books of every source by year ({facts.run.scenario.currency.name})"), inner)
+    return tag(
+        "details", tag("summary", f"The books of every source by year ({facts.run.scenario.currency.name})"), inner
+    )
 
 
 def services_section(facts: Facts) -> Html:
@@ -224,9 +223,11 @@ def guidance_section(facts: Facts) -> Html:
          listed([words[p] for p in rule.purposes]) or "nothing", rule.reason]
         for name, rule in facts.run.scenario.guidance.items()
     ]  # fmt: skip
-    body = table("Classes", ["Class", "Communities", "Supported with", "Reason"], rows, numbers=(1,), hidden_caption=True)
-    return section("guidance", "Classes of guidance", body,
-                   lead="The first class whose conditions a community meets decides which programmes support it.")  # fmt: skip
+    body = table(
+        "Classes", ["Class", "Communities", "Supported with", "Reason"], rows, numbers=(1,), hidden_caption=True
+    )
+    lead = "The first class whose conditions a community meets decides which programmes support it."
+    return section("guidance", "Classes of guidance", body, lead=lead)
 
 
 def communities_section(facts: Facts) -> Html:

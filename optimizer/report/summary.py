@@ -190,13 +190,20 @@ def _met_lines(facts: Facts) -> list[Line]:
 
 
 def _money_lines(facts: Facts) -> list[Line]:
-    scenario, lines = facts.run.scenario, []
-    binding = [f"{source_title(scenario, s)} {years_listed(years)}" for s, years in facts.binding.items()]
-    if binding:
-        lines.append(Line("Money that binds", "", "; ".join(binding[:6]) + (" …" if len(binding) > 6 else "")))
+    binding = [f"{names} {years}" for years, names in used_up(facts)]
+    lines = [Line("Money that binds", "", "; ".join(binding))] if binding else []
     lines += [Line("Not met", "", text) for text in not_met(facts)]
     lines += [Line("Left over", _figure(yuan), text) for yuan, text in left_over(facts)[:3]]
     return lines
+
+
+def used_up(facts: Facts) -> list[tuple[str, str]]:
+    """Return years and the sources whose money is used up in just these years, in words."""
+    groups: dict[str, list[str]] = {}
+    for source in facts.run.scenario.sources:
+        if source in facts.binding:
+            groups.setdefault(years_listed(facts.binding[source]), []).append(source_title(facts.run.scenario, source))
+    return [(years, listed(names, 12)) for years, names in groups.items()]
 
 
 def not_met(facts: Facts, most: int = 3) -> list[str]:
@@ -297,22 +304,25 @@ def _why_space(facts: Facts, community: str) -> list[str]:
 
 
 def _why_services(facts: Facts, community: str) -> list[str]:
-    scenario, said = facts.run.scenario, []
+    """Say why services stay short, those with one reason together."""
+    scenario = facts.run.scenario
+    groups: dict[str, list[str]] = {}
     for need, service in scenario.services.items():
         rows = facts.last_met.get((community, need))
         if rows is None or rows.need_amount <= 0 or rows.met_share >= 0.9995:
             continue
-        head = f"{need_title(scenario, need)}: {share(rows.met_share)} met"
-        if service.siting == "network" and community in facts.out_of_reach(need):
-            said.append(
-                f"{head}; no station and no building that could hold one lies within {number(service.limit_m)} m "
-                f"of its office in the same {service.within.replace('_', '-')}."
+        if service.siting == "own":
+            why = "the station at its own office is too small and is not enlarged further"
+        elif community in facts.out_of_reach(need):
+            within = service.within.replace("_", "-")
+            why = (
+                f"no station and no building that could hold one lies within {number(service.limit_m)} m of its office "
+                f"in the same {within}"
             )
-        elif service.siting == "own":
-            said.append(f"{head}; the station at its own office is too small and is not enlarged further.")
         else:
-            said.append(f"{head}; the stations it can reach are too small or not opened.")
-    return said
+            why = "the stations it can reach are too small or not opened"
+        groups.setdefault(why, []).append(f"{need_title(scenario, need).lower()} ({share(rows.met_share)} met)")
+    return [f"Short of {listed(names, 12)}: {why}." for why, names in groups.items()]
 
 
 def _why_money(facts: Facts, community: str, row: pd.Series) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optimizer.facts import Facts
@@ -108,8 +109,14 @@ def _table_sheet(sheet: Any, styles: dict[str, Any], frame: pd.DataFrame) -> Non
     for column, name in enumerate(shown.columns):
         style = styles[_style(str(name), shown[name].dtype)]
         sheet.write_string(0, column, str(name), styles["head"])
-        for row, value in enumerate(shown[name].tolist(), start=1):
-            _cell(sheet, row, column, value, style)
+        values = shown[name].tolist()
+        if isinstance(shown[name].dtype, np.dtype) and shown[name].dtype.kind in "if":
+            for row, value in enumerate(values, start=1):
+                if value == value:
+                    sheet.write_number(row, column, value, style)
+        else:
+            for row, value in enumerate(values, start=1):
+                _cell(sheet, row, column, value, style)
         sheet.set_column(column, column, _width(str(name), shown[name].head(200).tolist()))
     sheet.freeze_panes(1, 1)
     if len(shown):

@@ -2,7 +2,7 @@
 (() => {
   const { el, choice, legend, share, change, DIVERGING, NONE } = Plan;
   const D = JSON.parse(document.getElementById("plan-data").textContent), C = D.communities;
-  const EDGES = [-200, -100, -20, 20, 100, 200], byId = (id) => document.getElementById(id);
+  const EDGES = [-100, -50, -10, 10, 50, 100], byId = (id) => document.getElementById(id);
   const state = { other: 1, need: -1, pick: -1 };
   const value = (c, side) => state.need < 0 ? c.score[side] : c.needs[side][state.need];
   const difference = (c) => { const a = value(c, 0), b = value(c, state.other); return a === null || b === null ? null : b - a; };

@@ -28,6 +28,8 @@ const Plan = (() => {
       const w = Math.max(400, Math.min(home.w * Math.max(1, v.h / v.w * home.w / home.h), v.w)), h = w * v.h / v.w;
       view = { x: Math.min(Math.max(v.x, home.x - w / 2), home.x + home.w - w / 2), y: Math.min(Math.max(v.y, home.y - h / 2), home.y + home.h - h / 2), w, h };
       picture.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
+      const labels = document.getElementById("labels");
+      if (labels) labels.style.fontSize = `${view.w * 0.021}px`;
       picture.style.touchAction = view.w < home.w * 0.99 ? "none" : "pan-y";
     }
     const whole = () => setView(home);
@@ -102,6 +104,7 @@ const Plan = (() => {
       const { i, s } = event.target.dataset;
       if (i !== undefined) pick(+i); else if (s !== undefined) pick(-1, +s);
     });
+    setView(home);
     return { areas, fit, whole, show, mark };
   }
   function choice(label, options, value, use) {

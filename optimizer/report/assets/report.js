@@ -140,13 +140,14 @@
     bars(cube, used);
   }
   function flow(cube) {
-    const W = 640, left = 168, right = W - 168, gap = 12, H = 330;
+    const W = 640, left = 168, right = W - 168, gap = 12;
     const links = new Map(), ins = new Map(), outs = new Map();
     let all = 0;
     for (const [s, p, , , yuan] of cube) {
       const key = `${s},${p}`;
       links.set(key, (links.get(key) || 0) + yuan); ins.set(s, (ins.get(s) || 0) + yuan); outs.set(p, (outs.get(p) || 0) + yuan); all += yuan;
     }
+    const H = Math.max(330, 33 * [...ins.values()].filter((v) => v > 0).length);
     const holder = byId("flow");
     holder.replaceChildren();
     if (!all) return;
@@ -171,13 +172,13 @@
       const y = node.y + node.h / 2, short = text.length > 24 ? text.slice(0, 23) + "…" : text;
       picture.append(svgEl("text", { x, y: y - 1, "text-anchor": anchor }, short), svgEl("text", { x, y: y + 13, "text-anchor": anchor, class: "soft" }, `${millions(yuan)} M`));
     };
-    for (const [s, node] of spread(a)) { picture.append(svgEl("rect", { x: left, y: node.y, width: 12, height: Math.max(1, node.h), fill: "#3a5468" })); label(D.sources[s], ins.get(s), left - 8, { y: node.label - node.h / 2, h: node.h }, "end"); }
-    for (const [p, node] of spread(b)) { picture.append(svgEl("rect", { x: right - 12, y: node.y, width: 12, height: Math.max(1, node.h), fill: PURPOSE_COLOURS[p] })); label(D.purposes[p], outs.get(p), right + 8, { y: node.label - node.h / 2, h: node.h }, "start"); }
+    for (const [s, node] of spread(a, H)) { picture.append(svgEl("rect", { x: left, y: node.y, width: 12, height: Math.max(1, node.h), fill: "#3a5468" })); label(D.sources[s], ins.get(s), left - 8, { y: node.label - node.h / 2, h: node.h }, "end"); }
+    for (const [p, node] of spread(b, H)) { picture.append(svgEl("rect", { x: right - 12, y: node.y, width: 12, height: Math.max(1, node.h), fill: PURPOSE_COLOURS[p] })); label(D.purposes[p], outs.get(p), right + 8, { y: node.label - node.h / 2, h: node.h }, "start"); }
     holder.append(picture);
   }
   /* labels keep 30 units apart, pushed down and then up again from the foot */
-  function spread(nodes) {
-    const list = [...nodes.entries()], most = 340;
+  function spread(nodes, H) {
+    const list = [...nodes.entries()], most = H + 8;
     list.forEach(([, n], k) => { n.label = Math.max(n.y + n.h / 2, k ? list[k - 1][1].label + 30 : 14); });
     for (let k = list.length - 1; k >= 0; k--) list[k][1].label = Math.min(list[k][1].label, k === list.length - 1 ? most : list[k + 1][1].label - 30);
     return list;
