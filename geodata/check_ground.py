@@ -76,7 +76,7 @@ def _overlaps(city: City, shapes: Geometries, usable: NDArray[np.bool_]) -> Iter
             "warning",
             "communities",
             None,
-            f"{_count(int((small > 0).sum()), 'pair')} overlap by slivers, together {_area(small.sum())}",
+            f"{_count(int((small > 1).sum()), 'sliver')} of overlap, together {_area(small.sum())}",
             limit="no overlap",
             remedy="harmless for planning; draw shared borders once",
         )

@@ -102,11 +102,11 @@ def metric_crs_for(frame: gpd.GeoDataFrame) -> CRS:
     Web Mercator, for example, is metric but stretches lengths in the middle latitudes.
     """
     crs = CRS.from_user_input(frame.crs)
-    if is_metric(crs):
-        lon, lat = centre(frame)
-        if distortion(crs, lon, lat) <= _MAX_DISTORTION:
-            return crs
-    return CRS.from_user_input(frame.geometry.dropna().estimate_utm_crs())
+    lon, lat = centre(frame)
+    if is_metric(crs) and distortion(crs, lon, lat) <= _MAX_DISTORTION:
+        return crs
+    zone = min(60, int((lon + 180) // 6) + 1)
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
 
 
 def centre(frame: gpd.GeoDataFrame) -> tuple[float, float]:

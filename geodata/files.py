@@ -16,6 +16,7 @@ import shapely
 
 from geodata import encoding as enc
 from geodata.findings import Finding, InputError, did_you_mean, listed
+from geodata.schema import TABLES
 
 EXTENSIONS = (".gpkg", ".geojson", ".json", ".shp", ".zip", ".parquet", ".geoparquet", ".fgb", ".csv", ".txt", ".tsv")
 _TEXT = (".csv", ".txt", ".tsv")
@@ -72,7 +73,7 @@ def resolve(path: str | Path, base: Path | None) -> Path:
 
 
 def find_table(place: Path, table: str) -> Path | None:
-    """Return the file that holds a table: in a folder `<table>.<extension>`, else the one GeoPackage in it."""
+    """Return the file that holds a table: in a folder `<table>.<extension>`, else its one GeoPackage of many layers."""
     if not place.is_dir():
         return place
     found = [p for p in sorted(place.iterdir()) if _stem(p) == table and p.suffix.casefold() in EXTENSIONS]
@@ -84,7 +85,7 @@ def find_table(place: Path, table: str) -> Path | None:
         )
     if found:
         return found[0]
-    packages = [p for p in sorted(place.iterdir()) if p.suffix.casefold() == ".gpkg"]
+    packages = [p for p in sorted(place.iterdir()) if p.suffix.casefold() == ".gpkg" and p.stem not in TABLES]
     return packages[0] if len(packages) == 1 else None
 
 
@@ -176,7 +177,12 @@ def _sources(file: Path) -> list[tuple[str, str]]:
         return [(str(file), str(name)) for name in pyogrio.list_layers(file)[:, 0]]
     if not zipfile.is_zipfile(file):
         raise ValueError("not a zip archive")
-    inside = pyogrio.vsi_listtree(f"/vsizip/{file.resolve().as_posix()}")
+    archive = f"/vsizip/{file.resolve().as_posix()}"
+    try:
+        inside = pyogrio.vsi_listtree(archive)
+    except NotADirectoryError:  # a single file inside is taken for the archive itself
+        with zipfile.ZipFile(file) as opened:
+            inside = [f"{archive}/{name}" for name in opened.namelist()]
     wanted = tuple(e for e in EXTENSIONS if e not in (*_TEXT, *_PARQUET, ".zip"))
     members = sorted(m for m in inside if m.casefold().endswith(wanted) and "__MACOSX" not in m)
     found = [(member, str(name)) for member in members for name in pyogrio.list_layers(member)[:, 0]]

@@ -142,8 +142,8 @@ def _extensions(
     there = office_m2(communities["households"].to_numpy(dtype=float))
     wanted = ROOM * np.maximum(target_m2, own + there) - there
     rows = []
+    xy = places(communities)
     for i, (community, name) in enumerate(zip(communities["community"], communities["name"], strict=True)):
-        at = places(communities.iloc[[i]])[0]
         for instrument, (share, least, fixed, capital, yearly, lead) in EXTENSIONS.items():
             area = float(np.ceil(share * max(wanted[i], 0.0) / 5) * 5)
             if area < 10:
@@ -152,7 +152,7 @@ def _extensions(
             rows.append(
                 _row(
                     f"{community}-{instrument}", f"{name}: rooms to {instrument}", community, "extension", instrument,
-                    area, (float(at[0]), float(at[1])), min_area_m2=smallest, fixed_yuan=fixed,
+                    area, (float(xy[i, 0]), float(xy[i, 1])), min_area_m2=smallest, fixed_yuan=fixed,
                     capital_yuan_per_m2=capital, yearly_yuan_per_m2=yearly, lead_years=lead,
                 )
             )  # fmt: skip

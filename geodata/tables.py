@@ -198,6 +198,10 @@ class Builder:
         for position in np.flatnonzero(shapely.is_empty(shapes)).tolist():
             self.find("geometry is empty", position=position, remedy="draw it or remove the row")
         shapes[shapely.is_empty(shapes)] = None
+        strange = ~np.isfinite(shapely.bounds(shapes)).all(axis=1) & ~shapely.is_missing(shapes)
+        for position in np.flatnonzero(strange).tolist():
+            self.find("geometry has coordinates that are no numbers", position=position, remedy="draw it again")
+        shapes[strange] = None
         frame = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
         placed = self._placed(frame)
         if placed is None:

@@ -1,0 +1,325 @@
+"""Every bad or odd input that `allot check` names, on a small city that has nothing else wrong."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import eviltransform
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from ruamel.yaml import YAML
+from shapely.geometry import LineString, Point, Polygon, box
+
+import scenarios
+from geodata.check import check_city
+from geodata.findings import Finding
+from geodata.read import read_city
+from geodata.schema import TABLES
+
+Tables = dict[str, pd.DataFrame]
+Found = Callable[[Tables], list[Finding]]
+
+
+def lines(findings: list[Finding]) -> list[str]:
+    return [f"{f.severity}: {f.text().split('   ', 1)[-1]}" for f in findings]
+
+
+def test_the_small_city_is_correct(tables: Tables, found: Found) -> None:
+    assert lines(found(tables)) == []
+
+
+Change = Callable[[Tables], object]
+
+
+def put(table: str, row: int, column: str, value: object) -> Change:
+    """A change of one cell."""
+
+    def change(tables: Tables) -> None:
+        frame = tables[table].copy()
+        if column not in frame:
+            frame[column] = None
+        if column != "geometry":
+            frame[column] = frame[column].astype(object)
+        frame.loc[row, column] = value
+        tables[table] = frame
+
+    return change
+
+
+def drop(table: str, *rows: int) -> Change:
+    return lambda tables: tables.update({table: tables[table].drop(index=list(rows))})
+
+
+def add(table: str, row: int, **values: object) -> Change:
+    """A copy of a row with some values changed, at the end."""
+
+    def change(tables: Tables) -> None:
+        frame = tables[table]
+        new = frame.iloc[[row]].assign(**values)
+        tables[table] = pd.concat([frame, new], ignore_index=True)
+
+    return change
+
+
+BOW = Polygon([(104.70, 31.46), (104.71, 31.47), (104.71, 31.46), (104.70, 31.47)])
+CASES: dict[str, tuple[Change, str]] = {
+    "duplicate community": (
+        put("communities", 3, "community", "c3"),
+        "error: communities, row 4 (东津): community = c3  is already in row 3; give each row an identifier of its own",
+    ),
+    "duplicate need": (
+        add("needs", 1, amount=3.0),
+        "error: needs, row 9 (c1, health): community and need = c1, health  is",
+    ),
+    "duplicate site": (add("sites", 4), "error: sites, row 6 (s1): site = s1  is already in row 5"),
+    "no identifier": (put("communities", 1, "community", ""), "error: communities, row 2: community  is missing"),
+    "negative population": (
+        put("communities", 2, "population", -3),
+        "error: communities, row 3 (金菊): population = -3  must be 0 or more",
+    ),
+    "missing population": (
+        put("communities", 2, "population", None),
+        "error: communities, row 3 (金菊): population  is missing; give a number",
+    ),
+    "no number": (
+        put("communities", 0, "population", "千"),
+        "error: communities, row 1 (开元): population = 千  is no number",
+    ),
+    "infinite": (put("needs", 0, "amount", "inf"), "error: needs, row 1 (c1): amount = inf  is no"),
+    "too large": (put("communities", 0, "hardship", 7), "hardship = 7  must be from 0 to 1"),
+    "unknown type": (
+        put("communities", 0, "type", "enterprize"),
+        "type = enterprize  not among the scenario's types; did you mean enterprise?",
+    ),
+    "unknown use": (put("sites", 4, "use", "statoin"), "use = statoin  unknown use; did you mean station?"),
+    "no use": (put("sites", 4, "use", ""), "error: sites, row 5 (s1): use  is missing; give one of"),
+    "unknown instrument": (
+        put("sites", 4, "instrument", "buy"),
+        "instrument = buy  unknown instrument; use one of build",
+    ),
+    "unknown level": (put("facilities", 0, "level", "depot"), "level = depot  unknown level; use one of centre"),
+    "unknown service": (
+        put("facilities", 0, "service", "helth"),
+        "service = helth  not among the scenario's services; did",
+    ),
+    "a need without a service": (put("needs", 0, "need", "sport"), "need = sport  not among the scenario's services"),
+    "a need of the scenario": (put("needs", 0, "need", "space"), "remove the row: this need follows from the scenario"),
+    "unknown service of a site": (put("sites", 4, "services", "health,libary"), "services = libary  not among"),
+    "missing community": (
+        put("needs", 0, "community", "c9"),
+        "community = c9  there is no such community; add it to communities",
+    ),
+    "site's community": (
+        put("sites", 0, "community", "x"),
+        "community = x  there is no such community; add it to communities",
+    ),
+    "missing site": (put("facilities", 0, "site", "o77"), "site = o77  there is no such site"),
+    "no place": (
+        put("sites", 0, "geometry", Point(float("inf"), 31.465)),
+        "error: sites, row 1 (o1): geometry has coordinates that are no numbers",
+    ),
+    "null geometry": (put("communities", 1, "geometry", None), "error: communities, row 2 (顺河): geometry is missing"),
+    "invalid geometry": (
+        put("communities", 0, "geometry", BOW),
+        "error: communities, row 1 (开元): geometry is invalid (Self-intersection",
+    ),
+    "no area": (
+        put("communities", 0, "geometry", Polygon([(104.7, 31.46), (104.71, 31.46), (104.7, 31.46)])),
+        "error: communities, row 1 (开元): geometry is invalid",
+    ),
+    "overlap": (
+        put("communities", 0, "geometry", box(104.70, 31.46, 104.711, 31.47)),
+        "warning: communities, row 1 (开元): 10% of the smaller  overlaps 顺河 by 0.11 km2; draw the border",
+    ),
+    "slivers": (
+        put("communities", 0, "geometry", box(104.70, 31.46, 104.71001, 31.47)),
+        "warning: communities: 1 sliver of overlap, together 1,0",
+    ),
+    "gap": (
+        put("communities", 0, "geometry", box(104.70, 31.46, 104.71, 31.47) - box(104.701, 31.461, 104.702, 31.462)),
+        "warning: communities: 1 gap between the communities, together 10,5",
+    ),
+    "second office": (
+        add("sites", 0, site="o9"),
+        "error: sites, row 6 (o9): use = office  is a second office of c1; the first is o1",
+    ),
+    "no office": (drop("sites", 3), "warning: communities, row 4 (东津): has no office"),
+    "far from its community": (
+        put("sites", 4, "geometry", Point(104.735, 31.465)),
+        "warning: sites, row 5 (s1): community = c2  lies 1,425 m outside its community, in 东津; move it",
+    ),
+    "outside everything": (
+        put("facilities", 0, "geometry", Point(104.72, 31.48)),
+        "warning: facilities, row 1 (f1): community = c1  lies 1,460 m outside its community; move it",
+    ),
+    "elderly": (
+        put("communities", 0, "elderly", 1200),
+        "error: communities, row 1 (开元): elderly = 1200  is more than the population; check it and population = 1000",
+    ),
+    "migrants": (
+        put("communities", 0, "migrants", 1200),
+        "warning: communities, row 1 (开元): migrants = 1200  is more",
+    ),
+    "elderly and children": (
+        put("communities", 0, "children", 950),
+        "error: communities, row 1 (开元): elderly = 1050  and children together are more than the population",
+    ),
+    "minimum income": (
+        put("communities", 0, "min_income_households", 500),
+        "min_income_households = 500  is more than its hou",
+    ),
+    "smallest part": (
+        put("sites", 4, "min_area_m2", 400),
+        "error: sites, row 5 (s1): min_area_m2 = 400  is above area_m2 = 300; no plan could take it",
+    ),
+    "nothing to take": (put("sites", 4, "area_m2", 0.0), "min_area_m2 = 60  is above area_m2 = 0"),
+    "no year": (put("sites", 4, "first_year", 207), "error: sites, row 5 (s1): first_year = 207  is no calendar year"),
+    "half a year": (put("sites", 4, "first_year", 2007.5), "first_year = 2007.5  is no whole number"),
+    "instrument and use": (
+        put("sites", 0, "instrument", "rent"),
+        "instrument = rent  does not go with use = office; use exist",
+    ),
+    "own service in a building": (
+        put("sites", 4, "services", "affairs,health"),
+        "affairs  stands only at the communities'",
+    ),
+    "no capacity": (
+        put("facilities", 0, "capacity", 0.0),
+        "warning: facilities, row 1 (f1): capacity = 0  serves nobody",
+    ),
+    "another community's site": (put("facilities", 0, "site", "o2"), "site = o2  lies in c2, the facility in c1"),
+    "persons": (
+        put("needs", 0, "persons", 2000.0),
+        "warning: needs, row 1 (c1, affairs): persons = 2000  is more than the population (1000); so for affairs",
+    ),
+    "no needs": (drop("needs", 6, 7), "warning: communities, row 4 (东津): has no needs of services"),
+    "nobody needs it": (
+        drop("needs", 0, 2, 4, 6),
+        "warning: needs: need = affairs  nobody needs affairs, a service of",
+    ),
+    "same names": (
+        put("communities", 1, "name", "开元"),
+        "warning: communities: name  several communities are called 开元",
+    ),
+    "streets apart": (
+        put("streets", 1, "geometry", LineString([(104.715, 31.464), (104.725, 31.464)])),
+        "warning: streets: 2 parts not connected with the rest, ",
+    ),
+    "far from streets": (
+        drop("streets", 0, 1),
+        "warning: streets: communities farther than 1,000 m from any street: 1 (开元)",
+    ),
+    "short streets": (
+        put("streets", 0, "length_m", 0.95),
+        "warning: streets, row 1 (a): length_m = 1  is shorter than the st",
+    ),
+    "bad boolean": (put("communities", 0, "main_city", "maybe"), "main_city = maybe  is neither true nor false"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_named(case: str, tables: Tables, found: Found) -> None:
+    change, expected = CASES[case]
+    change(tables)
+    got = lines(found(tables))
+    assert any(expected in line for line in got), "\n".join(got)
+
+
+def test_everything_at_once_errors_first(tables: Tables, found: Found) -> None:
+    for case in ("negative population", "no office", "unknown use", "missing site", "persons"):
+        CASES[case][0](tables)
+    got = found(tables)
+    assert {f.layer for f in got} >= {"communities", "sites", "facilities", "needs"}
+    severities = [f.severity for f in got]
+    assert severities == sorted(severities)
+
+
+def test_all_zero_and_thousands(tables: Tables, found: Found) -> None:
+    tables["communities"] = tables["communities"].assign(population=[1.0, 2, 3, 4], elderly=0.0)
+    assert any("is it in thousands?" in line for line in lines(found(tables)))
+    tables["communities"] = tables["communities"].assign(population=0.0)
+    assert any("population  is 0 everywhere" in line for line in lines(found(tables)))
+
+
+def test_a_table_that_could_not_be_read_is_not_held_against_the_others(tables: Tables, found: Found) -> None:
+    tables["sites"] = tables["sites"].drop(columns="use")
+    tables.pop("needs")
+    got = lines(found(tables))
+    assert len(got) == 2, got
+
+
+def test_sites_in_another_place_give_one_finding(tables: Tables, found: Found) -> None:
+    away = tables["sites"].geometry.translate(xoff=10)
+    tables["sites"] = tables["sites"].set_geometry(away)
+    got = lines(found(tables))
+    assert sum("sites: lie " in line and "km away from the communities" in line for line in got) == 1
+    assert not any("outside its community" in line and "sites" in line for line in got)
+
+
+def test_no_building_for_a_network_service(tables: Tables, found: Found) -> None:
+    CASES["no capacity"][0](tables)
+    drop("sites", 4)(tables)
+    assert any("no building and no facility can give health" in line for line in lines(found(tables)))
+
+
+def test_district_not_in_the_table(tables: Tables, found: Found) -> None:
+    tables["districts"] = gpd.GeoDataFrame({"district": ["Fucheng"]}, geometry=[box(104, 31, 105, 32)], crs="EPSG:4326")
+    assert any("city: not in the table districts" in line for line in lines(found(tables)))
+
+
+def grid_city(tables: Tables, shift: bool) -> None:
+    """Facilities along a grid of streets 400 m apart, shifted as GCJ-02 is or not."""
+    x = np.linspace(104.70, 104.74, 10)
+    y = np.linspace(31.46, 31.47, 4)
+    segments = [LineString([(a, y[0]), (a, y[-1])]) for a in x] + [LineString([(x[0], b), (x[-1], b)]) for b in y]
+    tables["streets"] = gpd.GeoDataFrame({"street": range(len(segments))}, geometry=segments, crs="EPSG:4326")
+    random = np.random.default_rng(1)
+    places = [(random.choice(x), random.uniform(y[0], y[-1])) for _ in range(20)]
+    places += [(random.uniform(x[0], x[-1]), random.choice(y)) for _ in range(20)]
+    points = [Point(*reversed(eviltransform.wgs2gcj(b, a))) if shift else Point(a, b) for a, b in places]
+    homes = [f"c{min(4, int((a - 104.70) / 0.01) + 1)}" for a, _ in places]
+    tables["facilities"] = gpd.GeoDataFrame(
+        {"facility": [f"f{i}" for i in range(40)], "community": homes}, geometry=points, crs="EPSG:4326"
+    )
+
+
+def test_gcj02_is_recognised_by_the_streets(tables: Tables, found: Found) -> None:
+    grid_city(tables, shift=True)
+    got = [line for line in lines(found(tables)) if "GCJ-02" in line]
+    assert len(got) == 1
+    assert got[0].startswith("error: facilities: coordinates look like GCJ-02 (median shift ")
+    assert "declare crs: GCJ-02 (data.layers.facilities.crs)" in got[0]
+    grid_city(tables, shift=False)
+    assert not any("GCJ-02" in line for line in lines(found(tables)))
+
+
+def test_the_reference_city_is_checked_in_five_seconds() -> None:
+    base = YAML(typ="safe").load(scenarios.path("base").read_text(encoding="utf-8"))
+    services = {name: rule["siting"] for name, rule in base["programmes"]["services"].items()}
+    began = time.process_time()
+    city = read_city("mianyang")
+    findings = check_city(city, types=list(base["types"]), services=services)
+    assert time.process_time() - began < 5
+    assert [f.text() for f in findings if f.severity == "error"] == []
+
+
+def test_hostile_cells_are_only_text(tables: Tables, found: Found, tmp_path: Path) -> None:
+    put("communities", 0, "type", "=cmd()|'<script>'\n" + "x" * 200)(tables)
+    finding = next(f for f in found(tables) if f.column == "type")
+    assert "\n" not in finding.text()
+    assert len(finding.value) <= 60
+
+
+def test_invalid_cities_never_raise(tables: Tables, found: Found) -> None:
+    """All geometries of a table missing, then all rows of the optional tables gone."""
+    nothing = gpd.GeoSeries([None] * 5, crs="EPSG:4326")
+    tables["sites"] = tables["sites"].set_geometry(nothing)
+    assert sum("geometry is missing" in line for line in lines(found(tables))) == 5
+    for name in ("facilities", "streets"):
+        tables.pop(name)
+    assert found(tables)
+    assert set(TABLES) > set(tables)
+    assert shapely.is_missing(tables["sites"].geometry.to_numpy()).all()
