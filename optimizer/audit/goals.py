@@ -14,7 +14,10 @@ GOAL_SLACK = 1e-6  # relative
 
 
 def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
-    """Needs of every community, need and year with `met` (amount) and `share` recomputed from the plan's own tables."""
+    """Needs of every community, need and year with `met` (amount) and `share` recomputed from the plan's own tables.
+
+    Work funds: the grant; rooms: equations (5) and (6); services: what the assignments give.
+    """
     frame = case.needs.reset_index()
     pair = pd.MultiIndex.from_frame(frame[["community", "year"]])
     grants = case.tables["grants"].set_index(["community", "year"])["grant_yuan"]

@@ -14,9 +14,11 @@ COSTS = ("fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
 class Rooms:
     """Rooms of a plan.
 
-    `rows`: the table of space with the building's own figures (`site_` before their names), `is_hall` and `user`, the
-    community whose rooms they are: the one that shares a hall, else the one the building lies in.
-    `taken`: one row per building (per user and hall) with its size, the year it is taken and the year its use begins.
+    `rows`: the table of space with the building's own figures (`site_` before their names), `is_hall`, `in_parts`
+    (halls and rooms without smallest size and fixed cost may be taken bit by bit), and `user`, the community whose
+    rooms they are: the one that shares a hall, else the one the building lies in.
+    `taken`: one row per building (per user and hall) with its first and its largest size, the year it is taken and
+    the year its use begins.
     """
 
     rows: pd.DataFrame
@@ -34,7 +36,9 @@ def rooms(case: Case) -> Rooms:
     site = case.places.reindex(frame["site"])[[*PLACE, *COSTS]].add_prefix("site_").reset_index(drop=True)
     frame = pd.concat([frame, site], axis=1)
     is_hall = frame["site_use"] == "hall"
-    frame = frame.assign(is_hall=is_hall, user=frame["community"].where(is_hall, frame["site_community"]))
+    whole = (frame["site_use"] == "station") | (frame["site_min_area_m2"] > 0) | (frame["site_fixed_yuan"] > 0)
+    user = frame["community"].where(is_hall, frame["site_community"])
+    frame = frame.assign(is_hall=is_hall, in_parts=is_hall | ~whole, user=user)
     return Rooms(frame, _taken(frame))
 
 
@@ -47,12 +51,12 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     frame = rows.sort_values("year", kind="stable")
     key = ["site", "user"]
     first = frame.groupby(key).first().drop(columns=["area_m2", "cost_yuan", "community", "instrument", "use"])
-    used = frame[frame["area_m2"] > 0].groupby(key).agg(area_m2=("area_m2", "first"), use_year=("year", "min"))
-    one = first.join(used).reset_index()
-    one["area_m2"] = one["area_m2"].fillna(0.0)
-    lead = one["site_lead_years"].where(~one["is_hall"], 0)
+    in_use = frame[frame["area_m2"] > 0].groupby(key)
+    used = in_use.agg(area_m2=("area_m2", "first"), largest_m2=("area_m2", "max"), use_year=("year", "min"))
+    one = first.join(used).reset_index().fillna({"area_m2": 0.0, "largest_m2": 0.0})
+    one["lead"] = one["site_lead_years"].where(~one["is_hall"], 0)
     free = one["site_fixed_yuan"] + one["site_capital_yuan_per_m2"] * one["area_m2"] <= 0
-    by_use = (one["use_year"] - lead).where(free)
+    by_use = (one["use_year"] - one["lead"]).where(free | one["in_parts"])
     one["take_year"] = by_use.fillna(one["year"]).astype(int)
-    one["use_year"] = one["take_year"] + lead
+    one["use_year"] = one["take_year"] + one["lead"]
     return one.drop(columns="year")

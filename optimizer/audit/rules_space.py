@@ -60,26 +60,28 @@ def _sizes(case: Case, one: pd.DataFrame, recorder: Recorder) -> None:
         message="{site} is in use from {use_year}, so it is taken in {value}, but it can be had from {limit} only",
     )
     built = frame[~frame["is_hall"] & (frame["area_m2"] > 0)]
-    good = at_most(built["area_m2"], built["site_area_m2"]) & at_most(built["site_min_area_m2"], built["area_m2"])
+    good = at_most(built["largest_m2"], built["site_area_m2"]) & at_most(built["site_min_area_m2"], built["area_m2"])
     recorder.judge(
         "room_size",
         "space",
         built,
         good,
         key=("user", "site"),
-        value="area_m2",
+        value="largest_m2",
         limit="site_area_m2",
         message="{site} is taken with {value} m2; it has {limit} m2 and must have at least {site_min_area_m2}",
     )
 
 
 def _years(case: Case, rooms: Rooms, recorder: Recorder) -> None:
-    """Area and cost of every building in every year against what follows from its taking."""
+    """Area and cost of every building in every year against what follows from its taking, equations (5) and (7)."""
     years = rooms.taken.merge(pd.DataFrame({"year": case.years}), how="cross")
     said = rooms.rows[["site", "user", "year", "area_m2", "cost_yuan"]]
     said = said.rename(columns={"area_m2": "said_m2", "cost_yuan": "said_yuan"})
     years = years.merge(said, on=["site", "user", "year"], how="left").fillna({"said_m2": 0.0, "said_yuan": 0})
-    years["due_m2"] = years["area_m2"].where(years["year"] >= years["use_year"], 0.0)
+    so_far = years.groupby(["site", "user"])["said_m2"].cummax()
+    at_once = years["area_m2"].where(years["year"] >= years["use_year"], 0.0)
+    years["due_m2"] = so_far.where(years["in_parts"], at_once)
     recorder.judge(
         "room_in_use",
         "space",
@@ -88,16 +90,17 @@ def _years(case: Case, rooms: Rooms, recorder: Recorder) -> None:
         key=("user", "site", "year"),
         value="said_m2",
         limit="due_m2",
-        message="{site} gives {value} m2 in {year}; taken with {area_m2} m2 in use from {use_year}, it gives {limit}",
+        message="{site} gives {value} m2 in {year}; taken in {take_year} and in use from {use_year}, it gives {limit}",
     )
+    years["more_m2"] = _more(years, so_far)
     price = case.prices(years["year"])
     taken = (years["year"] == years["take_year"]).to_numpy(dtype=bool)
     fixed = years["site_fixed_yuan"].where(~years["is_hall"], 0.0)
-    once = price * taken * (fixed + years["site_capital_yuan_per_m2"] * years["area_m2"])
+    once = price * (taken * fixed + years["site_capital_yuan_per_m2"] * years["more_m2"])
     yearly = price * years["site_yearly_yuan_per_m2"] * years["said_m2"]
-    slack = price * 1e-6 * (taken * years["site_capital_yuan_per_m2"] + years["site_yearly_yuan_per_m2"])
+    slack = price * 2e-6 * (years["site_capital_yuan_per_m2"] + years["site_yearly_yuan_per_m2"])
     years["due_yuan"] = once + yearly
-    # Up to two amounts rounded half up, and the six decimals of the size.
+    # Up to two amounts rounded half up, and the six decimals of sizes.
     limit = 0.5 * ((once > 0).astype(int) + (yearly > 0)) + slack + 1e-6
     unseen = (years["area_m2"] == 0).to_numpy(dtype=bool)  # not in use within the horizon, so of no known size
     least = price * (fixed + years["site_capital_yuan_per_m2"] * years["site_min_area_m2"])
@@ -114,6 +117,16 @@ def _years(case: Case, rooms: Rooms, recorder: Recorder) -> None:
         limit="due_yuan",
         message="{site} costs {value} yuan in {year}; by the formula it is {limit}",
     )
+
+
+def _more(years: pd.DataFrame, so_far: "pd.Series[float]") -> "pd.Series[float]":
+    """Area paid for in each year: what comes into use `lead` years later; of whole rooms, all at once."""
+    group = years["site"] + "|" + years["user"]
+    grown = so_far - so_far.groupby(group).shift(1).fillna(0.0)
+    used = pd.Series(grown.to_numpy(), pd.MultiIndex.from_arrays([group, years["year"]]))
+    later = used.reindex(pd.MultiIndex.from_arrays([group, years["year"] + years["lead"]])).fillna(0.0)
+    bit_by_bit = pd.Series(later.to_numpy(dtype=float), years.index)
+    return bit_by_bit.where(years["in_parts"], years["area_m2"].where(years["year"] == years["take_year"], 0.0))
 
 
 def check_halls(case: Case, rooms: Rooms, streets: Streets, recorder: Recorder) -> None:
