@@ -20,6 +20,8 @@ _HEARTBEAT_SECONDS = 0.4
 _INF = float("inf")
 _thread = threading.local()
 _Callback = highspy.cb.HighsCallbackType
+_LP = frozenset({int(_Callback.kCallbackSimplexInterrupt), int(_Callback.kCallbackIpmInterrupt)})
+_SEARCH = frozenset({int(_Callback.kCallbackMipInterrupt), int(_Callback.kCallbackMipImprovingSolution)})
 
 
 class Watch:
@@ -36,6 +38,7 @@ class Watch:
         self._highs, self._log, self._on_progress, self._stop, self._began = highs, log, on_progress, stop, began
         self._state = Progress(None, -_INF, _INF, 0.0, 0, 0)
         self._wake, self._done = threading.Event(), False
+        self._iterations = 0
         self._failure: BaseException | None = None
         self._helper: threading.Thread | None = None
         self._handler: Any = None
@@ -44,8 +47,7 @@ class Watch:
         kinds = [_Callback.kCallbackLogging] if self._log else []
         in_main = threading.current_thread() is threading.main_thread()
         if in_main or self._on_progress or self._stop:
-            kinds += [_Callback.kCallbackMipInterrupt, _Callback.kCallbackSimplexInterrupt]
-            kinds += [_Callback.kCallbackIpmInterrupt, _Callback.kCallbackMipImprovingSolution]
+            kinds += [_Callback(number) for number in sorted(_LP | _SEARCH)]
         if kinds:
             self._highs.setCallback(self._called, None)
             for kind in kinds:
@@ -80,16 +82,16 @@ class Watch:
         except BaseException as error:
             self._fail(error)
 
-    def _called(self, kind: Any, message: str, out: Any, into: Any, _: object) -> None:
+    def _called(self, kind: int, message: str, out: Any, into: Any, _: object) -> None:
         try:
-            kind = int(kind)
-            if kind == int(_Callback.kCallbackLogging):
+            if kind in _LP:  # at every iteration: keep it short
+                if self._on_progress:
+                    self._iterations = max(out.simplex_iteration_count, out.ipm_iteration_count)
+            elif kind in _SEARCH:
+                self._note(out)
+            else:
                 sys.stderr.write(message)
                 return
-            if kind in (int(_Callback.kCallbackMipInterrupt), int(_Callback.kCallbackMipImprovingSolution)):
-                self._note(out)
-            elif self._on_progress:
-                self._state = replace(self._state, iterations=max(out.simplex_iteration_count, out.ipm_iteration_count))
             if self._failure is not None or (self._stop is not None and self._stop.is_set()):
                 into.user_interrupt = True
         except BaseException as error:
@@ -118,7 +120,8 @@ class Watch:
             self._wake.clear()
             last = self._done
             try:
-                self._on_progress(replace(self._state, seconds=time.perf_counter() - self._began))
+                seconds = time.perf_counter() - self._began
+                self._on_progress(replace(self._state, seconds=seconds, iterations=self._iterations))
             except BaseException as error:
                 self._fail(error)
 
