@@ -172,7 +172,7 @@ class Session:
             model = self._unbounded_or_infeasible()
         x, duals, costs, violation = self._solution(info)
         if model in (_Model.kInfeasible, _Model.kUnbounded):
-            x = None
+            x = duals = costs = None
         value = None if x is None else arrays.value(x)
         bound = self._bound(model, info, value, duals)
         status = self._status(model, ran, value, bound)

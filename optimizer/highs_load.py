@@ -10,6 +10,25 @@ import numpy as np
 if TYPE_CHECKING:
     from optimizer.highs_arrays import Arrays, Floats, Options
 
+FIELDS = {
+    "mip_rel_gap": "gap",
+    "mip_abs_gap": "absolute_gap",
+    "time_limit": "time_limit_seconds",
+    "mip_max_nodes": "nodes",
+    "threads": "threads",
+    "random_seed": "seed",
+    "solver": "solver",
+    "run_crossover": "crossover",
+    "presolve": "presolve",
+    "output_flag": "log",
+    "log_to_console": "log",
+    "objective_target": "objective_target",
+    "objective_bound": "cutoff",
+}
+"""HiGHS's options that fields of Options stand for."""
+
+_INF = float("inf")
+
 
 def accept(status: Any, what: str) -> None:
     """Raise ``ValueError`` if HiGHS refused ``what``."""
@@ -49,9 +68,11 @@ def set_options(highs: Any, options: Options) -> None:
     defaults = highspy.HighsOptions()
     defaults.output_flag = defaults.log_to_console = False
     highs.passOptions(defaults)  # resetOptions would print the banner
+    for name in options.extra:
+        if name in FIELDS:
+            raise ValueError(f"HiGHS option {name!r} is set by Options.{FIELDS[name]}")
     chosen: dict[str, object] = {
         "output_flag": options.log,
-        "log_to_console": False,
         "mip_rel_gap": options.gap,
         "mip_abs_gap": options.absolute_gap,
         "mip_max_nodes": 2**31 - 1 if options.nodes is None else options.nodes,
@@ -60,11 +81,9 @@ def set_options(highs: Any, options: Options) -> None:
         "solver": options.solver,
         "run_crossover": "on" if options.crossover else "off",
         "presolve": "choose" if options.presolve else "off",
+        "objective_target": -_INF if options.objective_target is None else options.objective_target,
+        "objective_bound": _INF if options.cutoff is None else options.cutoff,
     }
-    if options.objective_target is not None:
-        chosen["objective_target"] = options.objective_target
-    if options.cutoff is not None:
-        chosen["objective_bound"] = options.cutoff
     for name, value in {**chosen, **options.extra}.items():
         _set_option(highs, name, value)
 

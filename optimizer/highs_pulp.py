@@ -18,6 +18,7 @@ from scipy import sparse
 
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Floats, Options, Outcome, Progress, Status
+from optimizer.highs_load import FIELDS
 
 if TYPE_CHECKING:
     import threading
@@ -110,7 +111,7 @@ class HighsArrays(pulp.LpSolver):  # type: ignore[misc]
 
     ``gapRel``, ``gapAbs``, ``timeLimit`` (seconds), ``threads``, ``maxNodes``, ``warmStart`` (from the variables'
     values), ``msg`` (HiGHS's log, on stderr) and ``mip=False`` (drop integrality) mean what they mean in PuLP; they
-    override ``search``. Other keywords are HiGHS options by name; an unknown one raises ``ValueError``.
+    override ``search``. Other keywords are HiGHS options by name; solving raises ``ValueError`` for an unknown one.
 
     After ``problem.solve`` a proven plan is ``LpStatusOptimal``; a stopped search is ``LpStatusNotSolved`` with
     ``problem.sol_status`` ``LpSolutionIntegerFeasible`` (values are a plan) or ``LpSolutionNoSolutionFound`` (values
@@ -138,19 +139,18 @@ class HighsArrays(pulp.LpSolver):  # type: ignore[misc]
     ) -> None:
         super().__init__(mip=mip, msg=msg, timeLimit=timeLimit)
         search = search or Options()
-        given = {
+        given: dict[str, Any] = {
             "gap": gapRel,
             "absolute_gap": gapAbs,
             "threads": threads,
             "nodes": maxNodes,
             "time_limit_seconds": timeLimit,
         }
-        self.search = replace(
-            search,
-            log=bool(msg),
-            extra={**search.extra, **extra},
-            **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-        )
+        for name in FIELDS.keys() & extra.keys():  # HiGHS's own name of something Options has
+            value = extra.pop(name)
+            given[FIELDS[name]] = value not in ("off", False) if name in ("presolve", "run_crossover") else value
+        fields = {name: value for name, value in given.items() if value is not None}
+        self.search = replace(search, **{"log": bool(msg), "extra": {**search.extra, **extra}, **fields})
         self.warm_start, self.on_progress, self.stop = warmStart, on_progress, stop
 
     def available(self) -> bool:

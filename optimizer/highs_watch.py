@@ -133,6 +133,9 @@ def run(highs: Any, threads: int, watch: Watch) -> Any:
         _thread.count = threads
     with watch:
         ran = highs.run()
+        if ran == highspy.HighsStatus.kError and highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
+            _reset_scheduler()  # others in this thread use HiGHS too
+            ran = highs.run()
     watch.raise_failure()
     return ran
 

@@ -186,8 +186,15 @@ def test_gap_is_optimal_within_it_and_options_are_checked():
     with pytest.raises(ValueError, match="mip_gap"):
         problem.solve(HighsArrays(msg=False, mip_gap=0.2))
     solver = HighsArrays(msg=False, gapRel=0.2, random_seed=5, search=Options(gap=0.5, threads=2)).copy()
-    assert solver.search == Options(gap=0.2, threads=2, extra={"random_seed": 5})
+    assert solver.search == Options(gap=0.2, threads=2, seed=5)
     assert problem.solve(solver) == pulp.LpStatusOptimal
+
+
+def test_highs_names_of_what_pulp_has_names_for():
+    solver = HighsArrays(
+        msg=False, presolve="off", run_crossover="on", time_limit=9, mip_rel_gap=0.3, mip_heuristic_effort=0.1
+    )
+    assert solver.search == Options(presolve=False, time_limit_seconds=9, gap=0.3, extra={"mip_heuristic_effort": 0.1})
 
 
 def test_warm_start_from_the_variables():

@@ -261,6 +261,8 @@ def test_unknown_option_and_bad_value():
         solve(model, Options(extra={"mip_max_leaves": "lots"}))
     with pytest.raises(ValueError, match="newton"):
         solve(model, Options(solver="newton"))
+    with pytest.raises(ValueError, match="time_limit_seconds"):
+        solve(model, Options(extra={"time_limit": 3.0}))
     assert solve(model, Options(extra={"mip_max_leaves": 10.0, "mip_heuristic_effort": 1})).value == 0
 
 
@@ -286,6 +288,18 @@ def test_integers_far_from_whole_are_refused():
 def test_thread_count_may_change():
     values = [solve(slow(25, 4), Options(threads=count)).value for count in (1, 2, 1, 3)]
     assert values == pytest.approx([values[0]] * 4)
+
+
+def test_others_in_the_thread_may_use_highs_with_other_threads():
+    highspy = pytest.importorskip("highspy")
+    value = solve(slow(25, 4)).value
+    highspy.Highs.resetGlobalScheduler(True)
+    other = highspy.Highs()
+    other.setOptionValue("output_flag", False)
+    other.setOptionValue("threads", 2)
+    other.addVar(0, 1)
+    assert other.run() == highspy.HighsStatus.kOk
+    assert solve(slow(25, 4)).value == pytest.approx(value)
 
 
 def test_several_threads_at_once():
@@ -327,6 +341,15 @@ def test_any_duals_give_a_bound():
         assert model.dual_bound(guess) <= best.value + 1e-9
     free = make([1.0], [[1.0]], 2, INF, lower=-INF)
     assert free.dual_bound(np.array([0.5])) == -INF
+
+
+def test_stopped_simplex_still_proves_a_bound():
+    model = long_lp(60, 20)
+    best = solve(model).value
+    limited = Options(solver="simplex", presolve=False, extra={"simplex_iteration_limit": 150})
+    outcome = solve(model, limited)
+    assert (outcome.status, outcome.stopped) == (Status.NO_PLAN, "other")
+    assert 0 < outcome.bound < best
 
 
 def test_session_goes_on_from_the_last_basis():
