@@ -6,6 +6,7 @@ from geodata.check_columns import check_columns
 from geodata.check_gcj import check_gcj02
 from geodata.check_ground import check_ground
 from geodata.check_meaning import check_meaning
+from geodata.check_streets import check_streets
 from geodata.city import City
 from geodata.findings import Finding
 from geodata.schema import TABLES
@@ -23,6 +24,7 @@ def check_city(city: City, *, types: Collection[str], services: Mapping[str, str
             found += check_columns(city, table, types, services)
     found += check_meaning(city, services)
     found += check_ground(city)
+    found += check_streets(city)
     found += check_gcj02(city)
     order = {"error": 0, "warning": 1}
     return sorted(found, key=lambda f: order[f.severity])

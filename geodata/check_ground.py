@@ -1,4 +1,4 @@
-"""Checks of geometries: validity, overlaps and gaps, places outside their community, streets that do not connect."""
+"""Checks of geometries: validity, overlaps and gaps, places outside their community."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from geodata.check_columns import feature
 from geodata.city import City
-from geodata.findings import Finding, listed
+from geodata.findings import Finding
 from geodata.schema import TABLES
-from geodata.travel import ACCESS_LIMIT_M, office_points, street_network
 
 FAR_M = 250.0  # how far from its community's polygon a building may lie, or a tenth of the polygon's width
 SLIVER_SHARE = 0.01  # overlaps below this share of the smaller polygon are added up in one finding
@@ -32,7 +31,7 @@ def check_ground(city: City) -> list[Finding]:
     found += _gaps(city, shapes, usable)
     for name in ("sites", "facilities"):
         found += _outside(city, name, shapes, usable)
-    return found + list(_streets(city))
+    return found
 
 
 def _invalid(city: City, name: str) -> Iterable[Finding]:
@@ -76,7 +75,7 @@ def _overlaps(city: City, shapes: Geometries, usable: NDArray[np.bool_]) -> Iter
             "warning",
             "communities",
             None,
-            f"{_count(int((small > 1).sum()), 'sliver')} of overlap, together {_area(small.sum())}",
+            f"{count(int((small > 1).sum()), 'sliver')} of overlap, together {_area(small.sum())}",
             limit="no overlap",
             remedy="harmless for planning; draw shared borders once",
         )
@@ -98,14 +97,15 @@ def _gaps(city: City, shapes: Geometries, usable: NDArray[np.bool_]) -> Iterable
         "warning",
         "communities",
         None,
-        f"{_count(len(holes), 'gap')} between the communities, together {_area(together)}; "
+        f"{count(len(holes), 'gap')} between the communities, together {_area(together)}; "
         f"the largest has {_area(holes[0].area)} beside {feature(city, 'communities', near)}",
         limit="no gap",
         remedy="nobody lives there? else extend the polygons around",
     )
 
 
-def _count(number: int, word: str) -> str:
+def count(number: int, word: str) -> str:
+    """Return a number with its word, in the plural where it is not 1."""
     return f"{number:,} {word}" + ("s" if number != 1 else "")
 
 
@@ -129,16 +129,14 @@ def _outside(city: City, name: str, shapes: Geometries, usable: NDArray[np.bool_
     limit[known] = np.maximum(FAR_M, 0.1 * np.sqrt(shapely.area(shapes[home[known]])))
     box = shapely.total_bounds(shapes[usable])
     diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
-    if known.any() and np.median(distance[known]) > diagonal:
-        middle = float(np.median(distance[known]))
-        yield city.finding(
-            "error",
-            name,
-            None,
+    middle = float(np.median(distance[known])) if known.any() else 0.0
+    if middle > diagonal:
+        remedy = "check the coordinate system of both layers, and that longitude comes before latitude"
+        message, limit_km = (
             f"lie {middle / 1000:,.0f} km away from the communities",
-            limit=f"within {diagonal / 1000:,.0f} km",
-            remedy="check the coordinate system of both layers, and that longitude comes before latitude",
+            f"within {diagonal / 1000:,.0f} km",
         )
+        yield city.finding("error", name, None, message, limit=limit_km, remedy=remedy)
         return
     tree, positions = shapely.STRtree(shapes[usable]), np.flatnonzero(usable)
     for p in np.flatnonzero(known & (distance > limit)).tolist():
@@ -155,63 +153,3 @@ def _outside(city: City, name: str, shapes: Geometries, usable: NDArray[np.bool_
             limit=f"within {limit[p]:,.0f} m",
             remedy="move it or name the community it lies in",
         )
-
-
-def _streets(city: City) -> Iterable[Finding]:
-    streets = city.streets
-    if not len(streets):
-        return
-    network = street_network(streets)
-    if network is None:
-        return
-    given, straight = streets["length_m"].to_numpy(dtype=float), _straight(streets)
-    short = np.flatnonzero(given < 0.99 * straight - 1)
-    if len(short):
-        p = int(short[0])
-        yield city.finding(
-            "warning",
-            "streets",
-            p,
-            f"is shorter than the straight line between its ends ({straight[p]:.0f}); so in {len(short)} segments",
-            feature=feature(city, "streets", p),
-            column="length_m",
-            value=f"{given[p]:.0f}",
-            limit=f"{straight[p]:.0f} or more",
-            remedy="give metres, or leave it empty for the length of the line",
-        )
-    from scipy.spatial import cKDTree
-
-    sizes = np.bincount(network.part)
-    main = int(np.argmax(sizes))
-    distance, node = cKDTree(network.xy).query(office_points(city))
-    names = city.communities["name"].to_numpy()
-    away = np.asarray(distance) > ACCESS_LIMIT_M
-    apart = ~away & (network.part[node] != main)
-    if away.any():
-        yield city.finding(
-            "warning",
-            "streets",
-            None,
-            f"communities farther than {ACCESS_LIMIT_M:,.0f} m from any street: {int(away.sum())} "
-            f"({listed(names[away], 5)}); travel there is the straight line x 1.3",
-            remedy="add the streets that lead there",
-        )
-    if len(sizes) > 1:
-        which = f", {int(apart.sum())} communities on them ({listed(names[apart], 5)})" if apart.any() else ""
-        yield city.finding(
-            "warning",
-            "streets",
-            None,
-            f"{_count(len(sizes) - 1, 'part')} not connected with the rest{which}; travel between parts is the "
-            "straight line x 1.3",
-            remedy="let lines that meet share an end point",
-        )
-
-
-def _straight(streets: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """Distance between the ends of each line, 0 where there is none."""
-    lines = streets.geometry.to_numpy()
-    out = np.zeros(len(lines))
-    there = ~shapely.is_missing(lines)
-    out[there] = shapely.distance(shapely.get_point(lines[there], 0), shapely.get_point(lines[there], -1))
-    return out

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from geodata.check_columns import feature
 from geodata.city import City
@@ -31,62 +32,47 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
 
 def _people(city: City) -> Iterable[Finding]:
     communities = city.communities
-    population = communities["population"].to_numpy(dtype=float)
+    population, households = communities["population"], communities["households"]
     for group in (*_GROUPS, "migrants"):
-        count = communities[group].to_numpy(dtype=float)
-        for p in np.flatnonzero(count > population * (1 + 1e-9)).tolist():
-            yield city.finding(
-                "warning" if group == "migrants" else "error",
-                "communities",
-                p,
-                "is more than the population",
-                feature=feature(city, "communities", p),
-                column=group,
-                value=f"{count[p]:.12g}",
-                limit=f"at most {population[p]:.12g}",
-                remedy=f"check it and population = {population[p]:.12g}",
-            )
-    both = communities["elderly"] + communities["children"]
-    each = communities[["elderly", "children"]].max(axis=1)
-    for p in np.flatnonzero((both > population * (1 + 1e-9)) & (each <= population)).tolist():
-        yield city.finding(
-            "error",
-            "communities",
-            p,
-            "and children together are more than the population",
-            feature=feature(city, "communities", p),
-            column="elderly",
-            value=f"{both.iloc[p]:.12g}",
-            limit=f"at most {population[p]:.12g}",
-            remedy="check elderly, children and population",
-        )
-    poor, households = communities["min_income_households"], communities["households"]
-    for p in np.flatnonzero((poor > households * (1 + 1e-9)).to_numpy()).tolist():
-        yield city.finding(
-            "error",
-            "communities",
-            p,
-            "is more than its households",
-            feature=feature(city, "communities", p),
-            column="min_income_households",
-            value=f"{poor.iloc[p]:.12g}",
-            limit=f"at most {households.iloc[p]:.12g}",
-            remedy="check it and households",
-        )
+        yield from _above(city, group, communities[group], population, "is more than the population", "population")
+    both = (communities["elderly"] + communities["children"]).where(
+        communities[["elderly", "children"]].max(axis=1) <= population
+    )
+    yield from _above(
+        city, "elderly", both, population, "and children together are more than the population", "children"
+    )
+    poor = communities["min_income_households"]
+    yield from _above(city, "min_income_households", poor, households, "is more than its households", "households")
     some = population[population > 0]
-    if len(some) and np.median(some) < 30:
+    if len(some) and some.median() < 30:
         yield city.finding(
             "warning",
             "communities",
             None,
             "is very small for a community; is it in thousands?",
             column="population",
-            value=f"{np.median(some):.4g} (the middle one)",
+            value=f"{some.median():.4g} (the middle one)",
             remedy="give persons",
         )
     if len(population) and not len(some):
         yield city.finding(
             "error", "communities", None, "is 0 everywhere", column="population", remedy="give the number of residents"
+        )
+
+
+def _above(city: City, column: str, count: pd.Series, limit: pd.Series, message: str, other: str) -> Iterable[Finding]:
+    """Findings for communities whose count is above the limit; migrants may not be counted as residents: a warning."""
+    for p in np.flatnonzero((count > limit * (1 + 1e-9)).to_numpy()).tolist():
+        yield city.finding(
+            "warning" if column == "migrants" else "error",
+            "communities",
+            p,
+            message,
+            feature=feature(city, "communities", p),
+            column=column,
+            value=f"{count.iloc[p]:.12g}",
+            limit=f"at most {limit.iloc[p]:.12g}",
+            remedy=f"check it and {other} = {city.communities[other].iloc[p]:.12g}",
         )
 
 

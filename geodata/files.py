@@ -1,7 +1,5 @@
 """Files of a city: where each table is, and its rows as they stand in the file."""
 
-import csv
-import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +10,16 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pyogrio
-import shapely
 
 from geodata import encoding as enc
 from geodata.findings import Finding, InputError, did_you_mean, listed
 from geodata.schema import TABLES
+from geodata.text_files import read_text
 
 EXTENSIONS = (".gpkg", ".geojson", ".json", ".shp", ".zip", ".parquet", ".geoparquet", ".fgb", ".csv", ".txt", ".tsv")
 _TEXT = (".csv", ".txt", ".tsv")
 _PARQUET = (".parquet", ".geoparquet")
 _SIDECARS = (".shx", ".dbf", ".prj", ".cpg")
-_LON = ("lon", "lng", "long", "longitude", "x", "经度")
-_LAT = ("lat", "latitude", "y", "纬度")
-_WKT = ("geometry", "wkt", "geom", "the_geom")
 
 
 @dataclass
@@ -137,7 +132,10 @@ def read_rows(file: Path, table: str, layer: str = "", encoding: str = "", only:
     suffix = file.suffix.casefold()
     with _readable(file, table, encoding):
         if suffix in _TEXT:
-            return _read_text(file, table, encoding) if only or _stem(file) == table else None
+            if not only and _stem(file) != table:
+                return None
+            frame, findings = read_text(file, shown(file), table, encoding)
+            return Raw(frame, file, file.stem, findings=findings)
         if suffix in _PARQUET:
             return _read_parquet(file) if only or _stem(file) == table else None
         return _read_vector(file, table, layer, encoding, only)
@@ -219,89 +217,3 @@ def _read_parquet(file: Path) -> Raw:
             frame = frame.rename_geometry("geometry")
         return Raw(frame, file, file.stem)
     return Raw(pd.read_parquet(file), file, file.stem)
-
-
-def _read_text(file: Path, table: str, encoding: str) -> Raw:
-    text, recognised = enc.decode(file.read_bytes(), encoding)
-    first = text.split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    limit = csv.field_size_limit(1 << 30)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
-    finally:
-        csv.field_size_limit(limit)
-    if not rows:
-        raise InputError([Finding("error", shown(file), table, message="is empty", remedy="give a header and rows")])
-    header = [name.strip() for name in rows[0]]
-    findings = []
-    doubled = sorted({name for name in header if name and header.count(name) > 1})
-    if doubled:
-        findings.append(
-            Finding("error", shown(file), table, message=f"columns occur twice: {listed(doubled)}", remedy="rename one")
-        )
-    width, body = len(header), []
-    for number, row in enumerate(rows[1:], start=1):
-        if len(row) > width and any(cell.strip() for cell in row[width:]):
-            findings.append(
-                Finding(
-                    "error",
-                    shown(file),
-                    table,
-                    number,
-                    value=f"{len(row)} cells",
-                    limit=f"{width} cells",
-                    message=f"the header has {width} columns",
-                    remedy=f"quote cells that contain {separator!r}",
-                )
-            )
-        body.append((row + [""] * width)[:width])
-    if doubled:
-        raise InputError(findings)
-    frame = pd.DataFrame(body, columns=header, dtype="str")
-    raw = Raw(frame, file, file.stem, findings=findings)
-    if recognised:
-        raw.findings.append(
-            Finding(
-                "warning",
-                shown(file),
-                table,
-                message=f"text is not in UTF-8 and was read as {recognised}",
-                remedy=f"declare it in the scenario (data.layers.{table}.encoding: GBK) or save the file as UTF-8",
-            )
-        )
-    return raw
-
-
-def add_geometry(frame: pd.DataFrame, columns: dict[str, str]) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
-    """Return a plain table with geometries made from WKT or from x and y columns, and (row position, cell, message).
-
-    `columns` may say which columns they are (`geometry`, `x`, `y`). A table without such columns is returned as it is.
-    """
-    from geodata.values import as_number, as_text
-
-    by_folded = {str(name).casefold(): str(name) for name in frame.columns}
-
-    def pick(asked: str, usual: tuple[str, ...]) -> str | None:
-        if asked in columns:
-            return columns[asked] if columns[asked] in frame.columns else None
-        return next((by_folded[name] for name in usual if name in by_folded), None)
-
-    troubles: list[tuple[int, str, str]] = []
-    wkt, x, y = pick("geometry", _WKT), pick("x", _LON), pick("y", _LAT)
-    if wkt is not None:
-        texts = [as_text(v) for v in frame[wkt]]
-        shapes = [shapely.from_wkt(t, on_invalid="ignore") if t else None for t in texts]
-        troubles = [(i, t[:60], "is no geometry (WKT)") for i, t in enumerate(texts) if t and shapes[i] is None]
-        rest = frame.drop(columns=[wkt])
-        return gpd.GeoDataFrame(rest, geometry=gpd.GeoSeries(shapes, index=frame.index)), troubles
-    if x is None or y is None:
-        return frame, troubles
-    points: list[shapely.Point | None] = []
-    for i, (a, b) in enumerate(zip(frame[x], frame[y], strict=True)):
-        try:
-            px, py = as_number(a), as_number(b)
-            points.append(shapely.Point(px, py) if px == px and py == py else None)
-        except ValueError:
-            troubles.append((i, f"{as_text(a)}, {as_text(b)}", "are no coordinates"))
-            points.append(None)
-    return gpd.GeoDataFrame(frame.copy(), geometry=gpd.GeoSeries(points, index=frame.index)), troubles

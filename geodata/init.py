@@ -19,11 +19,12 @@ from geodata.check import check_city
 from geodata.city import City, Origin
 from geodata.files import Raw, read_rows, shown
 from geodata.findings import Finding, InputError, condensed, listed
+from geodata.finish import empty, finish
 from geodata.init_columns import Chosen, choose_columns
 from geodata.init_readme import readme
 from geodata.init_scenario import as_yaml, base_scenario, distance_factor, scenario, slug
 from geodata.schema import COMMUNITIES, NEEDS, SITES, TABLES
-from geodata.tables import Builder, Spec, empty, finish
+from geodata.tables import Builder, Spec
 
 _TAKEN_AS_THEY_ARE = ("households", *norms.SHARES, "own_income_yuan", "debt_yuan", "hardship", "main_city", "name_zh")
 
@@ -43,10 +44,11 @@ def init_city(
 
     `boundaries` holds the polygons of the communities and their populations; `columns` says which of its columns are
     the community, population, name, district and sub_district (`#`: the row number as the community). Those not named
-    are guessed by well-known names, and the lines say which were taken. `crs` is declared where the file does not say its coordinate
-    system. `first_year` is the first year planned for (the next calendar year where None). The files appear together
-    or not at all. Raises InputError, with everything found: no such file, unclear columns, bad populations or
-    geometries, a folder that is not empty (unless `force`, which replaces these four files and touches no other).
+    are guessed by well-known names, and the lines say which were taken. `crs` is declared where the file does not say
+    its coordinate system. `first_year` is the first year planned for (the next calendar year where None). The files
+    appear together or not at all. Raises InputError, with everything found: no such file, unclear columns, bad
+    populations or geometries, a folder that is not empty (unless `force`, which replaces these four files and touches
+    no other).
     """
     directory, boundaries = Path(directory), Path(boundaries)
     _refuse(directory, boundaries, force)

@@ -12,8 +12,9 @@ from geodata import crs as systems
 from geodata.city import City, Origin
 from geodata.files import Raw, companions, find_table, read_rows, reference_cities, resolve, shown
 from geodata.findings import Finding, InputError, did_you_mean, listed
+from geodata.finish import empty, finish
 from geodata.schema import TABLES, Table
-from geodata.tables import Builder, Built, Spec, empty, finish, plain
+from geodata.tables import Builder, Built, Spec, plain
 
 __all__ = ["City", "read_city", "reference_cities"]
 

@@ -11,9 +11,10 @@ import shapely
 from pyproj import CRS
 
 from geodata import crs as systems
-from geodata.files import Raw, add_geometry, shown
+from geodata.files import Raw, shown
 from geodata.findings import Finding, did_you_mean, listed
-from geodata.schema import PERSONS_PER_HOUSEHOLD, Column, Table
+from geodata.schema import Column, Table
+from geodata.text_files import add_geometry
 from geodata.values import as_identifier, as_text, convert
 
 _ALLOWED = {
@@ -269,45 +270,6 @@ def _distance_at_most(a: str, b: str, most: int) -> bool:
                 cost = min(cost, previous[j - 2] + 1)
             row.append(cost)
     return row[-1] <= most
-
-
-def finish(frame: pd.DataFrame, table: Table, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return a projected table with values that follow from others filled in, sorted by its key; rows likewise."""
-    if table.name == "streets":
-        frame, rows = _single_lines(frame, rows)
-        length = frame.geometry.length.to_numpy()
-        frame["length_m"] = frame["length_m"].where(frame["length_m"].notna(), length)
-    if table.name == "communities":
-        frame["sub_district"] = frame["sub_district"].where(frame["sub_district"] != "", frame["district"])
-        households = frame["population"] / PERSONS_PER_HOUSEHOLD
-        frame["households"] = frame["households"].where(frame["households"].notna(), households)
-    if table.name == "needs":
-        frame["persons"] = frame["persons"].where(frame["persons"].notna(), frame["amount"])
-    if table.name in ("communities", "sites", "districts"):
-        frame["name"] = frame["name"].where(frame["name"] != "", frame[table.key[0]])
-    position = frame[list(table.key)].assign(_at=range(len(frame))).sort_values([*table.key, "_at"])["_at"].to_numpy()
-    return frame.iloc[position].reset_index(drop=True), rows[position]
-
-
-def _single_lines(frame: pd.DataFrame, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    """Streets of several separate lines split into one row a line, named `id/1`, `id/2`, each as long as it is."""
-    many = np.array([s is not None and s.geom_type == "MultiLineString" for s in frame.geometry], dtype=bool)
-    if not many.any():
-        return frame, rows
-    parts = gpd.GeoDataFrame(frame.assign(_row=rows, _many=many))
-    frame = parts.explode(index_parts=False).reset_index(drop=True)
-    number = frame.groupby("street").cumcount() + 1
-    split = frame["_many"]
-    frame["street"] = frame["street"].where(~split, frame["street"] + "/" + number.astype("str"))
-    frame.loc[split, "length_m"] = np.nan
-    return frame.drop(columns=["_row", "_many"]), frame["_row"].to_numpy()
-
-
-def empty(table: Table, crs: CRS | None) -> pd.DataFrame:
-    """Return the table without rows, every column of its type."""
-    nothing = pd.Series([], dtype=object)
-    frame = pd.DataFrame({column.name: convert(nothing, column, {})[0] for column in table.columns})
-    return frame if table.geometry == "none" else gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([], crs=crs))
 
 
 def plain(mapping: object) -> dict[str, str]:

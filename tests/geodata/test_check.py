@@ -323,3 +323,11 @@ def test_invalid_cities_never_raise(tables: Tables, found: Found) -> None:
     assert found(tables)
     assert set(TABLES) > set(tables)
     assert shapely.is_missing(tables["sites"].geometry.to_numpy()).all()
+
+
+def test_a_community_without_polygon_and_office(tables: Tables, found: Found) -> None:
+    put("communities", 3, "geometry", None)(tables)
+    drop("sites", 3)(tables)
+    got = lines(found(tables))
+    assert any("geometry is missing" in line for line in got)
+    assert any("has no office" in line for line in got)
