@@ -32,7 +32,8 @@ def _lengths(city: City) -> Iterable[Finding]:
             "warning",
             "streets",
             p,
-            f"is shorter than the straight line between its ends ({straight[p]:.0f}); so in {count(len(short), 'segment')}",
+            f"is shorter than the straight line between its ends ({straight[p]:.0f}); "
+            f"so in {count(len(short), 'segment')}",
             feature=feature(city, "streets", p),
             column="length_m",
             value=f"{given[p]:.0f}",
