@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from geodata.read import City, read_city
 from optimizer.audit import audit_run
@@ -793,3 +794,27 @@ def test_the_folder_keeps_the_contract(run: Path, shared: Path) -> None:
         [sys.executable, str(shared / "check_run.py"), str(run)], capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+ODD = [None, 3, "word", [], {}, [1], {"a": 1}, [{"goal": "travel"}], [{"goal": None, "value": "x"}], True]
+
+
+@pytest.mark.usefixtures("read_once")
+@pytest.mark.parametrize("part", ["stages", "set_aside", "classes", "inputs", "years", "gap"])
+def test_a_record_of_odd_kinds_is_a_finding(part: str, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    for odd in ODD:
+        (run / "run.json").write_text(json.dumps({**record, part: odd}), encoding="utf-8")
+        assert not audit_run(run).passed, f"{part} = {odd}"
+
+
+@pytest.mark.parametrize(
+    "part", ["data", "horizon", "types", "guidance", "programmes", "sources", "co_funding", "goals"]
+)
+def test_a_scenario_without_a_part_is_a_finding(part: str, run: Path) -> None:
+    path = run / "scenario.resolved.yaml"
+    scenario = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    del scenario[part]
+    path.write_text(json.dumps(scenario), encoding="utf-8")
+    report = audit_run(run)
+    assert "files" in {finding.rule for finding in report.findings}, report.text()

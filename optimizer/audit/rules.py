@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from optimizer.audit import goals, rules_files, rules_funds, rules_money, rules_services, rules_space, rules_stations
-from optimizer.audit.inputs import read_case
+from optimizer.audit.inputs import Case, read_case
 from optimizer.audit.report import AuditReport, Recorder
 from optimizer.audit.rooms import rooms
 from optimizer.audit.stations import stations
@@ -12,11 +12,19 @@ from optimizer.audit.travel import Streets
 
 
 def audit_case(folder: Path) -> AuditReport:
-    """Read a run folder and its inputs and check every rule."""
+    """Read a run folder and its inputs and check every rule; a part that is of a wrong kind is a finding."""
     recorder = Recorder()
-    case = read_case(folder, recorder)
-    if case is None:
-        return recorder.report()
+    try:
+        case = read_case(folder, recorder)
+        if case is not None:
+            _check(case, recorder)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"the audit cannot go on: {type(error).__name__}: {error}"
+        recorder.find("files", f"{said}; the record, the scenario or a table holds something of another kind")
+    return recorder.report()
+
+
+def _check(case: Case, recorder: Recorder) -> None:
     rules_files.check_hashes(case, recorder)
     rules_files.check_record(case, recorder)
     rules_files.check_complete(case, recorder)
@@ -38,4 +46,3 @@ def audit_case(folder: Path) -> AuditReport:
     goals.check_met(case, met, recorder)
     goals.check_scores(case, met, recorder)
     goals.check_goals(case, met, served, recorder)
-    return recorder.report()

@@ -125,13 +125,12 @@ def check_record(case: Case, recorder: Recorder) -> None:
             recorder.find("record", f"{part} is missing", table="run.json", row=part)
     if record.get("status") not in STATUSES:
         recorder.find("record", f"unknown status {record.get('status')}", table="run.json", row="status")
-    if record.get("years") not in (None, case.years):
-        recorder.find(
-            "record",
-            f"the years are {record['years']}, those of the scenario {case.years}",
-            table="run.json",
-            row="years",
-        )
+    if "years" in record and record["years"] != case.years:
+        said = f"the years are {record['years']}, those of the scenario {case.years}"
+        recorder.find("record", said, table="run.json", row="years")
+    aside = record.get("set_aside", [])
+    if not isinstance(aside, list) or not {_name(item) for item in aside} <= set(case.communities.index):
+        recorder.find("record", "set_aside is no list of communities", table="run.json", row="set_aside")
     goals = {goal["goal"]: goal for goal in case.scenario["goals"]}
     stages = record.get("stages", [])
     for stage in stages if isinstance(stages, list) else []:
@@ -140,6 +139,10 @@ def check_record(case: Case, recorder: Recorder) -> None:
         recorder.checked("record", len(goals))
         for goal in goals.keys() - {stage.get("goal") for stage in stages}:
             recorder.find("record", f"the plan is called proven without a stage for {goal}", table="run.json", row=goal)
+
+
+def _name(item: object) -> str:
+    return str(item.get("community")) if isinstance(item, dict) else str(item)
 
 
 def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status: str, recorder: Recorder) -> None:
