@@ -83,3 +83,22 @@ def test_no_equation_is_invented(root: Path) -> None:
     writing = [*(root / "optimizer").rglob("*.py"), *(root / "geodata").rglob("*.py")]
     beyond = {number for number in equations(docstrings(*writing)) if number > max(stated(root))}
     assert beyond == set()
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_the_audit_shares_only_the_reading_of_a_city(root: Path) -> None:
+    shared = ("optimizer.audit", "geodata.read.", "geodata.findings.")
+    project = ("optimizer", "geodata", "scenarios", "pulp", "highspy")
+    for path in (root / "optimizer" / "audit").glob("*.py"):
+        ours = {name for name in imports(path) if name.split(".")[0] in project}
+        assert not [name for name in ours if not name.startswith(shared)], path.name
