@@ -33,3 +33,7 @@ class _Late:
 
 _Package = type("_Package", (ModuleType,), {name: _Late(name) for name in __all__})
 sys.modules[__name__].__class__ = _Package
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

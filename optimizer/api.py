@@ -133,7 +133,7 @@ class Plan:
 
     def why(self, community: str) -> list[str]:
         """Say why a community gets what it gets; KeyError where there is no such community."""
-        from optimizer.report.summary import why
+        from optimizer.report.why import why
 
         return why(self.facts, community)
 

@@ -1,8 +1,9 @@
 """Facts of a plan: figures that the report, the summary and the workbook share, from the tables alone."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,11 @@ class Facts:
         names = zip(frame["name"].fillna("").astype(str), frame["community"].astype(str), strict=True)
         frame["label"] = [printable(name).strip() or printable(key) for name, key in names]
         return frame
+
+    @cached_property
+    def rows(self) -> dict[str, dict[Hashable, Any]]:
+        """Community -> its row of `communities`."""
+        return {str(key): row for key, row in self.communities.to_dict("index").items()}
 
     def label(self, community: str) -> str:
         """Return the name of a community, its identifier where it has none or is not in the inputs."""
@@ -113,6 +119,15 @@ class Facts:
         frame["when"] = frame["year"].astype("object").where(frame["year"].notna(), "whole")
         wide = frame.pivot_table(index="community", columns="when", values="score", aggfunc="first")
         return wide.reindex(index=list(self.communities.index), columns=[*self.run.years, "whole"])
+
+    @cached_property
+    def score_of(self) -> dict[tuple[str, int | str], float]:
+        """(community, year or `whole`) -> score; NaN without needs."""
+        return {
+            (str(key), when): float(value)
+            for when in self.scores.columns
+            for key, value in zip(self.scores.index, self.scores[when].to_numpy(dtype=float), strict=True)
+        }
 
     @cached_property
     def gains(self) -> pd.Series:
@@ -205,8 +220,9 @@ class Facts:
     @cached_property
     def grants(self) -> dict[tuple[str, int], tuple[int, int]]:
         """(community, year) -> entitlement and grant."""
-        rows = self.run.grants.itertuples(index=False)
-        return {(str(r.community), int(r.year)): (int(r.entitled_yuan), int(r.grant_yuan)) for r in rows}
+        frame = self.run.grants
+        columns = (frame[c].tolist() for c in ("community", "year", "entitled_yuan", "grant_yuan"))
+        return {(str(c), int(y)): (int(e), int(g)) for c, y, e, g in zip(*columns, strict=True)}
 
     @cached_property
     def last_met(self) -> dict[tuple[str, str], "MetRow"]:
@@ -249,10 +265,11 @@ class Facts:
             away = np.hypot(*(self._offices[:, None, :] - ends[None, :, :]).transpose(2, 0, 1))
             reached = away <= rule.limit_m
             if rule.within != "city":
-                reached &= frame[level].to_numpy()[:, None] == places[level].to_numpy()[None, :]
-            home = frame["community"].to_numpy()[:, None] == places["community"].to_numpy()[None, :]
-            reached &= home | ~places["outlet"].to_numpy(dtype=bool)[None, :]
-        return {str(c) for c, near in zip(frame["community"], reached.any(axis=1), strict=True) if not near}
+                same = np.equal.outer(frame[level].to_numpy(dtype=object), places[level].to_numpy(dtype=object))
+                reached &= same.astype(bool)
+            home = np.equal.outer(frame["community"].to_numpy(dtype=object), places["community"].to_numpy(dtype=object))
+            reached &= home.astype(bool) | ~places["outlet"].to_numpy(dtype=bool)[None, :]
+        return {str(c) for c, near in zip(frame["community"], np.asarray(reached.any(axis=1)), strict=True) if not near}
 
     @cached_property
     def _offices(self) -> "NDArray[np.float64]":

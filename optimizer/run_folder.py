@@ -140,7 +140,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def read_scenario(folder: Path) -> Scenario:
     """Read `scenario.resolved.yaml` of a run folder; raise RunError where it cannot be read."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     path = folder / "scenario.resolved.yaml"
     try:

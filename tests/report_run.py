@@ -5,13 +5,15 @@ met stands in the tables. `cut` lowers the work funds, so that two runs differ.
 """
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import geopandas as gpd
 import pandas as pd
-from geodata.city import City
 from shapely.geometry import LineString, Point, box
 
+from geodata.city import City
 from optimizer.scenario import Scenario
 
 CRS = "EPSG:32648"
@@ -157,8 +159,7 @@ class _Book:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, object]]] = {
-            name: []
-            for name in ("grants", "space", "stations", "assignments", "met", "ledger", "sources", "scores")
+            name: [] for name in ("grants", "space", "stations", "assignments", "met", "ledger", "sources", "scores")
         }
 
     def pay(
@@ -293,9 +294,9 @@ def _sources(plan: Scenario, ledger: pd.DataFrame) -> pd.DataFrame:
     spent = ledger.groupby(["source", "year"])["yuan"].sum()
     rows = []
     for source in sorted(plan.sources):
-        for year, amount in zip(plan.years, plan.amounts_yuan(source), strict=True):
+        for year, planned in zip(plan.years, plan.amounts_yuan(source), strict=True):
             paid = int(spent.get((source, year), 0))
-            amount = max(amount, paid)
+            amount = max(planned, paid)
             rows.append(
                 {"source": source, "year": year, "amount_yuan": amount, "carried_in_yuan": 0, "spent_yuan": paid,
                  "carried_out_yuan": 0, "lapsed_yuan": amount - paid}
@@ -336,3 +337,32 @@ def _record(plan: Scenario, small: City, unmet: float, worst: float, gap: float)
         "set_aside": [], "classes": classes, "years": plan.years, "currency": {"code": "CNY", "name": "yuan"},
         "closest_to": "",
     }  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page: elements, text, addresses, unbalanced tags."""
+
+    VOID: ClassVar[set[str]] = {"meta", "input", "br", "hr", "col", "img", "link"}
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.wrong: list[str] = []
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value or "" for key, value in attrs if key == "id"]
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.stack or self.stack.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] not in {"script", "style"}:
+            self.text.append(data)

@@ -54,7 +54,10 @@ def page(comparison: Comparison) -> str:
     title = f"{base.label} and {', '.join(comparison.labels[1:])}"
     body = join([_header(comparison), main, embedded("plan-data", _payload(comparison, made.height, made.boxes))])
     return document(
-        f"Comparison: {title}", body, styles=asset("page.css") + asset("report.css"), script=asset("map.js") + asset("compare.js")
+        f"Comparison: {title}",
+        body,
+        styles=asset("page.css") + asset("report.css"),
+        script=asset("map.js") + asset("compare.js"),
     )
 
 
@@ -79,7 +82,8 @@ def _header(comparison: Comparison) -> Html:
 
 
 def _cells(comparison: Comparison, figure: str, group: str) -> list[object]:
-    frame, digits, cells = comparison.figures, money_digits(comparison), []
+    frame, digits = comparison.figures, money_digits(comparison)
+    cells: list[object] = []
     rows = frame[(frame["figure"] == figure) & (frame["group"] == group)]
     for row in rows.itertuples(index=False):
         value = figure_text(figure, float(str(row.value)), digits=digits)
@@ -104,7 +108,7 @@ def _figures(comparison: Comparison) -> Html:
                 name = figure_title(comparison, figure, group)
                 rows.append([name[:1].upper() + name[1:], *_cells(comparison, figure, group)])
         parts.append(table(title, head, rows, numbers=range(1, len(head))))
-    lead = f"Met needs are shares of all people’s needs over all years, measured by the needs of {comparison.labels[0]}."
+    lead = f"Met needs are shares of all people’s needs over all years, by the needs of {comparison.labels[0]}."
     inner = tag("div", *parts, class_="pair" if len(comparison.sides) <= 3 else None)
     return section("figures", "Side by side", inner, lead=lead)
 
@@ -134,11 +138,10 @@ def _ranked(comparison: Comparison, scenario: str, *, losers: bool) -> Html:
 def _communities(comparison: Comparison) -> Html:
     base = comparison.base
     facts, rows = base.facts, []
-    for i, (key, place) in enumerate(facts.communities.iterrows()):
-        community = str(key)
+    for i, (community, place) in enumerate(facts.rows.items()):
         name = tag("button", place["label"], type="button", class_="pick", data_i=i)
-        cells: list[object] = [name, facts.district_label(str(place["district"])),
-                               type_title(base.run.scenario, str(place["type"])), _score(base.scores[community])]  # fmt: skip
+        where, kind = facts.district_label(str(place["district"])), type_title(base.run.scenario, str(place["type"]))
+        cells: list[object] = [name, where, kind, _score(base.scores[community])]
         for side in comparison.sides[1:]:
             shift = side.scores[community] - base.scores[community]
             cells.append("–" if shift != shift else figure_text("met", float(shift), difference=True))
@@ -157,7 +160,7 @@ def _score(value: float) -> str:
 def _rule() -> Html:
     return section(
         "proof", "When a difference is called proven",
-        tag("p", "Every plan comes with a bound: no plan of its scenario can have less unmet need than that. Two totals "
+        tag("p", "Every plan comes with a bound: no plan of its scenario can have less unmet need. Two totals "
             "differ for certain only where the ranges from bound to value do not overlap. A difference of a group or a "
             "community is called not proven where it is no greater than what the two plans could still gain by a "
             "better search, all of it put on that group; for a single community it is spread evenly over all people’s "
@@ -171,8 +174,7 @@ def _payload(comparison: Comparison, height: int, boxes: list[tuple[int, int, in
     by_need = [_need_shares(side.met, needs, list(base.facts.communities.index)) for side in comparison.sides]
     notes = {(str(r.scenario), str(r.community)): [str(r.proven), str(r.reason)] for r in frame.itertuples(index=False)}
     people = []
-    for i, (key, place) in enumerate(base.facts.communities.iterrows()):
-        community = str(key)
+    for i, (community, place) in enumerate(base.facts.rows.items()):
         people.append(
             {
                 "name": place["label"], "place": base.facts.district_label(str(place["district"])),

@@ -119,11 +119,12 @@ def _who(comparison: Comparison, label: str, *, losers: bool, most: int = 3) -> 
     count = int(comparison.value(figure, "", label))
     said = []
     for row in rows.itertuples(index=False):
+        name = str(row.name)
         why = f"{row.reason}; " if row.reason else ""
         proof = "" if row.proven == "yes" else "not proven; "
         note = (why + proof).rstrip("; ")
         shift = figure_text("met", float(str(row.difference)), difference=True)
-        said.append(f"{row.name} {shift}" + (f" ({note})" if note else ""))
+        said.append(f"{name} {shift}" + (f" ({note})" if note else ""))
     word = "hits most" if losers else "helps most"
     verb = "lose" if losers else "gain"
     return [f"{label} {word}: {', '.join(said)} … {number(count)} communities {verb} more than 0.05"]

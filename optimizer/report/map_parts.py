@@ -73,9 +73,7 @@ def arrange(boxes: list[Box], letters: int) -> Arrangement:
     least, most = max(w for w, _ in sizes), sum(w for w, _ in sizes)
     tried = [_rows(sizes, least + (most - least) * k / 24) for k in range(25)]
     corners, width, height = min(tried, key=lambda t: max(t[1] / ASPECT, t[2]))
-    shifts = [
-        (box[0] - x - margin / 2, box[3] + y + 1.5 * margin) for box, (x, y) in zip(boxes, corners, strict=True)
-    ]
+    shifts = [(box[0] - x - margin / 2, box[3] + y + 1.5 * margin) for box, (x, y) in zip(boxes, corners, strict=True)]
     names = [(x + margin / 2, y + margin) for x, y in corners]
     return Arrangement(shifts, names, width, height, moved=True)
 

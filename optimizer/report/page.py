@@ -4,6 +4,7 @@ from pathlib import Path
 
 from optimizer.facts import Facts
 from optimizer.report import sections
+from optimizer.report.checked import checked_section
 from optimizer.report.html import Html, asset, document, embedded, join, tag
 from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline, shade, svg
 from optimizer.report.payload import payload
@@ -30,7 +31,7 @@ def page(facts: Facts) -> str:
         sections.guidance_section(facts),
         sections.communities_section(facts),
         provenance_section(facts.city),
-        sections.checked_section(facts),
+        checked_section(facts),
         id="content",
     )
     body = join([_header(facts), _contents(), main, _footer(facts), embedded("plan-data", payload(facts, made))])

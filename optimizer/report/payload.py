@@ -8,7 +8,7 @@ import pandas as pd
 from optimizer.facts import Facts
 from optimizer.report.geopackage import site_points
 from optimizer.report.map_chart import Outline
-from optimizer.report.summary import why
+from optimizer.report.why import why
 from optimizer.words import (
     INSTRUMENT_TITLES,
     PURPOSE_TITLES,
@@ -72,10 +72,9 @@ def _communities(
 ) -> list[dict[str, Any]]:
     shares, hefts = _met(facts)
     rooms, served, paid = _rooms(facts), _served(facts), _paid(facts, sources)
-    grants, scores, years = facts.grants, facts.scores, facts.run.years
+    grants, scores, years = facts.grants, facts.score_of, facts.run.years
     result = []
-    for i, (key, row) in enumerate(facts.communities.iterrows()):
-        community = str(key)
+    for i, (community, row) in enumerate(facts.rows.items()):
         result.append(
             {
                 "id": community, "name": row["label"], "zh": str(row["name_zh"] or ""),
@@ -83,8 +82,8 @@ def _communities(
                 "t": types.index(str(row["type"])), "main": int(bool(row["main_city"])),
                 "class": class_title(facts.run.scenario, facts.class_of.get(community, "")),
                 "people": round(float(row["population"])), "debt": round(float(row["debt_yuan"])),
-                "score": [_thousandths(scores.at[community, y]) for y in years],
-                "whole": _thousandths(scores.at[community, "whole"]),
+                "score": [_thousandths(scores.get((community, y))) for y in years],
+                "whole": _thousandths(scores.get((community, "whole"))),
                 "met": [[_thousandths(shares.get((community, n, y))) for y in years] for n in facts.needs],
                 "heft": [round(hefts.get((community, n), 0.0)) for n in facts.needs],
                 "grant": [grants.get((community, y), (0, 0))[1] for y in years],

@@ -26,7 +26,7 @@ def read_provenance(city: "City") -> pd.DataFrame:
         try:
             names = [str(name) for name, _ in pyogrio.list_layers(path)]
             if LAYER in names:
-                frame = pyogrio.read_dataframe(path, layer=LAYER, read_geometry=False)
+                frame: pd.DataFrame = pyogrio.read_dataframe(path, layer=LAYER, read_geometry=False)
                 return frame.fillna("").astype(str)
         except (OSError, RuntimeError, ValueError):
             continue

@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pandas as pd
 
 from optimizer.facts import Facts
 from optimizer.run_folder import Run, read_run, read_run_city
 from optimizer.words import (
-    class_title,
     listed,
     million,
     money,
@@ -22,9 +18,6 @@ from optimizer.words import (
     type_title,
     years_listed,
 )
-
-if TYPE_CHECKING:
-    from geodata.city import City
 
 
 @dataclass(frozen=True)
@@ -239,108 +232,3 @@ def left_over(facts: Facts) -> list[tuple[int, str]]:
             text += ", limited to " + listed([need_title(scenario, p).lower() for p in rule.purposes])
         said.append((int(yuan), text))
     return said
-
-
-def why(facts: Facts, community: str) -> list[str]:
-    """Say why a community gets what it gets: its class and reason, its entitlement, its rooms, what stays unmet."""
-    row = facts.communities.loc[community]
-    said = [
-        _why_class(facts, community),
-        *_why_funds(facts, community, row),
-        *_why_space(facts, community),
-        *_why_services(facts, community),
-        *_why_money(facts, community, row),
-        *_why_aside(facts, community),
-    ]
-    return [line for line in said if line]
-
-
-def _why_class(facts: Facts, community: str) -> str:
-    scenario = facts.run.scenario
-    name = str(facts.run.record.get("classes", {}).get(community, "")) or facts.class_of.get(community, "")
-    rule = scenario.guidance.get(name)
-    if rule is None:
-        return ""
-    words = {"work_funds": "work funds", "space": "space", "services": "services"}
-    without = [w for key, w in words.items() if key not in rule.purposes]
-    limits = f" The plan gives this class no {listed(without)}." if without else ""
-    reason = f" {rule.reason.strip()}" if rule.reason.strip() else ""
-    return f"Guidance class: {class_title(scenario, name)}.{reason}{limits}"
-
-
-def _why_funds(facts: Facts, community: str, row: pd.Series) -> list[str]:
-    last = facts.grants.get((community, facts.last))
-    if last is None or last[0] <= 0:
-        return []
-    scenario = facts.run.scenario
-    currency, funds = scenario.currency.name, scenario.programmes.work_funds
-    entitled, grant = last
-    kind = scenario.types.get(str(row["type"]))
-    parts = [f"the floor of {number(funds.floor_yuan)} {currency}"]
-    if kind is not None and kind.care:
-        parts.append(f"{percent(kind.care)} for its type ({type_title(scenario, str(row['type'])).lower()})")
-    if funds.care_hardship * float(row["hardship"]):
-        parts.append(f"{percent(funds.care_hardship * float(row['hardship']))} for hardship")
-    prices = f", in prices of {facts.last}" if scenario.horizon.price_growth else ""
-    gets = "gets it in full" if grant >= entitled else f"gets {number(grant)} ({percent(grant / entitled)} of it)"
-    basis = " plus ".join(parts) + prices
-    return [f"Work funds: entitled to {number(entitled)} {currency} in {facts.last} ({basis}); {gets}."]
-
-
-def _why_space(facts: Facts, community: str) -> list[str]:
-    rows = facts.last_met.get((community, "space"))
-    if rows is None or rows.need_amount <= 0:
-        return []
-    said = f"Space: {number(rows.met_amount)} of {number(rows.need_amount)} m² in {facts.last}"
-    if rows.met_share >= 0.9995:
-        return [said + "; the target is met."]
-    offered = facts.rooms_offered.get(community, 0.0)
-    used = facts.rooms_used.get(community, 0.0)
-    if offered <= 0:
-        return [said + "; no rooms that could be added to its office are on offer."]
-    if used >= offered * 0.999:
-        return [said + f"; all rooms on offer to it ({number(offered)} m²) are taken."]
-    return [said + f"; {number(offered - used)} m² on offer to it are not taken."]
-
-
-def _why_services(facts: Facts, community: str) -> list[str]:
-    """Say why services stay short, those with one reason together."""
-    scenario = facts.run.scenario
-    groups: dict[str, list[str]] = {}
-    for need, service in scenario.services.items():
-        rows = facts.last_met.get((community, need))
-        if rows is None or rows.need_amount <= 0 or rows.met_share >= 0.9995:
-            continue
-        if service.siting == "own":
-            why = "the station at its own office is too small and is not enlarged further"
-        elif community in facts.out_of_reach(need):
-            within = service.within.replace("_", "-")
-            why = (
-                f"no station and no building that could hold one lies within {number(service.limit_m)} m of its office "
-                f"in the same {within}"
-            )
-        else:
-            why = "the stations it can reach are too small or not opened"
-        groups.setdefault(why, []).append(f"{need_title(scenario, need).lower()} ({share(rows.met_share)} met)")
-    return [f"Short of {listed(names, 12)}: {why}." for why, names in groups.items()]
-
-
-def _why_money(facts: Facts, community: str, row: pd.Series) -> list[str]:
-    """Name the money that may be spent here and is used up, where the community is short of something."""
-    if all(facts.last_met[community, n].met_share >= 0.9995 for n in facts.needs if (community, n) in facts.last_met):
-        return []
-    scenario, used_up = facts.run.scenario, []
-    for source, years in facts.binding.items():
-        rule = scenario.sources.get(source)
-        if rule is None or (rule.districts and str(row["district"]) not in rule.districts):
-            continue
-        if (rule.communities and community not in rule.communities) or (rule.types and row["type"] not in rule.types):
-            continue
-        used_up.append(f"{source_title(scenario, source)} ({years_listed(years)})")
-    return [f"Money that may be spent here and is used up: {listed(used_up)}."] if used_up else []
-
-
-def _why_aside(facts: Facts, community: str) -> list[str]:
-    if community not in facts.set_aside:
-        return []
-    return ["No plan can raise its score to the level the others reach; it was set aside before that level was fixed."]

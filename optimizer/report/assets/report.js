@@ -234,7 +234,7 @@
     map.mark(i);
     card.hidden = i < 0;
     drawFilters();
-    document.querySelector(i < 0 ? ".right" : ".left").append(byId("rankings"));
+    document.querySelector(i < 0 || !matchMedia("(min-width: 861px)").matches ? ".right" : ".left").append(byId("rankings"));
     if (i < 0) { card.replaceChildren(); return; }
     const c = C[i];
     if (move) map.show(c);

@@ -1,0 +1,91 @@
+"""The interface for notebooks: plans as frames and maps."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import altair as alt
+import pytest
+import vl_convert
+
+import optimizer as allot
+from tests.report_run import make_run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return [make_run(folder / "base"), make_run(folder / "cut", "cut", cut=0.1, library=False)]
+
+
+@pytest.fixture(scope="module")
+def plan(runs: list[Path]) -> allot.Plan:
+    return allot.load(runs[0])
+
+
+def test_a_plan_is_frames(plan: allot.Plan) -> None:
+    assert plan.years == [2007, 2008]
+    assert "base 2007–2008, proven" in repr(plan)
+    communities = plan.communities.set_index("community")
+    assert communities.loc["c000", "met_share"] == pytest.approx(0.775)
+    assert communities.loc["c000", "change"] == pytest.approx(0.35)
+    assert communities.crs is not None
+    assert plan.stations.geometry.geom_type.eq("Point").all()
+    paid = plan.ledger.pivot_table(index="source", columns="year", values="yuan", aggfunc="sum", fill_value=0)
+    assert paid.to_numpy().sum() == plan.sources["spent_yuan"].sum()
+    assert set(plan.grants.columns) >= {"community", "year", "entitled_yuan", "grant_yuan"}
+    assert plan.scores["year"].isna().sum() == 6
+    assert len(plan.met) == 6 * 4 * 2
+    for frame in (plan.space, plan.assignments, plan.station_years):
+        assert len(frame)
+
+
+def test_a_plan_speaks(plan: allot.Plan) -> None:
+    assert str(plan.summary()).startswith("Plan  2007–2008")
+    assert plan.why("c000")[0].startswith("Guidance class")
+    with pytest.raises(KeyError):
+        plan.why("nowhere")
+
+
+@pytest.mark.parametrize("column", ["met_share", "change", "met_space", "grant_yuan", "class", "set_aside", "score"])
+def test_maps_are_drawn_without_a_network(plan: allot.Plan, column: str) -> None:
+    chart = plan.map(column, stations=column == "met_share")
+    picture = vl_convert.vegalite_to_svg(chart.to_json())
+    assert picture.count("<path") > 6
+    assert alt.renderers.active != "default"
+
+
+def test_map_of_an_unknown_column_names_the_columns(plan: allot.Plan) -> None:
+    with pytest.raises(KeyError, match="met_share"):
+        plan.map("metshare")
+
+
+def test_plans_are_compared(plan: allot.Plan, runs: list[Path]) -> None:
+    comparison = plan.compare(runs[1])
+    assert comparison.labels == ["base", "cut"]
+    assert vl_convert.vegalite_to_svg(comparison.map().to_json()).count("<path") > 6
+    assert vl_convert.vegalite_to_svg(comparison.map("cut", "library").to_json()).count("<path") > 6
+    with pytest.raises(KeyError, match="not compared"):
+        comparison.map("other")
+    with pytest.raises(KeyError, match="no such need"):
+        comparison.map("cut", "bread")
+    assert allot.compare(plan, allot.load(runs[1])).value("money", "", "cut") == comparison.value("money", "", "cut")
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(allot.api.RunError, match=r"no run\.json"):
+        allot.load(tmp_path)
+
+
+def test_modules_of_the_same_name_do_not_hide_the_functions() -> None:
+    importlib.import_module("optimizer.compare")
+    assert callable(allot.compare)
+    assert callable(allot.run)
+    assert set(allot.__all__) <= set(dir(allot))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, optimizer; print(sorted({'pandas', 'geopandas', 'altair'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == "[]"

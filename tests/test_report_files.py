@@ -1,0 +1,196 @@
+"""The files a run folder ends with: page, workbook and map layers."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import openpyxl
+import pyogrio
+import pytest
+
+from optimizer.facts import Facts
+from optimizer.report import write_report
+from optimizer.report.html import embedded, tag, text
+from optimizer.run_folder import COLUMNS, RunError, read_run, read_run_city
+from tests.report_run import HOSTILE, Page, make_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = make_run(tmp_path_factory.mktemp("runs") / "a run 运行")
+    run = read_run(made)
+    write_report(made, read_run_city(run), run.scenario)
+    return made
+
+
+@pytest.fixture(scope="module")
+def facts(folder: Path) -> Facts:
+    run = read_run(folder)
+    return Facts(run, read_run_city(run))
+
+
+def test_the_run_folder_keeps_its_contract(folder: Path, shared: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(shared / "check_run.py"), str(folder)], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_equal_folders_give_equal_files(folder: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    for name in ("plan.gpkg", "plan.xlsx", "report.html"):
+        (again / name).unlink()
+    run = read_run(again)
+    write_report(again, read_run_city(run), run.scenario)
+    for name in ("plan.gpkg", "plan.xlsx", "report.html"):
+        digests = [hashlib.sha256((f / name).read_bytes()).hexdigest() for f in (folder, again)]
+        assert digests[0] == digests[1], name
+
+
+def test_page_is_whole_and_needs_no_network(folder: Path) -> None:
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    page = Page(content)
+    assert not page.wrong
+    assert not page.stack
+    assert len(page.ids) == len(set(page.ids))
+    assert ("html", {"lang": "en"}) in page.tags
+    outside = [a for _, a in page.tags for k in ("src", "href") if (v := a.get(k)) and not v.startswith("#")]
+    assert not outside
+    assert any("default-src 'none'" in (a.get("content") or "") for _, a in page.tags)
+    assert "@import" not in content
+
+
+def test_page_holds_a_table_for_every_picture(folder: Path) -> None:
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert {"map", "worst", "gain", "needs-table", "flow-table", "year-table", "all"} <= set(page.ids)
+    said = " ".join(page.text)
+    for word in ("Gain most", "Left worst off", "proven within 0.4 %", "Library & culture", "City finance", "2007"):
+        assert word in said
+
+
+def test_page_shows_hostile_names_as_text(folder: Path) -> None:
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in content
+    page = Page(content)
+    assert HOSTILE in " ".join(page.text)
+    assert sum(name == "script" for name, _ in page.tags) == 2
+
+
+def test_page_data_are_those_of_the_tables(folder: Path, facts: Facts) -> None:
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="plan-data">(.*?)</script>', content, re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    assert [c["id"] for c in data["communities"]] == list(facts.communities.index)
+    assert sum(row[4] for row in data["money"]) == facts.spent
+    first = data["communities"][0]
+    assert first["score"][-1] == round(1000 * facts.score_of["c000", facts.last])
+    assert first["grant"] == [60_000, 60_000]
+    assert sum(row[2] for row in first["paid"]) == facts.run.ledger.query("community == 'c000'")["yuan"].sum()
+
+
+def test_page_says_what_is_synthetic(folder: Path) -> None:
+    said = " ".join(Page((folder / "report.html").read_text(encoding="utf-8")).text)
+    assert "1 derived, 1 synthetic" in said
+    assert "a <b>yearbook</b>" in said
+
+
+def test_page_of_a_stopped_or_failed_run_says_so(folder: Path, tmp_path: Path) -> None:
+    marked = tmp_path / "stopped"
+    shutil.copytree(folder, marked)
+    record = json.loads((marked / "run.json").read_text(encoding="utf-8"))
+    record |= {"status": "stopped by hand", "audit": {"passed": False, "checks": [], "findings": ["money is missing"]}}
+    record["stages"][2] |= {"value": None, "bound": None, "gap": None}
+    (marked / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    run = read_run(marked)
+    write_report(marked, read_run_city(run), run.scenario)
+    said = " ".join(Page((marked / "report.html").read_text(encoding="utf-8")).text)
+    assert "The search was stopped by hand; 3 goals of 4 reached." in said
+    assert "has not passed its check" in said
+    assert "money is missing" in said
+
+
+def test_workbook_holds_every_table_as_values(folder: Path, facts: Facts) -> None:
+    book = openpyxl.load_workbook(folder / "plan.xlsx")
+    assert book.sheetnames == ["summary", "communities", *COLUMNS]
+    for name in COLUMNS:
+        sheet, table = book[name], facts.run.table(name)
+        assert [c.value for c in sheet[1]] == list(table.columns)
+        assert sheet.max_row == len(table) + 1
+        assert sheet.freeze_panes == "B2"
+        assert sheet.auto_filter.ref
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f" or cell.hyperlink]
+    assert HOSTILE in {cell.value for cell in cells}
+    ledger = [row[5] for row in book["ledger"].iter_rows(min_row=2, values_only=True)]
+    assert sum(ledger) == facts.spent
+    assert book["ledger"]["F2"].number_format == "#,##0"
+    assert book["ledger"]["E2"].number_format == "0"
+
+
+def test_geopackage_holds_communities_stations_and_lines(folder: Path, facts: Facts) -> None:
+    layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(folder / "plan.gpkg")}
+    assert layers == {"communities": "MultiPolygon", "stations": "Point", "assignments": "LineString"}
+    communities = gpd.read_file(folder / "plan.gpkg", layer="communities").set_index("community")
+    assert communities.crs == facts.city.metric_crs
+    assert communities.loc["c000", "name_zh"] == "板桥社区"
+    assert communities.loc["c000", "met_space"] == pytest.approx(0.2)
+    assert communities.loc["c000", "score"] == pytest.approx(facts.score_of["c000", "whole"])
+    assert communities["grants_yuan"].sum() == facts.run.grants["grant_yuan"].sum()
+    assert communities.loc["c005", "class_title"] == "Policy, no money"
+    assert communities["met_space"].isna().tolist() == [False] * 5 + [True]
+    stations = gpd.read_file(folder / "plan.gpkg", layer="stations")
+    assert stations["change"].value_counts().to_dict() == {"upgraded": 3, "existing": 3, "opened": 2}
+    house = stations.set_index("site").loc["house000"]
+    assert (house.geometry.x, house.geometry.y) == (250, 750)
+    lines = gpd.read_file(folder / "plan.gpkg", layer="assignments")
+    assert set(lines["service"]) == {"library"}
+
+
+def test_report_of_the_whole_size_stays_small(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "large", columns=22, rows=18, years=5)
+    run = read_run(made)
+    write_report(made, read_run_city(run), run.scenario)
+    assert (made / "report.html").stat().st_size < 6_000_000
+
+
+def _spoil_number(folder: Path) -> None:
+    path = folder / "tables" / "grants.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("60000", "much", 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: (f / "run.json").unlink(), "no run.json"),
+        (lambda f: (f / "run.json").write_text("{", encoding="utf-8"), "cannot be read"),
+        (lambda f: (f / "tables" / "met.csv").unlink(), "missing"),
+        (lambda f: (f / "tables" / "met.csv").write_text("community\n", encoding="utf-8"), "columns missing"),
+        (_spoil_number, "not a number"),
+        (lambda f: (f / "scenario.resolved.yaml").unlink(), "missing"),
+        (lambda f: (f / "scenario.resolved.yaml").write_text("name: [", encoding="utf-8"), "cannot be read"),
+    ],
+)
+def test_a_folder_that_is_no_finished_run_is_named(folder: Path, tmp_path: Path, spoil: object, said: str) -> None:
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(folder, spoilt)
+    assert callable(spoil)
+    spoil(spoilt)
+    with pytest.raises(RunError, match=said):
+        read_run(spoilt)
+
+
+def test_html_is_escaped_unless_it_is_html() -> None:
+    assert text("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"
+    assert tag("p", tag("b", "<"), "&", class_="a'b", hidden=True, title=None) == (
+        '<p class="a&#x27;b" hidden><b>&lt;</b>&amp;</p>'
+    )
+    closed = embedded("x", "</script><!--\u2028")
+    assert closed.count("<") == 2
+    assert json.loads(closed[closed.index(">") + 1 : closed.rindex("<")]) == "</script><!--\u2028"

@@ -1,0 +1,113 @@
+"""What a plan is said to do: facts, sentences, reasons."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from optimizer.facts import Facts
+from optimizer.report.summary import summarise, summarise_folder
+from optimizer.report.why import why
+from optimizer.run_folder import read_run
+from optimizer.words import listed, million, money, percent, printable, share, spelled, years_listed
+from tests.report_run import city, make_run
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+    return Facts(read_run(make_run(tmp_path_factory.mktemp("runs") / "small")), city())
+
+
+def test_sentence_says_what_for_whom_with_what_and_how_sure(facts: Facts) -> None:
+    assert summarise(facts).sentence == (
+        "This plan gives 6 communities with 15,750 residents work funds, rooms and service stations for 2007–2008; it "
+        "raises the part of all needs that is met from 0.48 in 2007 to 0.73 in 2008, costs 656,400 yuan and is proven "
+        "within 0.4 % of the best possible."
+    )
+
+
+def test_lines_name_money_needs_and_what_is_left(facts: Facts) -> None:
+    lines = {line.label: line for line in summarise(facts).lines}
+    assert lines["Work funds"].text == "every entitled community in full (floor 50,000) in 2008 (2007: 3 of 5)"
+    assert lines["Space"].text == "+300 m²; communities at their target: 0 → 0 of 5"
+    assert lines["Services"].text == "8 stations open in 2008 (2 new, 3 upgraded)"
+    assert lines["Left over"].text == "Lottery fund, limited to library & culture"
+    assert "  Services" in summarise(facts).text()
+
+
+def test_summary_of_a_folder_reads_its_inputs_again(facts: Facts) -> None:
+    assert summarise_folder(facts.run.folder).text() == str(summarise(facts))
+
+
+def test_figures_agree_with_the_tables(facts: Facts) -> None:
+    assert facts.spent == facts.run.ledger["yuan"].sum() == facts.run.sources["spent_yuan"].sum()
+    rows = facts.run.met[(facts.run.met["year"] == facts.last) & (facts.run.met["need_amount"] > 0)]
+    heft = rows["persons"] * rows["weight"]
+    assert facts.met_by_year[facts.last] == pytest.approx((heft * rows["met_share"]).sum() / heft.sum())
+    where, worst = facts.worst(facts.last)
+    last = facts.run.scores[facts.run.scores["year"] == facts.last].set_index("community")["score"]
+    assert (where, worst) == (last.idxmin(), pytest.approx(last.min()))
+
+
+def test_communities_set_aside_do_not_count_as_worst_off(facts: Facts) -> None:
+    run = replace(facts.run, record=facts.run.record | {"set_aside": ["c005"]})
+    aside = Facts(run, facts.city)
+    assert facts.worst(facts.last)[0] == "c005"
+    assert aside.worst(facts.last)[0] != "c005"
+    assert any(line.label == "Set aside" for line in summarise(aside).lines)
+    assert any("set aside" in line for line in why(aside, "c005"))
+
+
+def test_reasons_name_class_entitlement_rooms_and_reach(facts: Facts) -> None:
+    said = why(facts, "c002")
+    assert said[0] == "Guidance class: Material support. It has too little of its own."
+    assert "plus 20 % for its type" in said[1]
+    assert "gets it in full" in said[1]
+    assert "200 m² on offer to it are not taken" in said[2]
+    assert any("no station and no building that could hold one lies within 1,500 m" in line for line in said)
+    rich = why(facts, "c005")
+    assert "no work funds and space" in rich[0]
+    assert not any(line.startswith("Work funds") for line in rich)
+
+
+def test_money_that_is_used_up_is_named(facts: Facts) -> None:
+    sources = facts.run.sources.copy()
+    city_money = sources["source"] == "city_finance"
+    sources.loc[city_money, "amount_yuan"] = sources.loc[city_money, "spent_yuan"]
+    sources.loc[city_money, "lapsed_yuan"] = 0
+    tight = Facts(replace(facts.run, sources=sources), facts.city)
+    assert tight.binding == {"city_finance": [2007, 2008]}
+    assert any("City finance (2007–2008)" in line for line in why(tight, "c000"))
+    assert any(line.text == "City finance 2007–2008" for line in summarise(tight).lines)
+
+
+def test_stopped_and_unproven_plans_are_called_that(facts: Facts) -> None:
+    stopped = Facts(replace(facts.run, record=facts.run.record | {"status": "stopped by hand"}), facts.city)
+    assert "stopped by hand" in summarise(stopped).headline
+    assert summarise(stopped).warnings
+    unproven = Facts(replace(facts.run, record=facts.run.record | {"gap": None, "status": "feasible"}), facts.city)
+    assert "without a proof" in summarise(unproven).sentence
+
+
+def test_one_year_plan_reads_well(tmp_path: Path) -> None:
+    single = summarise(Facts(read_run(make_run(tmp_path / "one", years=1)), city()))
+    assert "for 2007; it meets 0.71 of all needs in 2007" in single.sentence
+    assert "→" not in single.text()
+
+
+def test_record_without_optional_keys_is_enough(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "bare")
+    (made / "run.json").write_text(json.dumps({"scenario": "base", "status": "feasible"}), encoding="utf-8")
+    assert "without a proof" in summarise(Facts(read_run(made), city())).sentence
+
+
+def test_words() -> None:
+    assert [share(v) for v in (0, 0.001, 0.5, 0.9999, 1)] == ["0.00", "<0.01", "0.50", "0.99", "1.00"]
+    assert [percent(v) for v in (0, 0.00001, 0.003, 0.25)] == ["0 %", "<0.01 %", "0.3 %", "25 %"]
+    assert years_listed([2009, 2007, 2008, 2011]) == "2007–2009 and 2011"
+    assert listed("abcdef", 3) == "a, b and 4 more"
+    assert money(1_234_567, "yuan") == "1.2 million yuan"
+    assert (million(0), million(45_000), million(2_340_000)) == ("0.0", "0.045", "2.3")
+    assert spelled("urban_rural_fringe") == "Urban rural fringe"
+    assert printable("a\x1b[31mb\n") == "a[31mb"
