@@ -5,7 +5,8 @@ down to some communities (`Problem.part`) and stays a `Problem`. Money is yuan o
 areas m2, distances m, years are indices 0..T-1. Symbols and equation numbers: `docs/mathematics.md`.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -148,6 +149,7 @@ class Problem:
     carry_limit: Floats  # (S, T) yuan
     cells: Cells
     cell_of: dict[tuple[str, int, int, int], int]  # (purpose, district, service or -1, community or -1) -> cell
+    origin: Mapping[str, Ints] = field(default_factory=dict)  # of a part: table -> positions in the whole problem
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -219,12 +221,17 @@ class Problem:
             new[keep] = np.arange(len(keep))
             return new
 
-        def cut(arcs: Arcs, size: int, keep: Ints) -> Arcs:
+        def cut(name: str, size: int, keep: Ints) -> Arcs:
+            arcs: Arcs = getattr(self, name)
             new = renumber(size, keep)
             kept = np.flatnonzero((position[arcs.community] >= 0) & (new[arcs.target] >= 0))
+            origin[name] = kept
             return moved(arcs, kept, target=new[arcs.target[kept]])  # type: ignore[return-value]
 
         rooms, halls, places, existing = (within(r) for r in (self.rooms, self.halls, self.places, self.existing))
+        origin = {
+            "communities": communities, "rooms": rooms, "halls": halls, "places": places, "existing": existing
+        }  # fmt: skip
         room_new = renumber(len(self.rooms), rooms)
         pick = communities.tolist()
         cells = {
@@ -255,10 +262,11 @@ class Problem:
             **labels,
             rooms=moved(self.rooms, rooms),
             halls=moved(self.halls, halls),
-            hall_arcs=cut(self.hall_arcs, len(self.halls), halls),
+            hall_arcs=cut("hall_arcs", len(self.halls), halls),
             places=moved(self.places, places, room=room_new[self.places.room[places]]),
-            arcs=cut(self.arcs, len(self.places), places),
+            arcs=cut("arcs", len(self.places), places),
             existing=moved(self.existing, existing),
-            existing_arcs=cut(self.existing_arcs, len(self.existing), existing),
+            existing_arcs=cut("existing_arcs", len(self.existing), existing),
             cell_of=cells,
+            origin=origin,
         )

@@ -156,7 +156,7 @@ def _first(years: "pd.Series[int]", scenario: Scenario) -> Ints:
 def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: np.ndarray) -> Rooms:
     sites = city.sites
     community = sites["community"].map(position).to_numpy(int)
-    keep = sites["instrument"].isin(scenario.programmes.space.instruments).to_numpy()
+    keep = sites["instrument"].isin(scenario.programmes.space.instruments).to_numpy(bool, copy=True)
     keep &= (sites["use"] == "station").to_numpy() | ((sites["use"] == "extension").to_numpy() & supported[community])
     keep &= (_first(sites["first_year"], scenario) + sites["lead_years"].to_numpy(int)) < scenario.horizon.years
     keep &= sites["area_m2"].to_numpy(float) > 0

@@ -1,1 +1,23 @@
-"""Programmes: one file each, all with the same verbs (columns, rows, cost, met)."""
+"""Programmes: one file each, all with the same verbs.
+
+`columns`, `rows`, `cost` and `met` take the problem and the model and write their part of it. A new programme is a new
+file with these verbs, named in `ALL`.
+"""
+
+from optimizer.model import Model
+from optimizer.problem import Problem
+from optimizer.programmes import services, space, work_funds
+
+ALL = (work_funds, space, services)
+
+
+def build_model(problem: Problem) -> Model:
+    """Return the model of a problem: columns and rows of every programme, what they cost and what they meet."""
+    model = Model(problem)
+    for programme in ALL:
+        programme.columns(problem, model)
+    for programme in ALL:
+        programme.rows(problem, model)
+        programme.cost(problem, model)
+        programme.met(problem, model)
+    return model

@@ -1,0 +1,94 @@
+"""Plans in whole numbers of the joint model: fixed decisions made to fit the money, and neighbourhoods searched again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event
+
+import numpy as np
+from scipy.sparse import csr_array, eye_array, hstack, vstack
+
+from optimizer.coupling import Kept, Levels, score_rows
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome
+from optimizer.highs_arrays import Progress as Tick
+from optimizer.joint import Goal, Joint
+from optimizer.problem import Bools, Floats
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The joint model of one goal with levels of scores that may be missed at a price.
+
+    `arrays` has one more column per scored community: how much of its level it misses. `penalty` is the price of a whole
+    point of score; it is large beside the goal, so levels are missed only where they must be.
+    """
+
+    joint: Joint
+    arrays: Arrays
+    misses: int
+
+    def fixed(self, x: Floats, free: Bools | None = None) -> Arrays:
+        """Return the model with the yes-or-no columns fixed as in `x`, except those in `free`."""
+        whole = np.flatnonzero(self.joint.integer if free is None else self.joint.integer & ~free)
+        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
+        lower[whole] = upper[whole] = np.rint(x[whole])
+        integer = np.zeros_like(self.arrays.integer)
+        if free is not None:
+            integer[: len(free)] = self.joint.integer & free
+        return replace(self.arrays, lower=lower, upper=upper, integer=integer)
+
+    def solve(
+        self,
+        x: Floats,
+        free: Bools | None = None,
+        options: Options = Options(),  # noqa: B008 (frozen)
+        stop: Event | None = None,
+        on_progress: Callable[[Tick], None] | None = None,
+    ) -> Outcome:
+        """Return the best plan that decides as `x` does wherever it is not `free`; `x` starts the search."""
+        start = None
+        if free is not None and len(x) == len(self.arrays.cost):
+            start = x
+        return solve(self.fixed(x, free), options, start=start, stop=stop, on_progress=on_progress)
+
+
+def build_fit(joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool = False) -> Fit:
+    """Return the model of a goal; with `hard`, levels may not be missed at all."""
+    rows, low = score_rows(joint, levels, raising=False)
+    arrays = joint.arrays(goal)
+    count = len(low)
+    penalty = max(1.0, abs(goal[1]), float(np.abs(goal[0]).sum()) * 1e-2)
+    extra = [csr_array(k.goal[0].reshape(1, -1)) for k in kept]
+    limits = np.array([k.limit - k.goal[1] for k in kept])
+    wide = vstack([arrays.matrix, *extra], format="csr")
+    matrix = vstack(
+        [
+            hstack([wide, csr_array((wide.shape[0], count))]),
+            hstack([rows, eye_array(count)]),
+        ],
+        format="csr",
+    )
+    full = Arrays(
+        cost=np.concatenate([arrays.cost, np.full(count, penalty)]),
+        lower=np.concatenate([arrays.lower, np.zeros(count)]),
+        upper=np.concatenate([arrays.upper, np.full(count, 0.0 if hard else 1.0)]),
+        integer=np.concatenate([arrays.integer, np.zeros(count, dtype=bool)]),
+        matrix=matrix,
+        row_lower=np.concatenate([arrays.row_lower, np.full(len(kept), -np.inf), low]),
+        row_upper=np.concatenate([arrays.row_upper, limits, np.full(count, np.inf)]),
+        offset=arrays.offset,
+    )
+    return Fit(joint, full, count)
+
+
+def achieved(joint: Joint, x: Floats) -> Floats:
+    """(n,) scores of a plan."""
+    return np.asarray(joint.score @ x[: joint.n_columns] + joint.model.score_base)
+
+
+def relaxed_levels(levels: Levels, scores: Floats) -> Levels:
+    """Return the levels a plan with these scores keeps: the common level as it is reached, floors at most as reached."""
+    follows = levels.follows
+    common = float(min(levels.common, scores[follows].min())) if follows.any() else levels.common
+    floor = np.where(np.isneginf(levels.floor), -np.inf, np.minimum(levels.floor, scores))
+    return Levels(levels.scored, floor, common)

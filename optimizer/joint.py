@@ -1,0 +1,138 @@
+"""The joint model of a city: every programme's columns and rows, coupled by money.
+
+Columns are those of the programmes' model, then those of `Money`. Rows are the programmes', then (19), then money's.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import block_array, csr_array, vstack
+
+from optimizer.highs_arrays import Arrays
+from optimizer.model import Model
+from optimizer.money import Money, build_money
+from optimizer.problem import Floats, Problem
+from optimizer.programmes import build_model
+
+Goal = tuple[Floats, float]
+"""A goal to be minimised: (columns,) coefficients and a constant."""
+
+
+@dataclass(frozen=True)
+class ExtraRows:
+    """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores)."""
+
+    matrix: csr_array
+    lower: Floats
+    upper: Floats
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The programmes' model of a problem, and its money."""
+
+    problem: Problem
+    model: Model
+    money: Money
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the model and of money."""
+        return self.model.n_columns + self.money.n_columns
+
+    def _wide(self, model: Floats, money: Floats | None = None) -> Floats:
+        return np.concatenate([model, np.zeros(self.money.n_columns) if money is None else money])
+
+    def _padded(self, rows: csr_array) -> csr_array:
+        return csr_array(block_array([[rows, csr_array((rows.shape[0], self.money.n_columns))]]))
+
+    @cached_property
+    def lower(self) -> Floats:
+        """(columns,) lower limits."""
+        return self._wide(self.model.lower)
+
+    @cached_property
+    def upper(self) -> Floats:
+        """(columns,) upper limits."""
+        return self._wide(self.model.upper, self.money.column_upper)
+
+    @cached_property
+    def integer(self) -> npt.NDArray[np.bool_]:
+        """(columns,) which are whole."""
+        return np.concatenate([self.model.integer, np.zeros(self.money.n_columns, dtype=bool)])
+
+    @cached_property
+    def link(self) -> csr_array:
+        """(cells x years, columns) payments less costs, equation (19); equals the fixed costs."""
+        return csr_array(block_array([[-self.model.cost, self.money.link]]))
+
+    @cached_property
+    def matrix(self) -> csr_array:
+        """(rows, columns) the programmes' rows, then (19), then money's rules (20) and (22)."""
+        money = block_array([[csr_array((len(self.money.upper), self.model.n_columns)), self.money.matrix]])
+        return csr_array(vstack([self._padded(self.model.matrix), self.link, money], format="csr"))
+
+    @cached_property
+    def row_lower(self) -> Floats:
+        """(rows,) lower limits."""
+        free = np.full(len(self.money.upper), -np.inf)
+        return np.concatenate([self.model.row_lower, self.model.fixed_cost, free])
+
+    @cached_property
+    def row_upper(self) -> Floats:
+        """(rows,) upper limits."""
+        return np.concatenate([self.model.row_upper, self.model.fixed_cost, self.money.upper])
+
+    @property
+    def link_rows(self) -> slice:
+        """Rows of equation (19) in `matrix`."""
+        return slice(self.model.n_rows, self.model.n_rows + len(self.model.fixed_cost))
+
+    @cached_property
+    def unmet(self) -> Goal:
+        """Second goal: person-needs."""
+        return self._wide(self.model.unmet[0]), self.model.unmet[1]
+
+    @cached_property
+    def travel(self) -> Goal:
+        """Third goal: person-metres."""
+        return self._wide(self.model.travel), 0.0
+
+    @cached_property
+    def spending(self) -> Goal:
+        """Fourth goal: money units paid over the horizon."""
+        return self._wide(np.asarray(self.model.cost.sum(axis=0)).ravel()), float(self.model.fixed_cost.sum())
+
+    @cached_property
+    def score(self) -> csr_array:
+        """(communities, columns) score of each community, equation (2); `model.score_base` is had anyway."""
+        return self._padded(self.model.score)
+
+    def arrays(self, goal: Goal, extra: ExtraRows | None = None) -> Arrays:
+        """Return the whole model for a goal."""
+        matrix, low, high = self.matrix, self.row_lower, self.row_upper
+        if extra is not None:
+            matrix = csr_array(vstack([matrix, extra.matrix], format="csr"))
+            low, high = np.concatenate([low, extra.lower]), np.concatenate([high, extra.upper])
+        return Arrays(goal[0], self.lower, self.upper, self.integer, matrix, low, high, goal[1])
+
+    def column_names(self) -> list[str]:
+        """Names of all columns."""
+        return self.model.column_names() + list(self.money.names)
+
+    def row_names(self) -> list[str]:
+        """Names of all rows of `matrix`."""
+        cells, years = self.problem.cells, self.problem.years
+        link = [
+            f"eq19_paid({p},{self.problem.districts[d][:12]}.{c},{y})"
+            for c, (p, d) in enumerate(zip(cells.purpose, cells.district, strict=True))
+            for y in years
+        ]
+        return self.model.row_names() + link + list(self.money.row_names)
+
+
+def build_joint(problem: Problem) -> Joint:
+    """Return the joint model of a problem."""
+    return Joint(problem, build_model(problem), build_money(problem))

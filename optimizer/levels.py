@@ -1,0 +1,56 @@
+"""How high a score each community could reach at best, and who is set aside before the common level is raised."""
+
+import numpy as np
+
+from optimizer.coupling import Levels
+from optimizer.highs import Session, solve
+from optimizer.highs_arrays import Arrays, Options
+from optimizer.problem import Bools, Floats, Ints, Problem
+from optimizer.programmes import build_model
+
+KEEPS = 0.9
+"""Share of its best attainable score that a community set aside must keep."""
+
+
+def scored(problem: Problem) -> Bools:
+    """(n,) communities with at least one weighted need above zero."""
+    return np.asarray(problem.score_weight.sum(axis=1) > 0)
+
+
+def attainable_together(problem: Problem) -> Floats:
+    """(n,) scores of a plan without any limit of money that makes their sum largest (yes-or-no decisions relaxed)."""
+    best = np.zeros(len(problem.communities))
+    for part in problem.parts:
+        model = build_model(problem.part(part))
+        outcome = solve(_without_money(model, -np.asarray(model.score.sum(axis=0)).ravel()), Options(solver="simplex"))
+        if outcome.x is not None:
+            best[part] = model.score @ outcome.x + model.score_base
+    return best
+
+
+def attainable_alone(problem: Problem, communities: Ints) -> Floats:
+    """Largest score each of `communities` could have if all money and stations served it: no plan gives more."""
+    best = dict.fromkeys(communities.tolist(), 0.0)
+    for part in problem.parts:
+        mine = [(place, int(i)) for place, i in enumerate(part) if int(i) in best]
+        if not mine:
+            continue
+        model = build_model(problem.part(part))
+        session = Session(_without_money(model, np.zeros(model.n_columns)), Options(solver="simplex"))
+        everything = np.arange(model.n_columns)
+        for place, i in mine:
+            session.set_cost(everything, -np.asarray(model.score[[place]].toarray()).ravel())
+            best[i] = model.score_base[place] - session.run().bound
+    return np.array([best[i] for i in communities.tolist()])
+
+
+def _without_money(model, cost: Floats) -> Arrays:  # type: ignore[no-untyped-def]
+    relaxed = np.zeros(model.n_columns, dtype=bool)
+    return Arrays(cost, model.lower, model.upper, relaxed, model.matrix, model.row_lower, model.row_upper)
+
+
+def set_aside(problem: Problem, best: Floats, level: float) -> Levels:
+    """Return the levels in which communities that cannot reach `level` are set aside."""
+    who = scored(problem)
+    floor = np.where(who & (best < level), KEEPS * best, -np.inf)
+    return Levels(who, floor, level)

@@ -1,0 +1,258 @@
+"""The tables of a plan: who gets what, where and when, and what it costs in whole yuan (equations 1 to 12).
+
+Columns are those of the run folder's contract (`docs/run-folder.md`). Every cost is computed here from the written quantities,
+in prices of its year, rounded half up, so that a reader can recompute it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from optimizer.problem import SPACE, WORK_FUNDS, Floats, Problem
+from optimizer.solution import Decisions
+
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Item:
+    """A cost to be paid: its cell and year, and what it is for (empty where that does not apply)."""
+
+    purpose: str
+    cell: int
+    year: int
+    community: str
+    service: str
+    site: str
+    yuan: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables of a plan without its money, and the costs to be paid."""
+
+    grants: pd.DataFrame
+    space: pd.DataFrame
+    stations: pd.DataFrame
+    assignments: pd.DataFrame
+    met: pd.DataFrame
+    scores: pd.DataFrame
+    items: list[Item]
+
+
+def half_up(yuan: float) -> int:
+    """Whole yuan, half up."""
+    return int(np.floor(yuan + 0.5))
+
+
+def plan_tables(problem: Problem, decisions: Decisions) -> Tables:
+    """Return the tables of a plan."""
+    items: list[Item] = []
+    grants = _grants(problem, decisions, items)
+    space, area = _space(problem, decisions, items)
+    stations = _stations(problem, decisions, items)
+    assignments, served = _assignments(problem, decisions)
+    met, share = _met(problem, decisions, area, served)
+    return Tables(grants, space, stations, assignments, met, scores(problem, share), items)
+
+
+def _grants(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
+    rows = []
+    for i, community in enumerate(problem.communities):
+        for t, year in enumerate(problem.years):
+            grant = int(decisions.grant_yuan[i, t])
+            rows.append((community, year, int(problem.need[i, WORK_FUNDS, t]), grant, problem.classes[i]))
+            if grant:
+                items.append(Item("work_funds", problem.cell("work_funds", i), t, community, "", "", grant))
+    return pd.DataFrame(rows, columns=["community", "year", "entitled_yuan", "grant_yuan", "class"])
+
+
+def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[pd.DataFrame, Floats]:
+    """Rows of `space.csv`, and (n, T) area of every community."""
+    rooms, halls, arcs, index = problem.rooms, problem.halls, problem.hall_arcs, problem.price_index
+    area = np.repeat(problem.existing_m2[:, None], len(problem.years), axis=1)
+    rows = []
+    for r, start, m2 in zip(decisions.room, decisions.room_year, decisions.room_m2, strict=True):
+        station, i = bool(rooms.is_station[r]), int(rooms.community[r])
+        for t in range(start, len(problem.years)):
+            in_use = t >= start + rooms.lead[r]
+            yuan = half_up(
+                index[t]
+                * (
+                    (rooms.fixed_yuan[r] + rooms.capital_yuan_per_m2[r] * m2 if t == start else 0.0)
+                    + (rooms.yearly_yuan_per_m2[r] * m2 if in_use else 0.0)
+                )
+            )
+            use = "station" if station else "extension"
+            site = rooms.site[r]
+            rows.append(
+                (problem.communities[i], t, rooms.instrument[r], m2 if in_use else 0.0, yuan, site, use)
+            )
+            cell = problem.cell("space", i, shared=station)
+            items.append(Item("space", cell, t, "" if station else problem.communities[i], "", site, yuan))
+            if in_use and not station:
+                area[i, t] += m2
+    credits: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    for a, start, m2 in zip(decisions.hall_arc, decisions.hall_year, decisions.hall_m2, strict=True):
+        credits.setdefault((int(arcs.community[a]), int(arcs.target[a])), []).append((int(start), float(m2)))
+    for (i, h), starts in sorted(credits.items()):
+        for t in range(min(s for s, _ in starts), len(problem.years)):
+            m2 = round(sum(v for s, v in starts if s <= t), 2)
+            new = sum(v for s, v in starts if s == t)
+            yuan = half_up(index[t] * (halls.capital_yuan_per_m2[h] * new + halls.yearly_yuan_per_m2[h] * m2))
+            rows.append((problem.communities[i], t, "share", m2, yuan, halls.site[h], "hall"))
+            items.append(Item("space", problem.cell("space", i), t, problem.communities[i], "", halls.site[h], yuan))
+            area[i, t] += m2
+    frame = pd.DataFrame(rows, columns=["community", "year", "instrument", "area_m2", "cost_yuan", "site", "use"])
+    frame["year"] = [problem.years[t] for t in frame["year"]]
+    return frame.sort_values(["community", "site", "year"], ignore_index=True), area
+
+
+def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
+    """Rows of `stations.csv`: existing capacity and new capacity per site, service, level and year."""
+    services = list(problem.scenario.services.items())
+    index, existing, places, arcs = problem.price_index, problem.existing, problem.places, problem.arcs
+    table: dict[tuple[str, str, str], list[dict[str, object]]] = {}
+
+    def rows_of(site: str, service: str, level: str, i: int) -> list[dict[str, object]]:
+        empty = {
+            "status": "",
+            "capacity": 0.0,
+            "area_m2": 0.0,
+            "capital_yuan": 0,
+            "running_yuan": 0,
+            "community": problem.communities[i],
+            "district": problem.districts[problem.district[i]],
+        }
+        return table.setdefault((site, service, level), [dict(empty) for _ in problem.years])
+
+    def pay(purpose: str, row: dict[str, object], t: int, place: tuple[int, int, str], shared: bool, yuan: int) -> None:
+        i, k, site = place
+        column = "capital_yuan" if purpose == "service_capital" else "running_yuan"
+        row[column] = int(row[column]) + yuan  # type: ignore[call-overload]
+        if yuan:
+            name = services[k][0]
+            community = "" if shared else problem.communities[i]
+            items.append(Item(purpose, problem.cell(purpose, i, k, shared=shared), t, community, name, site, yuan))
+
+    for e, site in enumerate(existing.site):
+        i, k = int(existing.community[e]), int(existing.service[e])
+        name, rule = services[k]
+        for t, row in enumerate(rows_of(site, name, existing.level[e], i)):
+            row["status"] = "existing"
+            row["capacity"] = float(row["capacity"]) + existing.capacity[e]  # type: ignore[arg-type]
+            row["area_m2"] = float(row["area_m2"]) + existing.area_m2[e]  # type: ignore[arg-type]
+            if existing.paid[e]:
+                yuan = half_up(existing.running_yuan[e] * index[t])
+                pay("service_running", row, t, (i, k, site), rule.siting == "network", yuan)
+    used = np.zeros(len(places))
+    peak = problem.peak[arcs.community, places.service[arcs.target] + 2]
+    np.add.at(used, arcs.target[decisions.serve_arc], peak[decisions.serve_arc] * decisions.serve_share)
+    for j, start in zip(decisions.opened, decisions.open_year, strict=True):
+        site, i, k = places.site[j], int(places.community[j]), int(places.service[j])
+        name, rule = services[k]
+        capacity = float(np.ceil(used[j] * 10**DECIMALS - 1e-3) / 10**DECIMALS)
+        capacity = max(capacity, rule.min_capacity)
+        rows = rows_of(site, name, "station", i)
+        existed = bool(rows[0]["status"])
+        shared = places.room[j] >= 0
+        for t in range(int(start), len(problem.years)):
+            row = rows[t]
+            row["status"] = ("upgraded" if existed else "opened") if t == start else "kept"
+            row["capacity"] = float(row["capacity"]) + capacity  # type: ignore[arg-type]
+            row["area_m2"] = float(row["area_m2"]) + rule.area_m2_per_unit * capacity  # type: ignore[arg-type]
+            if t == start:
+                yuan = half_up(index[t] * (rule.fixed_yuan + rule.capital_yuan_per_unit * capacity))
+                pay("service_capital", row, t, (i, k, site), shared, yuan)
+            yuan = half_up(index[t] * (rule.running_yuan + rule.running_yuan_per_unit * capacity))
+            pay("service_running", row, t, (i, k, site), shared, yuan)
+    rows_out = [
+        {"site": site, "service": service, "level": level, "year": problem.years[t], **row}
+        for (site, service, level), rows in sorted(table.items())
+        for t, row in enumerate(rows)
+        if row["status"]
+    ]
+    columns = ["site", "service", "level", "year", "status", "capacity", "area_m2", "capital_yuan", "running_yuan"]
+    frame = pd.DataFrame(rows_out, columns=[*columns, "community", "district"])
+    return frame.astype({"capital_yuan": "int64", "running_yuan": "int64"})
+
+
+def _assignments(problem: Problem, decisions: Decisions) -> tuple[pd.DataFrame, Floats]:
+    """Rows of `assignments.csv`, and (n, K, T) amounts served."""
+    years, needs = len(problem.years), problem.needs
+    totals: dict[tuple[int, int, str], tuple[Floats, float]] = {}
+
+    def add(i: int, k: int, site: str, share: float, first: int, metres: float) -> None:
+        amounts, _ = totals.setdefault((i, k, site), (np.zeros(years), metres))
+        amounts[first:] += problem.need[i, k, first:] * share
+
+    old, arcs = problem.existing, problem.existing_arcs
+    for a, share in zip(decisions.kept_arc, decisions.kept_share, strict=True):
+        e = arcs.target[a]
+        add(int(arcs.community[a]), int(old.service[e]) + 2, old.site[e], share, 0, arcs.travel_m[a])
+    new, places = problem.arcs, problem.places
+    for a, start, share in zip(decisions.serve_arc, decisions.serve_year, decisions.serve_share, strict=True):
+        j = new.target[a]
+        add(int(new.community[a]), int(places.service[j]) + 2, places.site[j], share, int(start), new.travel_m[a])
+    served = np.zeros(problem.need.shape)
+    rows = []
+    for (i, k, site), (amounts, metres) in sorted(totals.items()):
+        for t in range(years):
+            room = problem.need[i, k, t] - served[i, k, t]
+            amount = float(np.floor(min(amounts[t], room) * 10**DECIMALS + 1e-3) / 10**DECIMALS)
+            if amount > 0:
+                served[i, k, t] += amount
+                rows.append((problem.communities[i], site, needs[k], problem.years[t], amount, metres))
+    columns = ["community", "site", "service", "year", "amount", "travel_m"]
+    return pd.DataFrame(rows, columns=columns), served
+
+
+def _met(problem: Problem, decisions: Decisions, area: Floats, served: Floats) -> tuple[pd.DataFrame, Floats]:
+    """Rows of `met.csv`, and (n, K, T) met shares, equation (1)."""
+    amount = served.copy()
+    amount[:, WORK_FUNDS, :] = np.minimum(decisions.grant_yuan, problem.need[:, WORK_FUNDS, :])
+    amount[:, SPACE, :] = np.minimum(area, problem.need[:, SPACE, :])
+    amount = np.round(np.minimum(amount, problem.need), DECIMALS)
+    share = np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)
+    units = [problem.scenario.currency.name, "m2", *(s.unit for s in problem.scenario.services.values())]
+    n, needs, years = problem.shape
+    i, k, t = (a.ravel() for a in np.indices((n, needs, years)))
+    frame = pd.DataFrame(
+        {
+            "community": [problem.communities[x] for x in i],
+            "need": [problem.needs[x] for x in k],
+            "year": [problem.years[x] for x in t],
+            "need_amount": np.round(problem.need[i, k, t], DECIMALS),
+            "met_amount": amount[i, k, t],
+            "met_share": np.round(share[i, k, t], DECIMALS),
+            "unit": [units[x] for x in k],
+            "persons": np.round(problem.persons[i, k], DECIMALS),
+            "weight": problem.weight[i, k],
+        }
+    )
+    return frame, share
+
+
+def scores(problem: Problem, share: Floats) -> pd.DataFrame:
+    """Rows of `scores.csv` from (n, K, T) met shares, equation (2); `year` is empty for the whole horizon."""
+    by_year = np.einsum("ik,ikt->it", problem.score_weight, share)
+    whole = by_year @ problem.year_weight
+    rows: list[tuple[str, object, float]] = []
+    for i in np.flatnonzero(problem.score_weight.sum(axis=1) > 0):
+        name = problem.communities[i]
+        rows += [(name, year, round(float(by_year[i, t]), DECIMALS)) for t, year in enumerate(problem.years)]
+        rows.append((name, "", round(float(whole[i]), DECIMALS)))
+    return pd.DataFrame(rows, columns=["community", "year", "score"])
+
+
+def worst_off(problem: Problem, share: Floats, follows: np.ndarray) -> float:
+    """Smallest score over the horizon among the communities that follow the common level."""
+    whole = np.einsum("ik,ikt->it", problem.score_weight, share) @ problem.year_weight
+    return float(whole[follows].min()) if follows.any() else 1.0
+
+
+def share_of(problem: Problem, met: pd.DataFrame) -> Floats:
+    """(n, K, T) met shares of a `met.csv` table, from its amounts, equation (1)."""
+    amount = met["met_amount"].to_numpy(float).reshape(problem.need.shape)
+    return np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)

@@ -1,0 +1,149 @@
+"""Office and service space: rooms taken and halls shared, equations (5) to (7)."""
+
+import numpy as np
+
+from optimizer.model import Model
+from optimizer.problem import SPACE, Halls, Ints, Problem, Rooms
+
+
+def room_years(problem: Problem) -> tuple[Ints, Ints]:
+    """Return (room, year) of every year in which a room may be taken and still comes into use."""
+    years = np.arange(len(problem.years))[None, :]
+    possible = (years >= problem.rooms.first[:, None]) & (years + problem.rooms.lead[:, None] < len(problem.years))
+    room, year = np.nonzero(possible)
+    return room.astype(np.int64), year.astype(np.int64)
+
+
+def _whole_room_years(problem: Problem) -> tuple[Ints, Ints]:
+    room, year = room_years(problem)
+    keep = problem.rooms.whole[room]
+    return room[keep], year[keep]
+
+
+def _hall_years(problem: Problem) -> tuple[Ints, Ints]:
+    """Return (hall arc, year) of every year from which a hall may be shared."""
+    first = problem.halls.first[problem.hall_arcs.target]
+    arc, year = np.nonzero(np.arange(len(problem.years))[None, :] >= first[:, None])
+    return arc.astype(np.int64), year.astype(np.int64)
+
+
+def _spaced(problem: Problem) -> tuple[Ints, Ints]:
+    """Return (community, year) with a space target."""
+    community, year = np.nonzero(problem.need[:, SPACE, :] > 0)
+    return community.astype(np.int64), year.astype(np.int64)
+
+
+def columns(problem: Problem, model: Model) -> None:
+    """Add `area(room,year)` in m2, `take(room,year)` yes or no, `hall_m2(community,hall,year)`, `space_met(community,year)`."""
+    room, year = room_years(problem)
+    model.add_columns("area", [("room", room), ("year", year)], upper=problem.rooms.area_m2[room])
+    room, year = _whole_room_years(problem)
+    model.add_columns("take", [("room", room), ("year", year)], upper=1.0, integer=True)
+    arc, year = _hall_years(problem)
+    model.notes["hall_arc"] = arc
+    community, hall = problem.hall_arcs.community[arc], problem.hall_arcs.target[arc]
+    rule = problem.scenario.programmes.space
+    most = np.minimum(
+        problem.halls.credit_m2[hall], rule.hall_share_of_target * problem.need[community, SPACE, 0]
+    )
+    model.add_columns("hall_m2", [("community", community), ("hall", hall), ("year", year)], upper=most)
+    community, year = _spaced(problem)
+    model.add_columns("space_met", [("community", community), ("year", year)], upper=1.0)
+
+
+def rows(problem: Problem, model: Model) -> None:
+    """Add (6) met share, (7) sizes of rooms, one start each, and limits of halls."""
+    area, take = model.columns["area"].positions, model.columns["take"].positions
+    hall_m2, space_met = model.columns["hall_m2"].positions, model.columns["space_met"].positions
+    room, year = room_years(problem)
+    arc, hall_year = _hall_years(problem)
+    n, _, years = problem.shape
+    target = problem.need[:, SPACE, 0]
+
+    community, in_year = _spaced(problem)
+    row_of = np.full((n, years), -1, dtype=np.int64)
+    row_of[community, in_year] = model.add_rows(
+        "eq6_space_met",
+        [("community", community), ("year", in_year)],
+        upper=problem.existing_m2[community] / target[community],
+    )
+    model.put(row_of[community, in_year], space_met, 1.0)
+    extension = ~problem.rooms.is_station[room]
+    for t in range(years):
+        use = np.flatnonzero(extension & (year + problem.rooms.lead[room] <= t))
+        owner = problem.rooms.community[room[use]]
+        has = row_of[owner, t] >= 0
+        model.put(row_of[owner[has], t], area[use[has]], -1.0 / target[owner[has]])
+        use = np.flatnonzero(hall_year <= t)
+        user = problem.hall_arcs.community[arc[use]]
+        model.put(row_of[user, t], hall_m2[use], -1.0 / target[user])
+
+    whole = problem.rooms.whole
+    position = np.full((len(problem.rooms), years), -1, dtype=np.int64)
+    position[room, year] = area
+    yes_room, yes_year = _whole_room_years(problem)
+    keys = [("room", yes_room), ("year", yes_year)]
+    row = model.add_rows("eq7_largest", keys, upper=0.0)
+    model.put(row, position[yes_room, yes_year], 1.0)
+    model.put(row, take, -problem.rooms.area_m2[yes_room])
+    small = np.flatnonzero(problem.rooms.min_area_m2[yes_room] > 0)
+    row = model.add_rows("eq7_smallest", [(name, index[small]) for name, index in keys], lower=0.0)
+    model.put(row, position[yes_room[small], yes_year[small]], 1.0)
+    model.put(row, take[small], -problem.rooms.min_area_m2[yes_room[small]])
+    once = np.full(len(problem.rooms), -1, dtype=np.int64)
+    once[np.unique(yes_room)] = model.add_rows("eq7_once", [("room", np.unique(yes_room))], upper=1.0)
+    model.put(once[yes_room], take, 1.0)
+    parts = np.unique(room[~whole[room]])
+    total = np.full(len(problem.rooms), -1, dtype=np.int64)
+    total[parts] = model.add_rows("eq7_total", [("room", parts)], upper=problem.rooms.area_m2[parts])
+    model.put(total[room[~whole[room]]], area[~whole[room]], 1.0)
+
+    used = np.unique(problem.hall_arcs.target[arc])
+    hall_row = np.full(len(problem.halls), -1, dtype=np.int64)
+    hall_row[used] = model.add_rows("eq7_hall", [("hall", used)], upper=problem.halls.credit_m2[used])
+    model.put(hall_row[problem.hall_arcs.target[arc]], hall_m2, 1.0)
+    users = np.unique(problem.hall_arcs.community[arc])
+    most = problem.scenario.programmes.space.hall_share_of_target * target[users]
+    user_row = np.full(n, -1, dtype=np.int64)
+    user_row[users] = model.add_rows("eq7_shared", [("community", users)], upper=most)
+    model.put(user_row[problem.hall_arcs.community[arc]], hall_m2, 1.0)
+
+
+def cost(problem: Problem, model: Model) -> None:
+    """Rooms: fixed and per m2 when taken, yearly while in use; halls: per m2 of credit, equation (19)."""
+    index, years = problem.price_index, len(problem.years)
+    rooms: Rooms = problem.rooms
+    cell = np.array(
+        [
+            problem.cell("space", i, shared=bool(station))
+            for i, station in zip(rooms.community, rooms.is_station, strict=True)
+        ],
+        dtype=np.int64,
+    )
+    room, year = room_years(problem)
+    area = model.columns["area"].positions
+    model.add_cost(area, cell[room], year, rooms.capital_yuan_per_m2[room] * index[year])
+    for t in range(years):
+        use = np.flatnonzero(year + rooms.lead[room] <= t)
+        model.add_cost(area[use], cell[room[use]], t, rooms.yearly_yuan_per_m2[room[use]] * index[t])
+    yes_room, yes_year = _whole_room_years(problem)
+    fixed = rooms.fixed_yuan[yes_room] * index[yes_year]
+    model.add_cost(model.columns["take"].positions, cell[yes_room], yes_year, fixed)
+
+    halls: Halls = problem.halls
+    arc, hall_year = _hall_years(problem)
+    hall = problem.hall_arcs.target[arc]
+    user_cell = np.array([problem.cell("space", i) for i in problem.hall_arcs.community], dtype=np.int64)
+    hall_m2 = model.columns["hall_m2"].positions
+    model.add_cost(hall_m2, user_cell[arc], hall_year, halls.capital_yuan_per_m2[hall] * index[hall_year])
+    for t in range(years):
+        use = np.flatnonzero(hall_year <= t)
+        model.add_cost(hall_m2[use], user_cell[arc[use]], t, halls.yearly_yuan_per_m2[hall[use]] * index[t])
+
+
+def met(problem: Problem, model: Model) -> None:
+    """Space meets its share of the target, equations (1) and (6)."""
+    community, year = _spaced(problem)
+    model.add_met(community, SPACE, year, model.columns["space_met"].positions, 1.0)
+    none = np.argwhere(problem.need[:, SPACE, :] <= 0)
+    model.met_base[model.need_row(none[:, 0], SPACE, none[:, 1])] = 1.0

@@ -1,0 +1,153 @@
+"""The whole program on one page: read, check, build, search, write down, audit, report.
+
+A run folder appears whole or not at all: everything is written beside it first, and a plan that fails its audit is not
+written as a plan.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geodata.check import check_city
+from geodata.city import City
+from geodata.findings import Finding, InputError
+from geodata.read import read_city
+from optimizer.joint import Joint, build_joint
+from optimizer.problem import Problem
+from optimizer.problem_data import build_problem
+from optimizer.progress import Progress, Silent
+from optimizer.scenario import Scenario
+from optimizer.scenario_check import check_scenario
+from optimizer.scenario_file import LoadedScenario
+from optimizer.search import Infeasible as _NoPlan
+from optimizer.search import NoPlanYet, find_plan
+from optimizer.shortage import explain
+from optimizer.watch import Watch
+
+
+class Infeasible(Exception):
+    """No plan keeps the hard rules; `report` says which and what is missing, for the planner."""
+
+    def __init__(self, report: str) -> None:
+        super().__init__(report)
+        self.report = report
+
+
+class RunStopped(Exception):
+    """The search was stopped before it had any plan."""
+
+
+class AuditFailed(Exception):
+    """The plan did not pass its audit; it was not written as a plan."""
+
+
+@dataclass
+class Clock:
+    """Seconds by phase, told to the watcher as each phase ends."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[list[str]]:
+        """Measure a phase; what is appended to the list given is told in words."""
+        began = time.monotonic()
+        said: list[str] = []
+        yield said
+        self.seconds[name] = round(time.monotonic() - began, 3)
+        if said:
+            self.progress.phase(name, ", ".join(said), self.seconds[name])
+
+
+def run_scenario(
+    loaded: LoadedScenario,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    close_to: Path | None = None,
+    stop: threading.Event | None = None,
+) -> Path:
+    """Make the plan of a scenario and write its run folder `out`; return it.
+
+    `close_to` is the run folder of a plan to stay close to at equal worth. `stop` ends the search early and keeps the best plan
+    found. Raises InputError for unusable data, Infeasible, RunStopped, FileExistsError where `out` holds something.
+    """
+    from optimizer.run_write import previous_decisions, write_run
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(17, "exists already and is not empty; choose another folder with --out", str(out))
+    progress = progress or Silent()
+    clock = Clock(progress)
+    scenario = loaded.scenario
+    city = _city(loaded, clock)
+    with clock.phase("travel") as said:
+        problem = build_problem(city, scenario)
+        pairs = len(problem.arcs) + len(problem.existing_arcs) + len(problem.hall_arcs)
+        said.append(f"{pairs:,} pairs within reach over {len(city.streets):,} street segments")
+    with clock.phase("building") as said:
+        joint = build_joint(problem)
+        rows = joint.matrix.shape[0]
+        said.append(f"{joint.n_columns:,} decisions, {int(joint.integer.sum()):,} of them yes or no; {rows:,} rules")
+    watch = Watch(progress, stop or threading.Event(), scenario.solver.time_limit_seconds)
+    with clock.phase("solving"):
+        found = _search(problem, joint, watch, close_to and previous_decisions(joint, close_to))
+    return write_run(loaded, city, joint, found, out, clock, close_to)
+
+
+def _city(loaded: LoadedScenario, clock: Clock) -> City:
+    """Read and check the city; raise InputError with every error at once."""
+    data = loaded.resolved["data"]
+    with clock.phase("reading") as said:
+        city = read_city(
+            data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"]
+        )
+        tables = ("communities", "sites", "facilities", "districts")
+        said += [f"{len(city.table(t)):,} {'buildings' if t == 'sites' else t}" for t in tables if len(city.table(t))]
+    with clock.phase("checking") as said:
+        findings = check_inputs(city, loaded.scenario)
+        errors = [f for f in findings if f.severity == "error"]
+        if errors:
+            raise InputError(findings)
+        count = len(findings)
+        said.append(f"no errors, {count or 'no'} warning{'' if count == 1 else 's'}")
+    return city
+
+
+def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
+    """Return all findings about a city, and about a scenario on that city."""
+    services = {name: service.siting for name, service in scenario.services.items()}
+    found = check_city(city, types=list(scenario.types), services=services)
+    if not any(f.severity == "error" for f in found):
+        found = [*found, *check_scenario(city, scenario)]
+    return found
+
+
+def _search(problem: Problem, joint: Joint, watch: Watch, near):  # type: ignore[no-untyped-def]
+    shortage = explain(problem)
+    if shortage:
+        raise Infeasible(shortage)
+    try:
+        return find_plan(joint, watch, near)
+    except _NoPlan:
+        raise Infeasible(
+            "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "
+            "may pay for them.\nSoften the floor (programmes.work_funds.hard_floor: false), add money, or widen what "
+            "the sources may pay for."
+        ) from None
+    except NoPlanYet as error:
+        why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"
+        raise RunStopped(f"stopped {why} before any plan was found") from None
+
+
+def peak_memory_mb() -> float:
+    """Peak memory of this process in MB; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

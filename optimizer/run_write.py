@@ -1,0 +1,233 @@
+"""Writing a run folder: tables, record, audit and report, beside its place first, then all at once."""
+
+import json
+import platform
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from geodata.city import City
+from optimizer.audit import audit_run
+from optimizer.identity import file_hash
+from optimizer.joint import Joint
+from optimizer.ledger import keep_books
+from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
+from optimizer.problem import Bools, Problem
+from optimizer.report import write_report
+from optimizer.scenario_file import LoadedScenario, resolved_yaml
+from optimizer.search import Found
+from optimizer.solution import Decisions, decode
+from optimizer.version import versions
+
+if TYPE_CHECKING:
+    from optimizer.run import Clock
+
+UNITS = {
+    "worst_off": "score",
+    "unmet_need": "person-needs",
+    "travel": "person-metres",
+    "spending": "yuan",
+    "closeness": "decisions",
+}
+
+
+def write_run(
+    loaded: LoadedScenario,
+    city: City,
+    joint: Joint,
+    found: Found,
+    out: Path,
+    clock: "Clock",
+    close_to: Path | None,
+) -> Path:
+    """Write the run folder of a plan and return it; nothing is left behind where that fails.
+
+    Raises optimizer.run.AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to foot.
+    """
+    from optimizer.run import AuditFailed
+
+    problem = joint.problem
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.parent / f".{out.name}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        (draft / "tables").mkdir(parents=True)
+        with clock.phase("rounding"):
+            tables, ledger, sources = _whole_yuan(problem, decode(joint, found.x))
+        scores = tables.scores.assign(set_aside=_aside(problem, found, tables.scores))
+        for name, frame in {
+            "grants": tables.grants,
+            "space": tables.space,
+            "stations": tables.stations,
+            "assignments": tables.assignments,
+            "met": tables.met,
+            "scores": scores,
+            "ledger": ledger,
+            "sources": sources,
+        }.items():
+            frame.to_csv(draft / "tables" / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        resolved = resolved_yaml(loaded.scenario)
+        (draft / "scenario.resolved.yaml").write_text(resolved, encoding="utf-8", newline="\n")
+        record = _record(loaded, city, joint, found, tables, ledger, close_to)
+        record["seconds"] = clock.seconds
+        _write(draft, record)
+        with clock.phase("audit") as said:
+            report = audit_run(draft)
+            said.append(f"{len(report.checks)} rules, {report.figures:,} figures recomputed, {report.findings_count} findings")
+        record["audit"] = report.to_json()
+        if not report.passed:
+            raise AuditFailed("The plan did not pass its audit and was not written:\n" + report.text())
+        _write(draft, record)
+        with clock.phase("report"):
+            write_report(draft, city, loaded.scenario)
+        from optimizer.run import peak_memory_mb
+
+        record["peak_memory_mb"] = peak_memory_mb()
+        _write(draft, record)
+        if out.exists():
+            out.rmdir()  # empty, or run_scenario had refused it
+        draft.replace(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out
+
+
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "run.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _whole_yuan(problem: Problem, decisions: Decisions) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:
+    """Return the tables with the grants that the books could pay, the ledger and the sources."""
+    tables = plan_tables(problem, decisions)
+    books = keep_books(problem, tables.items)
+    grant = np.zeros_like(decisions.grant_yuan)
+    position = {c: i for i, c in enumerate(problem.communities)}
+    for item in books.items:
+        if item.purpose == "work_funds":
+            grant[position[item.community], item.year] = item.yuan
+    return plan_tables(problem, replace(decisions, grant_yuan=grant)), books.ledger, books.sources
+
+
+def _aside(problem: Problem, found: Found, scores: pd.DataFrame) -> list[int]:
+    aside = {problem.communities[i] for i in np.flatnonzero(~np.isneginf(found.levels.floor))}
+    return [int(name in aside) for name in scores["community"]]
+
+
+def _record(
+    loaded: LoadedScenario,
+    city: City,
+    joint: Joint,
+    found: Found,
+    tables: Tables,
+    ledger: pd.DataFrame,
+    close_to: Path | None,
+) -> dict[str, Any]:
+    """Return `run.json`; values of goals are those of the written tables."""
+    problem, scenario = joint.problem, loaded.scenario
+    values = _values(problem, found, tables, ledger)
+    stages = []
+    rules = {goal.goal: goal for goal in scenario.goals}
+    for name in [*rules, "closeness"]:
+        if name not in found.bounds:
+            continue
+        value, bound = values[name], found.bounds[name] * (1e4 if name == "spending" else 1.0)
+        # Rounding to whole yuan and six decimals may pass the bound by a hair.
+        bound = max(bound, value) if name == "worst_off" else min(bound, value)
+        rule = rules.get(name)
+        gap = abs(value - bound) / max(1e-9, abs(value))
+        reached = rule is None or gap <= rule.gap + rule.tolerance
+        stages.append(
+            {
+                "goal": name,
+                "unit": UNITS[name],
+                "value": value,
+                "bound": bound,
+                "gap": gap,
+                "seconds": round(found.seconds.get(name, 0.0), 3),
+                "tolerance": rule.tolerance if rule else 0.0,
+                "status": "proven" if reached else "feasible",
+                "scope": found.scopes[name],
+            }
+        )
+    gaps = {stage["goal"]: stage["gap"] for stage in stages}
+    proven = len(gaps) >= len(rules) and all(stage["status"] == "proven" for stage in stages)
+    status = {"hand": "stopped by hand", "time": "stopped by time"}.get(found.stopped)
+    aside = np.flatnonzero(~np.isneginf(found.levels.floor))
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "status": status or ("proven" if proven else "feasible"),
+        "stages": stages,
+        "not_reached": [name for name in rules if name not in gaps],
+        "gap": gaps.get("unmet_need", gaps[next(iter(gaps))] if gaps else None),
+        "method": found.method,
+        "years": list(problem.years),
+        "currency": scenario.currency.model_dump(),
+        "set_aside": [problem.communities[i] for i in aside],
+        "classes": dict(zip(problem.communities, problem.classes, strict=True)),
+        "closest_to": close_to.name if close_to else "",
+        "size": {
+            "communities": len(problem.communities),
+            "columns": joint.n_columns,
+            "rows": int(joint.matrix.shape[0]),
+            "whole": int(joint.integer.sum()),
+        },
+        "seconds": {},
+        "peak_memory_mb": 0.0,
+        "audit": {"passed": False, "checks": [], "findings": []},
+        "inputs": {str(_named(path, loaded)): file_hash(path) for path in city.files},
+        "versions": versions(),
+        "machine": platform.machine(),
+        "seed": scenario.solver.seed,
+        "threads": scenario.solver.threads,
+    }
+
+
+def _named(path: Path, loaded: LoadedScenario) -> str:
+    """Name of an input: the file's own name for a city that ships, else the path it was read from."""
+    return path.name if not Path(loaded.scenario.data.path).suffix and not Path(loaded.scenario.data.path).exists() else str(path)
+
+
+def _values(problem: Problem, found: Found, tables: Tables, ledger: pd.DataFrame) -> dict[str, float]:
+    share = share_of(problem, tables.met)
+    unmet = problem.unmet_weight[:, :, None] * problem.year_weight[None, None, :] * (1 - share)
+    position = {c: i for i, c in enumerate(problem.communities)}
+    need = {k: i for i, k in enumerate(problem.needs)}
+    rows = tables.assignments
+    i, k = rows["community"].map(position).to_numpy(int), rows["service"].map(need).to_numpy(int)
+    t = rows["year"].to_numpy(int) - problem.years[0]
+    part = rows["amount"].to_numpy(float) / problem.need[i, k, t]
+    travel = problem.year_weight[t] * problem.persons[i, k] * part * rows["travel_m"].to_numpy(float)
+    return {
+        "worst_off": worst_off(problem, share, found.levels.follows),
+        "unmet_need": float(unmet.sum()),
+        "travel": float(travel.sum()),
+        "spending": float(ledger["yuan"].sum()),
+        "closeness": float(found.different or 0),
+    }
+
+
+def previous_decisions(joint: Joint, folder: Path) -> Bools:
+    """Return (columns,) which yes-or-no decisions the plan in a run folder has taken; other columns are False."""
+    problem, families = joint.problem, joint.model.columns
+    stations = pd.read_csv(folder / "tables" / "stations.csv", dtype={"site": str, "service": str})
+    space = pd.read_csv(folder / "tables" / "space.csv", dtype={"site": str})
+    new = stations[stations["status"].isin(["opened", "upgraded"])]
+    opened = set(zip(new["site"], new["service"], new["year"], strict=True))
+    first = space[space["use"] != "hall"].groupby("site")["year"].min()
+    taken = set(zip(first.index, first, strict=True))
+    near = np.zeros(joint.n_columns, dtype=bool)
+    place, need, start = (k for k, _ in families["open"].keys)
+    at = families["open"].start
+    for n, (j, k, t) in enumerate(zip(place, need, start, strict=True)):
+        near[at + n] = (problem.places.site[j], problem.needs[k], problem.years[t]) in opened
+    room, year = (k for k, _ in families["take"].keys)
+    at = families["take"].start
+    for n, (r, t) in enumerate(zip(room, year, strict=True)):
+        near[at + n] = (problem.rooms.site[r], problem.years[t]) in taken
+    return near

@@ -1,0 +1,235 @@
+"""From a joint model to a plan: the goals of the scenario one after another, by the method that suits the size.
+
+Small cities are one model (`whole_plan`); large ones are planned by prices (`price_plan`), their later goals with
+the stations and rooms of the second goal kept.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.coupling import Kept, Levels
+from optimizer.fit import achieved, build_fit, relaxed_levels
+from optimizer.highs_arrays import Options, Outcome, Status
+from optimizer.joint import Goal, Joint
+from optimizer.levels import attainable_alone, attainable_together, scored, set_aside
+from optimizer.price_plan import PricePlan, Settings
+from optimizer.problem import Bools, Floats, Ints
+from optimizer.watch import Watch
+from optimizer.whole_plan import WholePlan
+
+WHOLE_LIMIT = 1500
+"""Up to so many yes-or-no decisions a city is one model."""
+ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
+
+
+class Infeasible(Exception):
+    """No plan keeps the hard rules."""
+
+
+class NoPlanYet(Exception):
+    """The search was stopped before it had a plan; `reason` is hand or time."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("stopped before any plan was found")
+        self.reason = reason
+
+
+@dataclass
+class Found:
+    """A plan found: columns of the joint model, levels kept, and per goal its bound, seconds and scope.
+
+    The bound of `worst_off` is the largest level possible; the others are in the units of the joint model.
+    """
+
+    x: Floats
+    levels: Levels
+    method: str
+    bounds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    scopes: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    different: int | None = None
+
+
+def goal_of(joint: Joint, name: str) -> Goal:
+    """Return the vector and constant of a goal after the first."""
+    goals: dict[str, Goal] = {"unmet_need": joint.unmet, "travel": joint.travel, "spending": joint.spending}
+    return goals[name]
+
+
+def value_of(goal: Goal, x: Floats) -> float:
+    """Value of a goal in a plan."""
+    return float(goal[0] @ x[: len(goal[0])] + goal[1])
+
+
+def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
+    """Return a plan for the goals of the scenario.
+
+    `near` (columns,) marks the yes-or-no decisions of a plan to stay close to. Raises Infeasible where no plan keeps the hard
+    rules, NoPlanYet where the search was stopped too early.
+    """
+    solver = joint.problem.scenario.solver
+    whole = int(joint.integer.sum()) <= WHOLE_LIMIT
+    if solver.method == "whole" or (solver.method == "auto" and whole):
+        return _Whole(joint, watch, near).find()
+    return _Prices(joint, watch, near).find()
+
+
+def _later(joint: Joint) -> list[str]:
+    return [goal.goal for goal in joint.problem.scenario.goals if goal.goal != "worst_off"]
+
+
+@dataclass
+class _Whole:
+    joint: Joint
+    watch: Watch
+    near: Bools | None
+
+    def find(self) -> Found:
+        joint, watch = self.joint, self.watch
+        goals = joint.problem.scenario.goals
+        solver = joint.problem.scenario.solver
+        found: Found | None = None
+        levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        kept: list[Kept] = []
+        for index, goal in enumerate(goals, start=1):
+            if watch.stopped():
+                break
+            watch.start(goal.goal, index, len(goals))
+            options = Options(
+                gap=goal.gap, threads=solver.threads, seed=solver.seed, time_limit_seconds=watch.left
+            )
+            run = WholePlan(joint, options, watch.stop, watch)
+            start = None if found is None else found.x
+            if goal.goal == "worst_off":
+                levels, outcome = self._raise(run)
+                value, bound = -1.0 * (outcome.value or 0.0), -outcome.bound
+            else:
+                outcome = run.minimise(goal.goal, goal_of(joint, goal.goal), levels, tuple(kept), start)
+                value, bound = outcome.value or 0.0, outcome.bound
+            if outcome.x is None:
+                if found is None:
+                    raise (Infeasible() if outcome.status is Status.INFEASIBLE else NoPlanYet(watch.reason or "time"))
+                watch.end(goal.goal, None, None, "not reached")
+                break
+            x = outcome.x[: joint.n_columns]
+            found = found or Found(x, levels, "whole")
+            found.x = x
+            found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
+            found.seconds[goal.goal] = watch.end(goal.goal, value, bound, outcome.status.value)
+            if goal.goal == "worst_off":
+                scores = achieved(joint, x)
+                levels = relaxed_levels(levels, scores)
+                levels = Levels(levels.scored, levels.floor, max(0.0, levels.common * (1 - goal.tolerance)))
+            else:
+                vector = goal_of(joint, goal.goal)
+                kept.append(Kept(vector, value_of(vector, x) * (1 + goal.tolerance) + 1e-6))
+            found.levels = levels
+        if found is None:
+            raise NoPlanYet(watch.reason or "time")
+        found.stopped = watch.reason
+        if self.near is not None and not found.stopped:
+            _stay_close(joint, watch, found, tuple(kept), self.near)
+        return found
+
+    def _raise(self, run: WholePlan) -> tuple[Levels, Outcome]:
+        """Raise the common level; communities that hold it down whatever the money are set aside, and it is raised again."""
+        problem = self.joint.problem
+        best = attainable_together(problem)
+        levels = set_aside(problem, best, 0.0)
+        outcome = run.raise_level(levels)
+        for _ in range(4):
+            if outcome.value is None:
+                return levels, outcome
+            level = -outcome.value
+            low = np.flatnonzero(levels.follows & (best <= level + 0.01))
+            if not len(low) or self.watch.stopped():
+                return levels, outcome
+            best[low] = np.maximum(best[low], attainable_alone(problem, low))
+            stuck = low[best[low] <= level + 1e-3]
+            if not len(stuck) or len(stuck) == levels.follows.sum():
+                return levels, outcome
+            floor = levels.floor.copy()
+            floor[stuck] = best[stuck] * 0.9
+            raised = Levels(levels.scored, floor)
+            again = run.raise_level(raised)
+            if again.value is None:
+                return levels, outcome
+            levels, outcome = raised, again
+        return levels, outcome
+
+
+@dataclass
+class _Prices:
+    joint: Joint
+    watch: Watch
+    near: Bools | None
+
+    def find(self) -> Found:
+        joint, watch = self.joint, self.watch
+        rules = {goal.goal: goal for goal in joint.problem.scenario.goals}
+        solver = joint.problem.scenario.solver
+        count = len(rules)
+        method = PricePlan(
+            joint, Settings(threads=solver.threads), watch.stopped, watch.update, watch.stop, near=self.near
+        )
+        watch.start("worst_off", 1, count)
+        relaxed = method.relaxed_unmet()
+        levels, top = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0), None
+        seconds = {}
+        if "worst_off" in rules:
+            levels, top, _ = method.level(relaxed)
+            seconds["worst_off"] = watch.end("worst_off", None, top, "level found, plan follows")
+        watch.start("unmet_need", min(2, count), count)
+        search = method.whole_unmet(levels, relaxed)
+        x, levels, bound = method.plan(levels, search)
+        unmet = value_of(joint.unmet, x)
+        seconds["unmet_need"] = watch.end("unmet_need", unmet, bound, "")
+        found = Found(x[: joint.n_columns], levels, "prices", {"unmet_need": bound}, seconds, {"unmet_need": ALL_PLANS})
+        if top is not None:
+            found.bounds["worst_off"], found.scopes["worst_off"] = top, ALL_PLANS
+        self._later_goals(found)
+        found.stopped = watch.reason
+        return found
+
+    def _later_goals(self, found: Found) -> None:
+        """Travel and spending with stations and rooms kept: a relaxed model, solved to the end."""
+        joint, watch = self.joint, self.watch
+        goals = joint.problem.scenario.goals
+        kept: list[Kept] = []
+        for index, goal in enumerate(goals, start=1):
+            if goal.goal == "worst_off":
+                continue
+            vector = goal_of(joint, goal.goal)
+            if goal.goal != "unmet_need":
+                if watch.stopped():
+                    return
+                watch.start(goal.goal, index, len(goals))
+                fit = build_fit(joint, vector, found.levels, tuple(kept), hard=True)
+                outcome = fit.solve(found.x, options=Options(time_limit_seconds=watch.left))
+                if outcome.x is None:
+                    watch.end(goal.goal, None, None, "not reached")
+                    return
+                found.x = outcome.x[: joint.n_columns]
+                found.bounds[goal.goal], found.scopes[goal.goal] = outcome.bound, KEPT_STATIONS
+                found.seconds[goal.goal] = watch.end(goal.goal, value_of(vector, found.x), outcome.bound, KEPT_STATIONS)
+            kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))
+
+
+def _stay_close(joint: Joint, watch: Watch, found: Found, kept: tuple[Kept, ...], near: Bools) -> None:
+    """Last goal when a plan is compared: fewest yes-or-no decisions that differ from another plan."""
+    whole: Ints = np.flatnonzero(joint.integer)
+    vector = np.zeros(joint.n_columns)
+    vector[whole] = np.where(near[whole], -1.0, 1.0)
+    goal: Goal = (vector, float(near[whole].sum()))
+    watch.start("closeness", len(kept) + 2, len(kept) + 2)
+    options = Options(gap=0.01, threads=joint.problem.scenario.solver.threads, time_limit_seconds=min(60, watch.left))
+    outcome = WholePlan(joint, options, watch.stop, watch).minimise("closeness", goal, found.levels, kept, found.x)
+    if outcome.x is None or outcome.value is None:
+        watch.end("closeness", None, None, "not reached")
+        return
+    found.x = outcome.x[: joint.n_columns]
+    found.bounds["closeness"], found.scopes["closeness"] = outcome.bound, ALL_PLANS
+    found.different = round(value_of(goal, found.x))
+    found.seconds["closeness"] = watch.end("closeness", outcome.value, outcome.bound, "")

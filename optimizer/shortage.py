@@ -1,0 +1,70 @@
+"""Hard rules that money cannot keep, found before any search: which rule, where, when and how much is missing."""
+
+import numpy as np
+from scipy.sparse import block_array, csr_array, eye_array
+
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options
+from optimizer.money import build_money
+from optimizer.problem import WORK_FUNDS, Floats, Problem
+
+
+def hard_costs(problem: Problem) -> Floats:
+    """(cells, T) yuan to be paid whatever is decided: existing stations, and entitlements under a hard floor."""
+    years = len(problem.years)
+    cost = np.zeros((len(problem.cells), years))
+    existing, services = problem.existing, list(problem.scenario.services.values())
+    for e in np.flatnonzero(existing.paid & (existing.running_yuan > 0)):
+        k, i = int(existing.service[e]), int(existing.community[e])
+        cell = problem.cell("service_running", i, k, shared=services[k].siting == "network")
+        cost[cell] += np.floor(existing.running_yuan[e] * problem.price_index + 0.5)
+    if problem.scenario.programmes.work_funds.hard_floor:
+        for i in range(len(problem.communities)):
+            cost[problem.cell("work_funds", i)] += problem.need[i, WORK_FUNDS]
+    return cost
+
+
+def explain(problem: Problem) -> str:
+    """Return in words what hard rules lack money, or an empty string where all can be paid."""
+    cost = hard_costs(problem)
+    money = build_money(problem, unit=1.0)
+    rows, columns = cost.size, money.n_columns
+    matrix = block_array(
+        [[money.link, eye_array(rows)], [money.matrix, csr_array((len(money.upper), rows))]], format="csr"
+    )
+    flat = cost.ravel()
+    arrays = Arrays(
+        np.concatenate([np.zeros(columns), np.ones(rows)]),
+        np.zeros(columns + rows),
+        np.concatenate([money.column_upper, flat]),
+        np.zeros(columns + rows, dtype=bool),
+        matrix,
+        np.concatenate([flat, np.full(len(money.upper), -np.inf)]),
+        np.concatenate([flat, money.upper]),
+    )
+    outcome = solve(arrays, Options(solver="simplex"))
+    if outcome.x is None or outcome.value is None or outcome.value < 1.0:
+        return ""
+    missing = outcome.x[columns:].reshape(cost.shape)
+    name = problem.scenario.currency.name
+    lines = [f"No plan can pay what must be paid: {outcome.value:,.0f} {name} are missing at the least."]
+    words = {
+        "work_funds": "work funds at the hard floor",
+        "service_running": "running costs of existing stations",
+        "service_capital": "opening stations",
+        "space": "space",
+    }
+    for purpose in words:
+        for d, district in enumerate(problem.districts):
+            mine = [c for c, (p, e) in enumerate(zip(problem.cells.purpose, problem.cells.district)) if (p, e) == (purpose, d)]
+            for t, year in enumerate(problem.years):
+                short = missing[mine, t].sum()
+                if short >= 1:
+                    due = cost[mine, t].sum()
+                    lines.append(
+                        f"  {district} {year}: {words[purpose]} cost {due:,.0f} {name}, {short:,.0f} of it not covered"
+                    )
+    shown = lines[:13] + ([f"  … and {len(lines) - 13} more"] if len(lines) > 13 else [])
+    shown.append("Ways out: lower programmes.work_funds.floor_yuan or make it soft (hard_floor: false); raise the")
+    shown.append("amounts of the sources that may pay there; lower the co-funding ratio.")
+    return "\n".join(shown)

@@ -1,0 +1,93 @@
+"""From the columns of a solved model to decisions.
+
+Small values that a solver leaves behind are cleaned here, once: areas to 0.01 m2, grants to whole yuan, shares below a
+millionth dropped. What a plan says is what is left after that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.joint import Joint
+from optimizer.model import MONEY_UNIT_YUAN
+from optimizer.problem import Floats, Ints
+
+SHARE_NOISE = 1e-6
+AREA_STEP_M2 = 0.01
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a plan decides. Positions refer to the problem; years are indices.
+
+    `grant_yuan` (n, T); `room*`: rooms taken, start year and area; `hall_*`: hall arcs, first year and credit;
+    `opened`, `open_year`: places and start years; `serve_*`: arcs, first year and share; `kept_*`: existing arcs and share.
+    """
+
+    grant_yuan: Floats
+    room: Ints
+    room_year: Ints
+    room_m2: Floats
+    hall_arc: Ints
+    hall_year: Ints
+    hall_m2: Floats
+    opened: Ints
+    open_year: Ints
+    serve_arc: Ints
+    serve_year: Ints
+    serve_share: Floats
+    kept_arc: Ints
+    kept_share: Floats
+
+
+def decode(joint: Joint, x: Floats) -> Decisions:
+    """Return the decisions in a solution `x` (columns of the joint model)."""
+    problem, families = joint.problem, joint.model.columns
+
+    def family(name: str) -> tuple[list[Ints], Floats]:
+        found = families[name]
+        return [index for index, _ in found.keys], x[found.start : found.start + found.count]
+
+    (community, year), value = family("grant")
+    grant = np.zeros(problem.grant_limit.shape)
+    grant[community, year] = np.floor(value * MONEY_UNIT_YUAN + 1e-3)
+
+    (room, year), value = family("take")
+    taken = np.zeros((len(problem.rooms), len(problem.years)), dtype=bool)
+    taken[room, year] = value > 0.5
+    (room, room_year), area = family("area")
+    area = np.floor(area / AREA_STEP_M2 + 1e-4) * AREA_STEP_M2
+    whole = problem.rooms.whole[room]
+    smallest = problem.rooms.min_area_m2[room]
+    rooms = np.flatnonzero(np.where(whole, taken[room, room_year], area > 0))
+    area = np.maximum(area, np.where(whole, smallest, 0.0))
+
+    (_, _, hall_year), credit = family("hall_m2")
+    credit = np.floor(credit / AREA_STEP_M2 + 1e-4) * AREA_STEP_M2
+    halls = np.flatnonzero(credit > 0)
+
+    (place, _, open_year), value = family("open")
+    stations = np.flatnonzero(value > 0.5)
+    started = np.zeros((len(problem.places), len(problem.years)), dtype=bool)
+    started[place[stations], open_year[stations]] = True
+    (_, _, _, serve_year), share = family("serve")
+    arc = joint.model.notes["serve_arc"]
+    serves = np.flatnonzero(started[problem.arcs.target[arc], serve_year] & (share > SHARE_NOISE))
+    _, kept = family("kept")
+    keeps = np.flatnonzero(kept > SHARE_NOISE)
+    return Decisions(
+        grant_yuan=np.minimum(grant, problem.grant_limit),
+        room=room[rooms],
+        room_year=room_year[rooms],
+        room_m2=np.round(area[rooms], 2),
+        hall_arc=joint.model.notes["hall_arc"][halls],
+        hall_year=hall_year[halls],
+        hall_m2=np.round(credit[halls], 2),
+        opened=place[stations],
+        open_year=open_year[stations],
+        serve_arc=arc[serves],
+        serve_year=serve_year[serves],
+        serve_share=share[serves],
+        kept_arc=joint.model.notes["kept_arc"][keeps],
+        kept_share=kept[keeps],
+    )

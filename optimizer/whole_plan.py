@@ -1,0 +1,65 @@
+"""One model for the whole city: the goals one after another, each proven over all plans. For small cities and for tests."""
+
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from optimizer.coupling import Kept, Levels, score_rows
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status
+from optimizer.highs_arrays import Progress as Tick
+from optimizer.joint import ExtraRows, Goal, Joint
+from optimizer.problem import Floats
+from optimizer.watch import Watch
+
+
+@dataclass(frozen=True)
+class WholePlan:
+    """The joint model of a city, solved goal after goal by HiGHS alone."""
+
+    joint: Joint
+    options: Options
+    stop: Event
+    watch: Watch
+
+    def raise_level(self, levels: Levels) -> Outcome:
+        """First goal: the largest common level (value is its negative)."""
+        joint = self.joint
+        rows, low = score_rows(joint, levels, raising=True)
+        matrix = csr_array((joint.matrix.data, joint.matrix.indices, joint.matrix.indptr), (joint.matrix.shape[0], joint.n_columns + 1))
+        arrays = Arrays(
+            cost=np.append(np.zeros(joint.n_columns), -1.0),
+            lower=np.append(joint.lower, 0.0),
+            upper=np.append(joint.upper, 1.0),
+            integer=np.append(joint.integer, False),
+            matrix=vstack([matrix, rows], format="csr"),
+            row_lower=np.concatenate([joint.row_lower, low]),
+            row_upper=np.concatenate([joint.row_upper, np.full(len(low), np.inf)]),
+        )
+        return self._run(arrays, "worst_off", None, sign=-1.0)
+
+    def minimise(
+        self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None
+    ) -> Outcome:
+        """A later goal, with the levels and the earlier goals kept."""
+        rows, low = score_rows(self.joint, levels, raising=False)
+        extra = ExtraRows(
+            csr_array(vstack([rows, *(csr_array(k.goal[0].reshape(1, -1)) for k in kept)], format="csr")),
+            np.concatenate([low - 1e-9, np.full(len(kept), -np.inf)]),
+            np.concatenate([np.full(len(low), np.inf), [k.limit - k.goal[1] for k in kept]]),
+        )
+        return self._run(self.joint.arrays(goal, extra), name, start)
+
+    def _run(self, arrays: Arrays, name: str, start: Floats | None, sign: float = 1.0) -> Outcome:
+        def tick(progress: Tick) -> None:
+            value = None if progress.incumbent is None else sign * progress.incumbent
+            self.watch.update(name, value, sign * progress.bound)
+
+        if start is not None and len(start) < len(arrays.cost):
+            start = np.append(start, np.zeros(len(arrays.cost) - len(start)))
+        outcome = solve(arrays, self.options, start=start, on_progress=tick, stop=self.stop)
+        if outcome.status in (Status.UNBOUNDED, Status.ERROR):
+            raise RuntimeError(f"the solver failed on goal {name}: {outcome.message}")
+        return outcome
