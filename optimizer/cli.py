@@ -261,9 +261,9 @@ def schema(
             typer.echo("Give --data or --scenario, not both.", err=True)
             raise typer.Exit(WRONG)
         if data:
-            from optimizer.cli_check import data_schema
+            from geodata.describe import schema_markdown
 
-            typer.echo(data_schema())
+            typer.echo(schema_markdown())
         else:
             from optimizer.scenario_file import json_schema
 

@@ -1,4 +1,4 @@
-"""The commands that look: `allot check`, `audit`, `init`, `scenarios`, `open`, and the data schema in words."""
+"""The commands that look: `allot check`, `audit`, `init`, `scenarios` and `open`."""
 
 import json
 import webbrowser
@@ -168,27 +168,3 @@ def find_run(what: str) -> Path:
         name = what or str(jobs.RUNS)
         raise ScenarioError([f"{name}  there is no finished run here; make one with allot run"])
     return max(found, key=lambda p: (p / "run.json").stat().st_mtime)
-
-
-def data_schema() -> str:
-    """Return every table and column of a city as Markdown."""
-    from geodata.schema import TABLES
-
-    parts = ["# The data of a city\n"]
-    for table in TABLES.values():
-        need = "required" if table.required else "optional"
-        parts.append(
-            f"## {table.name}\n\n{table.description} Geometry: {table.geometry}; {need}; key: {', '.join(table.key)}.\n"
-        )
-        rows = ["| column | kind | unit | default | limits | description |", "|---|---|---|---|---|---|"]
-        for column in table.columns:
-            default = (
-                "must be given" if column.required else "no" if column.default is False else str(column.default or "")
-            )
-            low = "" if column.minimum is None else f"at least {column.minimum:g}"
-            high = "" if column.maximum is None else f"at most {column.maximum:g}"
-            limits = ", ".join(part for part in (low, high, " / ".join(column.choices)) if part)
-            cells = (column.name, column.kind, column.unit, default, limits, column.description)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        parts.append("\n".join(rows) + "\n")
-    return "\n".join(parts).rstrip()
