@@ -137,9 +137,10 @@ class Plan:
 
         return why(self.facts, community)
 
-    def map(self, column: str = "met_share", *, stations: bool = False) -> "Chart":
+    def map(self, column: str = "met_share", *, stations: bool = False, main_city: bool = False) -> "Chart":
         """Return a map of a column of `communities`, with the new and enlarged shared stations where asked for.
 
+        `main_city` shows only the communities of the main city.
         Raises KeyError for a column that is not there.
         """
         from optimizer.report.notebook_map import community_map
@@ -148,7 +149,11 @@ class Plan:
         dots = self.stations
         dots = dots[dots["change"].isin(["opened", "upgraded"]) & dots["service"].isin(networks)]
         title = f"{self._run.title}: {column.replace('_', ' ')}"
-        return community_map(self.communities, column, title, stations=dots if stations else None)
+        frame = self.communities
+        if main_city:
+            frame = frame[frame["main_city"]]
+            dots = dots[dots["community"].isin(frame["community"])]
+        return community_map(frame, column, title, stations=dots if stations else None)
 
     def compare(self, *others: "Plan | Path | str") -> Comparison:
         """Compare this plan with others: plans, run folders, or scenarios, which are run for the same years."""

@@ -74,14 +74,15 @@ class Comparison:
             raise KeyError((figure, group, scenario))
         return float(rows["value"].iloc[0])
 
-    def map(self, scenario: str = "", need: str = "") -> "Chart":
+    def map(self, scenario: str = "", need: str = "", *, main_city: bool = False) -> "Chart":
         """Return a map of the difference of a scenario (the second plan where none is named) to the base.
 
-        Shows scores over all years, or the met share of one need. Raises KeyError for an unknown scenario or need.
+        Shows scores over all years, or the met share of one need; `main_city` leaves the rest out.
+        Raises KeyError for an unknown scenario or need.
         """
         from optimizer.report.notebook_map import difference_map
 
-        return difference_map(self, scenario or self.labels[1], need)
+        return difference_map(self, scenario or self.labels[1], need, main_city=main_city)
 
     def text(self, width: int = 120) -> str:
         """Return the comparison as a table in plain text."""

@@ -119,8 +119,8 @@ def _who(comparison: Comparison, label: str, *, losers: bool, most: int = 3) -> 
     count = int(comparison.value(figure, "", label))
     said = []
     for row in rows.itertuples(index=False):
-        name = str(row.name)
-        why = f"{row.reason}; " if row.reason else ""
+        name, reason = str(row.name), str(row.reason)
+        why = f"{reason}; " if reason else ""
         proof = "" if row.proven == "yes" else "not proven; "
         note = (why + proof).rstrip("; ")
         shift = figure_text("met", float(str(row.difference)), difference=True)

@@ -42,7 +42,7 @@ def community_map(
     return _draw(frame, column, kind, scale, title, stations)
 
 
-def difference_map(comparison: "Comparison", scenario: str, need: str = "") -> "Chart":
+def difference_map(comparison: "Comparison", scenario: str, need: str = "", *, main_city: bool = False) -> "Chart":
     """Return a map of what a scenario changes against the base; see `Comparison.map`."""
     import altair as alt
 
@@ -57,8 +57,9 @@ def difference_map(comparison: "Comparison", scenario: str, need: str = "") -> "
         change, what = shares[1] - shares[0], need_title(base.run.scenario, need)
     else:
         change, what = side.scores - base.scores, "All needs"
-    columns = ["community", "name", "district", "geometry"]
-    frame = base.facts.city.communities[columns].reset_index(drop=True)
+    frame = base.facts.city.communities
+    frame = frame[frame["main_city"]] if main_city else frame
+    frame = frame[["community", "name", "district", "geometry"]].reset_index(drop=True)
     frame["difference"] = frame["community"].map(change)
     scale = alt.Scale(type="threshold", domain=list(DIFFERENCE_EDGES), range=list(DIVERGING))
     return _draw(frame, "difference", "Q", scale, f"{what}: {scenario} less {base.label}", None)
