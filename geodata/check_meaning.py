@@ -7,7 +7,7 @@ import pandas as pd
 
 from geodata.check_columns import feature
 from geodata.city import City
-from geodata.findings import Finding, listed
+from geodata.findings import Finding, Severity, listed
 
 _GROUPS = ("elderly", "children", "laid_off")
 _FITTING = {
@@ -139,37 +139,36 @@ def _offices(city: City) -> Iterable[Finding]:
 
 def _buildings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
     sites = city.sites
-    for p in range(len(sites)):
-        row = sites.iloc[p]
-        name, use, instrument = feature(city, "sites", p), str(row["use"]), str(row["instrument"])
-
-        def said(message: str, column: str, limit: str, remedy: str, warning: bool = False, *, p: int = p,
-                 name: str = name, value: object = None) -> Finding:  # fmt: skip
-            return city.finding(
-                "warning" if warning else "error", "sites", p, message, feature=name, column=column,
-                value=_text(sites[column].iloc[p]) if value is None else value, limit=limit, remedy=remedy,
-            )  # fmt: skip
-
-        if use in _FITTING and instrument and instrument not in _FITTING[use]:
-            known = {i for fitting in _FITTING.values() for i in fitting}
-            if instrument in known:
-                limit = listed(_FITTING[use])
-                yield said(f"does not go with use = {use}", "instrument", limit, f"use {limit}")
-        if row["min_area_m2"] > row["area_m2"]:
-            yield said(f"is above area_m2 = {row['area_m2']:.12g}", "min_area_m2",
-                       f"at most {row['area_m2']:.12g}", "no plan could take it; lower it")  # fmt: skip
-        elif use != "office" and row["area_m2"] == 0:
-            yield said("leaves nothing to take", "area_m2", "above 0", "give its area or remove the row", warning=True)
-        if row["first_year"] != 0 and not 1900 <= row["first_year"] <= 2200:
-            yield said("is no calendar year", "first_year", "0, or from 1900 to 2200", "0 means at once")
-        own = [s for s in str(row["services"]).split(",") if services.get(s) == "own"]
-        if own:
-            yield said("stands only at the communities' own offices", "services", "network services",
-                       "leave it out", warning=True, value=listed(own))  # fmt: skip
+    known = {instrument for fitting in _FITTING.values() for instrument in fitting}
+    for use, fitting in _FITTING.items():
+        wrong = (sites["use"] == use) & sites["instrument"].isin(known - set(fitting))
+        limit = listed(fitting)
+        yield from _sites(city, wrong, "instrument", f"does not go with use = {use}", limit, f"use {limit}")
+    area, least, year = sites["area_m2"], sites["min_area_m2"], sites["first_year"]
+    remedy = "it must be at most area_m2, else no plan can take it"
+    yield from _sites(city, least > area, "min_area_m2", "is above the area", "at most area_m2", remedy)
+    nothing = (sites["use"] != "office") & (area == 0) & (least == 0)
+    yield from _sites(city, nothing, "area_m2", "leaves nothing to take", "above 0", "give its area", "warning")
+    strange = (year != 0) & ((year < 1900) | (year > 2200))
+    limit = "0, or from 1900 to 2200"
+    yield from _sites(city, strange, "first_year", "is no calendar year", limit, "0 means at once")
+    own = {service for service, siting in services.items() if siting == "own"}
+    stands = pd.Series([bool(own & set(text.split(","))) for text in sites["services"]], index=sites.index, dtype=bool)
+    message = f"own services ({listed(sorted(own))}) stand only at the communities' offices"
+    yield from _sites(city, stands, "services", message, "network services", "leave them out", "warning")
 
 
-def _text(value: object) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+def _sites(
+    city: City, rows: pd.Series, column: str, message: str, limit: str, remedy: str, severity: Severity = "error"
+) -> Iterable[Finding]:
+    """One finding for every site where `rows` is true."""
+    for p in np.flatnonzero(rows.to_numpy()).tolist():
+        value = city.sites[column].iloc[p]
+        text = f"{value:.12g}" if isinstance(value, float) else str(value)
+        name = feature(city, "sites", p)
+        yield city.finding(
+            severity, "sites", p, message, feature=name, column=column, value=text, limit=limit, remedy=remedy
+        )
 
 
 def _needs(city: City, services: Mapping[str, str]) -> Iterable[Finding]:

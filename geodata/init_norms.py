@@ -30,11 +30,12 @@ ROOM = 1.5  # how much more floor could be had than is needed
 STATION_LEAST_M2 = 200.0
 HALL_M2 = 240.0
 
-# instrument -> (share of the rooms that could be had, smallest part, fixed, capital per m2, yearly per m2, lead years)
+# instrument -> (share of the rooms lacking that could be had so, together ROOM; smallest part, fixed, capital per m2,
+# yearly per m2, lead years)
 EXTENSIONS: dict[str, tuple[float, float, float, float, float, int]] = {
-    "rent": (0.35, 0.0, 0.0, 0.0, 135.0, 0),
-    "renovate": (0.40, 0.5, 27_000.0, 340.0, 12.0, 0),
-    "build": (0.60, 0.5, 0.0, 1_150.0, 12.0, 1),
+    "rent": (0.4, 0.0, 0.0, 0.0, 135.0, 0),
+    "renovate": (0.5, 0.5, 27_000.0, 340.0, 12.0, 0),
+    "build": (0.6, 0.5, 0.0, 1_150.0, 12.0, 1),
 }
 STATIONS: tuple[tuple[str, float, float, float, int], ...] = (  # instrument, fixed, capital, yearly, lead years
     ("renovate", 24_500.0, 330.0, 12.0, 0),
@@ -91,22 +92,25 @@ def needs(communities: gpd.GeoDataFrame, services: Services) -> pd.DataFrame:
     return out.sort_values(["community", "need"], ignore_index=True)
 
 
-def floor_m2(table: pd.DataFrame, services: Services, siting: str) -> pd.Series:
-    """Return the floor that the needs of own or network services take, by community."""
+def floor_m2(communities: gpd.GeoDataFrame, table: pd.DataFrame, services: Services, siting: str) -> pd.Series:
+    """Return the floor that the needs of own or network services take, for each of the communities."""
     per_unit = {
         name: float(rule.get("area_m2_per_unit", 0.0)) * max(1.0, (1 + float(rule.get("growth", 0.0))) ** 5)
         for name, rule in services.items()
         if rule["siting"] == siting
     }
     used = table["amount"] * table["need"].map(per_unit).fillna(0.0)
-    return used.groupby(table["community"]).sum()
+    floor: pd.Series = communities["community"].map(used.groupby(table["community"]).sum()).fillna(0.0)
+    return floor
 
 
 def sites(communities: gpd.GeoDataFrame, table: pd.DataFrame, services: Services, target_m2: float) -> gpd.GeoDataFrame:
     """Return the table of buildings: offices, rooms that could be added, station buildings, halls."""
-    rows = [*_offices(communities), *_extensions(communities, table, services, target_m2)]
+    own = floor_m2(communities, table, services, "own")
+    rows = [*_offices(communities), *_extensions(communities, own, target_m2)]
+    shared = floor_m2(communities, table, services, "network")
     for group in communities.groupby(["district", "sub_district"], sort=True).groups.values():
-        rows += _shared(communities.loc[group], table, services)
+        rows += _shared(communities.loc[group], shared)
     frame = pd.DataFrame(rows)
     points = gpd.points_from_xy(frame.pop("x"), frame.pop("y"))
     return gpd.GeoDataFrame(frame, geometry=points, crs=communities.crs)
@@ -135,17 +139,14 @@ def _offices(communities: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _extensions(
-    communities: gpd.GeoDataFrame, table: pd.DataFrame, services: Services, target_m2: float
-) -> list[dict[str, Any]]:
-    own = communities["community"].map(floor_m2(table, services, "own")).fillna(0.0).to_numpy(dtype=float)
+def _extensions(communities: gpd.GeoDataFrame, own: pd.Series, target_m2: float) -> list[dict[str, Any]]:
     there = office_m2(communities["households"].to_numpy(dtype=float))
-    wanted = ROOM * np.maximum(target_m2, own + there) - there
+    lacking = np.maximum(target_m2, own.to_numpy(dtype=float)) - there
     rows = []
     xy = places(communities)
     for i, (community, name) in enumerate(zip(communities["community"], communities["name"], strict=True)):
         for instrument, (share, least, fixed, capital, yearly, lead) in EXTENSIONS.items():
-            area = float(np.ceil(share * max(wanted[i], 0.0) / 5) * 5)
+            area = float(np.ceil(share * max(lacking[i], 0.0) / 5) * 5)
             if area < 10:
                 continue
             smallest = float(np.floor(min(least * area, 100.0)))
@@ -159,10 +160,10 @@ def _extensions(
     return rows
 
 
-def _shared(members: gpd.GeoDataFrame, table: pd.DataFrame, services: Services) -> list[dict[str, Any]]:
+def _shared(members: gpd.GeoDataFrame, shared: pd.Series) -> list[dict[str, Any]]:
     """Station buildings and halls of one sub-district, spread over compact groups of its communities."""
     xy = places(members)
-    floor = members["community"].map(floor_m2(table, services, "network")).fillna(0.0).to_numpy(dtype=float)
+    floor = shared.loc[members.index].to_numpy(dtype=float)
     rows = []
     station = compact_groups(xy, max(2, -(-len(members) // COMMUNITIES_PER_STATION)))
     area = ROOM * float(floor.sum()) / (int(station.max()) + 1)

@@ -173,9 +173,9 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "smallest part": (
         put("sites", 4, "min_area_m2", 400),
-        "error: sites, row 5 (s1): min_area_m2 = 400  is above area_m2 = 300; no plan could take it",
+        "error: sites, row 5 (s1): min_area_m2 = 400  is above the area; it must be at most area_m2",
     ),
-    "nothing to take": (put("sites", 4, "area_m2", 0.0), "min_area_m2 = 60  is above area_m2 = 0"),
+    "nothing to take": (put("sites", 4, "area_m2", 0.0), "min_area_m2 = 60  is above the area"),
     "no year": (put("sites", 4, "first_year", 207), "error: sites, row 5 (s1): first_year = 207  is no calendar year"),
     "half a year": (put("sites", 4, "first_year", 2007.5), "first_year = 2007.5  is no whole number"),
     "instrument and use": (
@@ -184,7 +184,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "own service in a building": (
         put("sites", 4, "services", "affairs,health"),
-        "affairs  stands only at the communities'",
+        "services = affairs,health  own services (affairs) stand only",
     ),
     "no capacity": (
         put("facilities", 0, "capacity", 0.0),
