@@ -81,6 +81,34 @@ def build_fit(joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] =
     return Fit(joint, full, count)
 
 
+def raising_arrays(joint: Joint, levels: Levels) -> Arrays:
+    """Return the joint model that raises the common level, its last column; the value is the negative level."""
+    rows, low = score_rows(joint, levels, raising=True)
+    wide = csr_array(
+        (joint.matrix.data, joint.matrix.indices, joint.matrix.indptr), (joint.matrix.shape[0], joint.n_columns + 1)
+    )
+    return Arrays(
+        cost=np.append(np.zeros(joint.n_columns), -1.0),
+        lower=np.append(joint.lower, 0.0),
+        upper=np.append(joint.upper, 1.0),
+        integer=np.append(joint.integer, False),
+        matrix=vstack([wide, rows], format="csr"),
+        row_lower=np.concatenate([joint.row_lower, low]),
+        row_upper=np.concatenate([joint.row_upper, np.full(len(low), np.inf)]),
+    )
+
+
+def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
+    """Largest common level that money can reach with the yes-or-no decisions of `x`; -1 where these cannot be paid."""
+    arrays = raising_arrays(joint, levels)
+    whole = np.flatnonzero(arrays.integer)
+    lower, upper = arrays.lower.copy(), arrays.upper.copy()
+    lower[whole] = upper[whole] = np.rint(x[whole])
+    relaxed = np.zeros_like(arrays.integer)
+    outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options())
+    return -1.0 if outcome.value is None else -outcome.value
+
+
 def achieved(joint: Joint, x: Floats) -> Floats:
     """(n,) scores of a plan."""
     return np.asarray(joint.score @ x[: joint.n_columns] + joint.model.score_base)

@@ -6,21 +6,28 @@ made to fit the money, then the pieces that lose most at these prices are decide
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 import numpy as np
 
 from optimizer.coupling import Coupling, Levels, couple
-from optimizer.fit import Fit, achieved, build_fit, relaxed_levels
+from optimizer.fit import Fit, achieved, best_level, build_fit, relaxed_levels
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
 from optimizer.levels import attainable_alone, attainable_together, set_aside
-from optimizer.price_search import ALL_PIECES, SMALL_PIECE, Search
+from optimizer.price_search import ALL_PIECES, SMALL_PIECE, NoPlan, Search
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
 LEVEL_TRIES = 3
+LEVEL_MARGIN = 0.997
+"""Part of the level that fixed decisions could reach at most that is asked of them: the last bit costs most."""
+
+
+class Infeasible(Exception):
+    """No plan keeps the hard rules."""
+
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,8 @@ class Settings:
     """How long to search: rounds of prices and neighbourhoods; work, not seconds, so that a run repeats."""
 
     threads: int = 2
-    level_gap: float = 0.004
+    level_gap: float = 0.008
+    level_slack: float = 0.015  # below the bound of the level: whole numbers hardly ever reach it
     price_gap: float = 0.002
     whole_rounds: int = 6
     piece_gap: float = 0.002
@@ -89,7 +97,8 @@ class PricePlan:
             if value >= guess:
                 break
             guess = value
-        return set_aside(problem, best, min(guess, value)), value, search
+        levels = set_aside(problem, best, min(guess, value))
+        return replace(levels, common=min(guess, value) * (1 - self.settings.level_slack)), value, search
 
     def _raise(self, levels: Levels, start: Search) -> Search:
         coupling = couple(self.joint, None, levels)
@@ -112,7 +121,7 @@ class PricePlan:
         search.adopt(start)
         report = lambda value, bound: self.report("unmet_need", value, bound)  # noqa: E731
         search.improve(gap=0.01, rounds=12, report=report)
-        search.improve(gap=self.settings.price_gap, rounds=15, whole=SMALL_PIECE, report=report)
+        search.improve(gap=2 * self.settings.price_gap, rounds=8, whole=SMALL_PIECE, report=report)
         search.improve(
             gap=self.settings.price_gap,
             rounds=self.settings.whole_rounds,
@@ -130,34 +139,53 @@ class PricePlan:
     def plan(self, levels: Levels, search: Search) -> tuple[Floats, Levels, float]:
         """Return a plan in whole numbers, the levels it keeps and the bound of the second goal at these levels."""
         joint = self.joint
-        fit = build_fit(joint, joint.unmet, levels)
-        x = self._fitted(fit, search)
-        x = self._neighbourhoods(fit, levels, search, x)
-        kept = relaxed_levels(levels, achieved(joint, x))
+        x, asked = self._fitted(levels, search)
+        x = self._neighbourhoods(build_fit(joint, joint.unmet, asked), asked, levels, search, x)
+        kept = relaxed_levels(asked, achieved(joint, x))
         return x, kept, bound_at(search, levels, kept)
 
-    def _fitted(self, fit: Fit, search: Search) -> Floats:
-        """Fit the last plans of all pieces, and the best mix of the master, to the money; return the better."""
-        joint, best = self.joint, None
-        for pick in (dict(search.last), _heaviest(search)):
-            if len(pick) < len(search.coupling.pieces):
-                continue
-            x = np.zeros(joint.n_columns)
-            for piece, plan in pick.items():
-                x[search.coupling.pieces[piece].columns] = plan
-            outcome = fit.solve(x)
-            if outcome.x is not None and (best is None or outcome.value < best.value):
+    def _fitted(self, levels: Levels, search: Search) -> tuple[Floats, Levels]:
+        """Make plans of all pieces fit the money; return the best and the levels that it can be asked to keep.
+
+        Candidates are the plans at the last prices, the heaviest of the master's mix and those chosen together. The level
+        comes first, as far as it is asked for.
+        """
+        joint = self.joint
+        candidates: list[tuple[float, Floats]] = []
+        for pick in (dict(search.last), _heaviest(search), self._chosen(search)):
+            if len(pick) == len(search.coupling.pieces):
+                x = np.zeros(joint.n_columns)
+                for piece, plan in pick.items():
+                    x[search.coupling.pieces[piece].columns] = plan
+                candidates.append((best_level(joint, levels, x) if levels.follows.any() else 0.0, x))
+        top = max((level for level, _ in candidates), default=-1.0)
+        if top < 0:
+            raise Infeasible
+        asked = replace(levels, common=min(levels.common, LEVEL_MARGIN * top))
+        fit, best = build_fit(joint, joint.unmet, asked), None
+        for level, x in candidates:
+            outcome = fit.solve(x) if level >= asked.common else None
+            if outcome is not None and outcome.x is not None and (best is None or outcome.value < best.value):
                 best = outcome
         if best is None or best.x is None:
-            raise RuntimeError("no plan fits the money")
-        return best.x
+            raise Infeasible
+        return best.x, asked
 
-    def _neighbourhoods(self, fit: Fit, levels: Levels, search: Search, x: Floats) -> Floats:
+    def _chosen(self, search: Search) -> dict[int, Floats]:
+        """One plan per piece, chosen together by the master; breaking a coupling row costs thrice its price."""
+        scale = search.scale()
+        try:
+            search.master(np.where(search.coupling.equal, -2 * scale, 0.0), search.prices + 2 * scale, whole=True)
+        except NoPlan:
+            return {}
+        return _heaviest(search)
+
+    def _neighbourhoods(self, fit: Fit, asked: Levels, levels: Levels, search: Search, x: Floats) -> Floats:
         """Decide again, together, the pieces that lose most at the prices, until the gap is small enough."""
         value = float(fit.arrays.cost @ x + fit.arrays.offset)
         tried: set[int] = set()
         for round_ in range(self.settings.neighbourhoods):
-            bound = bound_at(search, levels, relaxed_levels(levels, achieved(self.joint, x)))
+            bound = bound_at(search, levels, relaxed_levels(asked, achieved(self.joint, x)))
             self.report("unmet_need", value, bound)
             if self.stopped() or value - bound <= self.settings.target_gap * abs(value):
                 break

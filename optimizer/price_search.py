@@ -23,6 +23,21 @@ WHOLE = 1e-7
 SMALL_PIECE = 60
 """Pieces with at most so many yes-or-no columns are solved in whole numbers within milliseconds."""
 ALL_PIECES = 10**9
+LIGHT = Options(
+    gap=1e-4,
+    absolute_gap=0.0,
+    nodes=2000,
+    presolve=False,
+    extra={
+        "mip_heuristic_effort": 0.0,
+        "mip_detect_symmetry": False,
+        "mip_heuristic_run_root_reduced_cost": False,
+        "mip_heuristic_run_rins": False,
+        "mip_heuristic_run_rens": False,
+        "mip_heuristic_run_feasibility_jump": False,
+    },
+)
+"""For small pieces: without the preparations that pay for themselves only in large models, three times faster."""
 
 
 class NoPlan(Exception):
@@ -59,7 +74,6 @@ class Search:
     mix: list[tuple[Column, float]] = field(default_factory=list)
     shared_x: Floats = field(default_factory=lambda: np.zeros(0))
     _relaxed: dict[int, Session] = field(default_factory=dict)
-    _whole: dict[int, Session] = field(default_factory=dict)
     last: dict[int, Floats] = field(default_factory=dict)
     best_columns: list[Column] = field(default_factory=list)
     piece_bound: dict[int, float] = field(default_factory=dict)  # at the best prices, see `prices`
@@ -89,13 +103,12 @@ class Search:
             raise NoPlan(self.coupling.shared_columns.tolist())
         return outcome.bound + float(prices @ self.coupling.rhs) + self.coupling.constant
 
-    def _session(self, piece: int, whole: bool) -> Session:
-        held = self._whole if whole else self._relaxed
-        if piece not in held:
+    def _session(self, piece: int) -> Session:
+        """The relaxed piece, kept loaded: solving it again at other prices is much quicker than from scratch."""
+        if piece not in self._relaxed:
             arrays = self.coupling.pieces[piece].arrays
-            integer = arrays.integer if whole else np.zeros_like(arrays.integer)
-            held[piece] = Session(replace(arrays, integer=integer), Options(solver="simplex"))
-        return held[piece]
+            self._relaxed[piece] = Session(replace(arrays, integer=np.zeros_like(arrays.integer)), Options(solver="simplex"))
+        return self._relaxed[piece]
 
     def evaluate(self, prices: Floats, *, whole: int, gap: float = 1e-3) -> float:
         """Solve every piece at prices and keep its plan; return the bound proven.
@@ -106,7 +119,7 @@ class Search:
         def one(piece: int) -> tuple[Outcome, bool]:
             p = self.coupling.pieces[piece]
             cost = self.priced_cost(piece, prices)
-            relaxed = self._session(piece, False)
+            relaxed = self._session(piece)
             relaxed.set_cost(np.arange(len(cost)), cost)
             outcome = relaxed.run()
             if outcome.x is None:
@@ -116,10 +129,8 @@ class Search:
                 return outcome, True
             if len(part) > whole:
                 return outcome, False
-            exact = self._session(piece, True)
-            exact.set_cost(np.arange(len(cost)), cost)
-            exact.set_options(Options(gap=gap if len(part) > SMALL_PIECE else 1e-4, nodes=2000, absolute_gap=0.0))
-            return exact.run(start=self.last.get(piece)), True
+            options = LIGHT if len(part) <= SMALL_PIECE else Options(gap=gap, nodes=2000, absolute_gap=0.0)
+            return solve(replace(p.arrays, cost=cost), options, start=self.last.get(piece)), True
 
         total = self.shared_minimum(prices)
         bounds: dict[int, float] = {}
@@ -167,7 +178,7 @@ class Search:
             row_lower=np.concatenate([coupling.rhs, shared.row_lower, np.ones(len(pieces))]),
             row_upper=np.concatenate([coupling.rhs, shared.row_upper, np.ones(len(pieces))]),
         )
-        outcome = solve(arrays, Options(gap=1e-4, nodes=500 if whole else None))
+        outcome = solve(arrays, Options(gap=1e-3, nodes=200) if whole else Options(solver="simplex"))
         if outcome.x is None:
             raise NoPlan([])
         prices = np.zeros(n_rows) if outcome.row_dual is None else outcome.row_dual[:n_rows]

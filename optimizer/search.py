@@ -13,18 +13,16 @@ from optimizer.fit import achieved, build_fit, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_together, scored, set_aside
-from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_plan import Infeasible, PricePlan, Settings
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 
-WHOLE_LIMIT = 1500
+WHOLE_LIMIT = 400
 """Up to so many yes-or-no decisions a city is one model."""
+WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500}
+"""Most nodes of the search for a goal in one model; a worst-off goal is hardly ever proven to the end that way."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
-
-
-class Infeasible(Exception):
-    """No plan keeps the hard rules."""
 
 
 class NoPlanYet(Exception):
@@ -98,7 +96,12 @@ class _Whole:
                 break
             watch.start(goal.goal, index, len(goals))
             options = Options(
-                gap=goal.gap, threads=solver.threads, seed=solver.seed, time_limit_seconds=watch.left
+                gap=goal.gap,
+                absolute_gap=0.005 if goal.goal == "worst_off" else 1e-6,
+                nodes=WHOLE_NODES[goal.goal],
+                threads=solver.threads,
+                seed=solver.seed,
+                time_limit_seconds=watch.left,
             )
             run = WholePlan(joint, options, watch.stop, watch)
             start = None if found is None else found.x

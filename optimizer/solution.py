@@ -1,7 +1,7 @@
 """From the columns of a solved model to decisions.
 
-Small values that a solver leaves behind are cleaned here, once: areas to 0.01 m2, grants to whole yuan, shares below a
-millionth dropped. What a plan says is what is left after that.
+Small values that a solver leaves behind are cleaned here, once: areas to 0.01 m2 (up for rooms, down for halls), grants to
+whole yuan (down), shares below a millionth dropped. What a plan says is what is left after that.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,8 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     taken = np.zeros((len(problem.rooms), len(problem.years)), dtype=bool)
     taken[room, year] = value > 0.5
     (room, room_year), area = family("area")
-    area = np.floor(area / AREA_STEP_M2 + 1e-4) * AREA_STEP_M2
+    # Upwards, so that the stations in it still fit; not beyond what can be had.
+    area = np.minimum(np.ceil(area / AREA_STEP_M2 - 1e-4) * AREA_STEP_M2, problem.rooms.area_m2[room])
     whole = problem.rooms.whole[room]
     smallest = problem.rooms.min_area_m2[room]
     rooms = np.flatnonzero(np.where(whole, taken[room, room_year], area > 0))
@@ -79,7 +80,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         grant_yuan=np.minimum(grant, problem.grant_limit),
         room=room[rooms],
         room_year=room_year[rooms],
-        room_m2=np.round(area[rooms], 2),
+        room_m2=np.round(area[rooms], 6),
         hall_arc=joint.model.notes["hall_arc"][halls],
         hall_year=hall_year[halls],
         hall_m2=np.round(credit[halls], 2),

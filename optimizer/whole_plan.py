@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from optimizer.coupling import Kept, Levels, score_rows
+from optimizer.fit import raising_arrays
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.highs_arrays import Progress as Tick
@@ -26,18 +27,7 @@ class WholePlan:
 
     def raise_level(self, levels: Levels) -> Outcome:
         """First goal: the largest common level (value is its negative)."""
-        joint = self.joint
-        rows, low = score_rows(joint, levels, raising=True)
-        matrix = csr_array((joint.matrix.data, joint.matrix.indices, joint.matrix.indptr), (joint.matrix.shape[0], joint.n_columns + 1))
-        arrays = Arrays(
-            cost=np.append(np.zeros(joint.n_columns), -1.0),
-            lower=np.append(joint.lower, 0.0),
-            upper=np.append(joint.upper, 1.0),
-            integer=np.append(joint.integer, False),
-            matrix=vstack([matrix, rows], format="csr"),
-            row_lower=np.concatenate([joint.row_lower, low]),
-            row_upper=np.concatenate([joint.row_upper, np.full(len(low), np.inf)]),
-        )
+        arrays = raising_arrays(self.joint, levels)
         return self._run(arrays, "worst_off", None, sign=-1.0)
 
     def minimise(
