@@ -10,8 +10,10 @@ one less its unmet person-needs over all its person-needs; a difference of it th
 both plans, all of it put on that group, is not proven: better searching alone might close it. For a single community,
 where all of the slack would cover any difference, it is spread evenly over all people's needs instead: a guide to what
 is noise, not a proof. The same holds for money with the interval of the goal of spending, and for the worst-off
-community with the interval of that goal. Counts of stations and the Gini coefficient have no bound and are not judged.
-Where the scenarios measure needs differently, totals are not judged and the slack is a guide only; `notes` says so.
+community with the interval of that goal. Money is not judged where the bound of spending holds for some plans only
+(those with the stations that were chosen). Counts of stations and the Gini coefficient have no bound and are not
+judged. Where the scenarios measure needs differently, totals are not judged and the slack is a guide only; `notes`
+says so.
 """
 
 from collections.abc import Sequence

@@ -47,9 +47,10 @@ def _judge(a: float, b: float, slack_a: float, slack_b: float, sign: int) -> str
 
 
 def _money(sides: Sequence[Side]) -> list[Row]:
-    def slack(side: Side) -> float:
+    def spare(side: Side) -> float:
         return side.slack("spending")
 
+    slack = spare if all(np.isfinite(spare(side)) for side in sides) else None
     rows = _rows(sides, "money", "", lambda s: float(s.run.ledger["yuan"].sum()), slack, sign=-1)
     sources = list(dict.fromkeys(s for side in sides for s in side.run.scenario.sources))
     for column, keys in (("source", sources), ("purpose", list(PURPOSE_TITLES))):
@@ -99,8 +100,8 @@ def _worst(sides: Sequence[Side]) -> list[Row]:
         return float(kept.min()) if len(kept) else 1.0
 
     def slack(side: Side) -> float:
-        bound = side.run.stage("worst_off").get("bound")
-        return float("inf") if bound is None else max(0.0, float(bound) - smallest(side))
+        bound = side.run.bound("worst_off")
+        return float("inf") if bound is None else max(0.0, bound - smallest(side))
 
     same = all(side.same_measure for side in sides)
     rows = _rows(sides, "worst_off", "", smallest, slack if same else None, sign=1)

@@ -30,9 +30,8 @@ class Side:
 
     def slack(self, goal: str) -> float:
         """Return how much better the best plan could be than this one, in the unit of the goal; inf if unknown."""
-        stage = self.run.stage(goal)
-        value, bound = stage.get("value"), stage.get("bound")
-        return float("inf") if value is None or bound is None else abs(float(value) - float(bound))
+        value, bound = self.run.stage(goal).get("value"), self.run.bound(goal)
+        return float("inf") if value is None or bound is None else abs(float(value) - bound)
 
 
 def measure(base: Facts) -> pd.DataFrame:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geodata.city import City
 
 TEXT = "str"
+ALL_PLANS = "all plans"  # scope of a bound that holds for every plan of the scenario
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "grants": {
         "community": TEXT, "year": "int64", "entitled_yuan": "int64", "grant_yuan": "int64", "class": TEXT,
@@ -91,6 +92,12 @@ class Run:
         """Return the record of one goal's stage; empty where the run did not reach it."""
         found: dict[str, Any] = next((s for s in self.record.get("stages", []) if s.get("goal") == goal), {})
         return found
+
+    def bound(self, goal: str) -> float | None:
+        """Return the bound no plan of the scenario can pass; None where it was proven for some plans only, or not."""
+        stage = self.stage(goal)
+        bound = stage.get("bound") if str(stage.get("scope") or ALL_PLANS) == ALL_PLANS else None
+        return None if bound is None else float(bound)
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table called `name`."""

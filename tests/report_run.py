@@ -321,7 +321,7 @@ def _scores(plan: Scenario, met: pd.DataFrame) -> tuple[pd.DataFrame, float]:
 def _record(plan: Scenario, small: City, unmet: float, worst: float, gap: float) -> dict[str, object]:
     def stage(goal: str, value: float, sign: int, unit: str) -> dict[str, object]:
         return {"goal": goal, "value": value, "bound": value * (1 + sign * gap), "gap": gap, "seconds": 0.1,
-                "tolerance": 0.001, "status": "proven", "scope": "city", "unit": unit}  # fmt: skip
+                "tolerance": 0.001, "status": "proven", "scope": "all plans", "unit": unit}  # fmt: skip
 
     rich = small.communities["own_income_yuan"] >= 1e6
     classes = {c: "policy_only" if r else "material_support"

@@ -1,6 +1,7 @@
 """Comparing plans: figures, who gains and loses, what is proven, what cannot be compared."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +202,18 @@ def test_gini_is_half_the_mean_difference_and_knows_no_scale(values: list[float]
         direct = np.abs(data[:, None] - data[None, :]).sum() / (2 * len(data) * data.sum())
         assert found == pytest.approx(direct, abs=1e-9)
     assert found == pytest.approx(gini(data * factor), abs=1e-9)
+
+
+def test_bounds_for_some_plans_only_prove_nothing(runs: dict[str, Path], tmp_path: Path) -> None:
+    folders = []
+    for name in ("base", "cut"):
+        folder = tmp_path / name
+        shutil.copytree(runs[name], folder)
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        for stage in record["stages"]:
+            stage["scope"] = "plans with these stations and rooms"
+        (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        folders.append(folder)
+    rows = compare(folders).figures.query("scenario == 'cut'").set_index(["figure", "group"])
+    assert rows.loc[("money", ""), "proven"] == ""
+    assert rows.loc[("met", ""), "proven"] == "no"

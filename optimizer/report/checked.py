@@ -3,7 +3,8 @@
 from optimizer.facts import Facts
 from optimizer.report.html import Html, join, table, tag
 from optimizer.report.sections import section
-from optimizer.words import number, percent
+from optimizer.run_folder import ALL_PLANS
+from optimizer.words import number, percent, plural
 
 
 def checked_section(facts: Facts) -> Html:
@@ -22,13 +23,17 @@ def _stages(facts: Facts) -> Html:
         goal, value, bound, gap = (stage.get(k) for k in ("goal", "value", "bound", "gap"))
         rows.append(
             [titles.get(str(goal), str(goal)), _quantity(value), _quantity(bound), str(stage.get("unit", "")),
-             "–" if gap is None else percent(float(gap)), str(stage.get("status", "")),
+             "–" if gap is None else percent(float(gap)), str(stage.get("scope") or ALL_PLANS),
+             str(stage.get("status", "")),
              "–" if stage.get("seconds") is None else f"{float(stage['seconds']):,.1f} s"]
         )  # fmt: skip
-    head = ["Goal, in order", "Reached", "No plan can pass", "Unit", "Gap", "Status", "Time"]
+    head = ["Goal, in order", "Reached", "No plan can pass", "Unit", "Gap", "Proven for", "Status", "Time"]
+    missing = facts.run.record.get("not_reached") or []
+    rows += [[titles.get(str(goal), str(goal)), "not reached", *["–"] * 6] for goal in missing]
     return join(
-        [table("Goals, one after another", head, rows, numbers=(1, 2, 4, 6)),
-         tag("p", "The gap is how far the plan could at most be from the best possible one, proven by the solver.")]
+        [table("Goals, one after another", head, rows, numbers=(1, 2, 4, 7)),
+         tag("p", "The gap is how far the plan could at most be from the best possible one, proven by the solver, "
+             "among the plans named under “proven for” that keep what the goals before have reached.")]
     )  # fmt: skip
 
 
@@ -41,32 +46,38 @@ def _quantity(value: object) -> str:
 def _audit(record: dict[str, object]) -> Html:
     audit = record.get("audit")
     audit = audit if isinstance(audit, dict) else {}
-    checks, found = audit.get("checks") or [], audit.get("findings") or []
+    checks = [check for check in audit.get("checks") or [] if isinstance(check, dict)]
+    found = audit.get("findings") or []
     passed = bool(audit.get("passed"))
-    count = len(checks) if isinstance(checks, list) else checks
+    figures = audit.get("figures") or sum(int(check.get("figures_recomputed") or 0) for check in checks)
+    count = int(audit.get("findings_count") or len(found))
     said = (
-        f"A second program that shares nothing with the planning one read the inputs and the tables and recomputed "
-        f"{count} rules: {'no finding' if passed and not found else f'{len(found)} findings'}."
+        f"A second program that shares nothing with the planning one read the inputs and the tables again and "
+        f"recomputed {number(figures)} figures for {plural(len(checks), 'rule')}: "
+        f"{plural(count, 'finding') if count else 'no finding'}."
     )
     parts: list[object] = [tag("p", said, class_="ok" if passed else "bad")]
-    rows = [_check_row(check) for check in checks] if isinstance(checks, list) else []
-    if rows:
-        head = ["Rule", "Equation", "Figures recomputed"]
-        parts.append(tag("details", tag("summary", "The rules that were checked"),
-                         table("Rules checked", head, rows, numbers=(2,), hidden_caption=True)))  # fmt: skip
+    if checks:
+        rows = [_check_row(check) for check in checks]
+        inner = table("Rules checked", ["What holds", "Equation", "Figures recomputed"], rows, numbers=(2,),
+                      hidden_caption=True)  # fmt: skip
+        parts.append(tag("details", tag("summary", "The rules that were checked"), inner))
     if found:
-        parts.append(tag("ul", *(tag("li", str(f)) for f in found[:50])))
+        parts.append(tag("ul", *(tag("li", _finding(f)) for f in found[:50])))
     return join(parts)
 
 
-def _check_row(check: object) -> list[str]:
-    if isinstance(check, dict):
-        values = [check.get("name", ""), check.get("equation", ""), check.get("figures_recomputed", "")]
-    elif isinstance(check, list | tuple):
-        values = [*check, "", "", ""][:3]
-    else:
-        values = [check, "", ""]
-    return [number(v) if isinstance(v, int) else str(v) for v in values]
+def _check_row(check: dict[str, object]) -> list[str]:
+    name = str(check.get("asks") or check.get("name") or "")
+    figures = check.get("figures_recomputed")
+    return [name, str(check.get("equation") or "–"), number(figures) if isinstance(figures, int) else "–"]
+
+
+def _finding(found: object) -> str:
+    if not isinstance(found, dict):
+        return str(found)
+    place = ", ".join(str(found[key]) for key in ("table", "row") if found.get(key))
+    return ": ".join(part for part in (place, str(found.get("message") or "")) if part)
 
 
 def _origin(record: dict[str, object]) -> Html:

@@ -10,6 +10,7 @@ from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline
 from optimizer.report.payload import payload
 from optimizer.report.provenance import provenance_section
 from optimizer.report.summary import period, summarise
+from optimizer.run_folder import ALL_PLANS
 from optimizer.words import million, number, percent, share, spelled
 
 
@@ -61,14 +62,15 @@ def _proof(facts: Facts) -> list[list[object]]:
     """Return the gap of every goal, honestly, and the check, as short lines."""
     titles = {"worst_off": "worst-off", "unmet_need": "unmet need", "travel": "travel", "spending": "spending",
               "closeness": "closeness"}  # fmt: skip
-    lines: list[list[object]] = []
+    record, lines = facts.run.record, list[list[object]]()
     for stage in facts.run.record.get("stages", []):
-        gap = stage.get("gap")
+        gap, scope = stage.get("gap"), str(stage.get("scope") or ALL_PLANS)
         said = "no proof" if gap is None else "best possible" if gap <= 0 else f"within {percent(float(gap))}"
-        lines.append([f"{titles.get(stage.get('goal'), stage.get('goal'))}: ", tag("b", said)])
-    audit = facts.run.record.get("audit", {})
-    checks = audit.get("checks") or []
-    count = len(checks) if isinstance(checks, list) else checks
+        among = "" if scope == ALL_PLANS or gap is None else f" of {scope}"
+        lines.append([f"{titles.get(stage.get('goal'), stage.get('goal'))}: ", tag("b", said), among])
+    lines += [[f"{titles.get(goal, goal)}: ", tag("b", "not reached")] for goal in record.get("not_reached") or []]
+    audit = record.get("audit", {})
+    count = len(audit.get("checks") or [])
     lines.append(["check: ", tag("b", f"{count} rules, passed" if audit.get("passed") else "not passed")])
     return lines
 

@@ -45,7 +45,7 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
     """Return the table of communities that gain most (`gain`) or are left worst off (`worst`)."""
     scores, frame = facts.scores, facts.communities
     if which == "gain":
-        chosen = list(facts.gains.head(most).index)
+        chosen = list(facts.gains[facts.gains >= 0.005].head(most).index)
     else:
         chosen = list(scores[facts.last].dropna().sort_values(kind="stable").head(most).index)
     order = {str(c): i for i, c in enumerate(frame.index)}
@@ -55,6 +55,8 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
         name = tag("button", frame.at[community, "label"], type="button", class_="pick", data_i=order[str(community)])
         place = facts.district_label(str(frame.at[community, "district"]))
         rows.append([join([name, tag("small", place)]), share(before), bar(after), change(after - before)])
+    if not rows:
+        rows.append(["none", "", "", ""])
     caption = "Gain most" if which == "gain" else "Left worst off"
     head = ["Community", str(facts.first), str(facts.last), "Change"]
     return table(caption, head, rows, numbers=(1, 3), id_=which)

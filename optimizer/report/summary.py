@@ -221,9 +221,12 @@ def not_met(facts: Facts, most: int = 3) -> list[str]:
 
 
 def left_over(facts: Facts) -> list[tuple[int, str]]:
-    """Return the money no year uses, by source, with what the source is limited to."""
+    """Return the money no year uses, by source, with what it is limited to; less than half a per cent is none."""
     scenario, said = facts.run.scenario, []
+    given = facts.run.sources.groupby("source")["amount_yuan"].sum()
     for source, yuan in facts.lapsed.items():
+        if yuan < 0.005 * given[str(source)]:
+            continue
         rule = scenario.sources.get(str(source))
         text = source_title(scenario, str(source))
         if rule is not None and rule.services:

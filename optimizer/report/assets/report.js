@@ -122,7 +122,8 @@
   };
   function rank(id, list, key) {
     const body = byId(id).tBodies[0];
-    body.replaceChildren(...[...list].sort(key).slice(0, 10).map((c) => el("tr", {},
+    if (!list.length) return body.replaceChildren(el("tr", {}, el("th", { scope: "row" }, "none"), el("td"), el("td"), el("td")));
+    return body.replaceChildren(...[...list].sort(key).slice(0, 10).map((c) => el("tr", {},
       el("th", { scope: "row" }, el("button", { type: "button", class: "pick", "data-i": C.indexOf(c) }, c.name), el("small", {}, D.districts[c.d].title)),
       el("td", { class: "n" }, share(c.score[0])), el("td", {}, bar(c.score[LAST])), el("td", { class: "n" }, change(gain(c))))));
   }
@@ -209,7 +210,7 @@
     drawFilters();
     byId("filtered").textContent = !filtered() ? "" : `${fmt.format(list.length)} of ${fmt.format(C.length)} communities, ${fmt.format(list.reduce((s, c) => s + c.people, 0))} residents; needs met ${share(Math.round(met(list, -1, 0)))} in ${D.years[0]}${T > 1 ? `, ${share(Math.round(met(list, -1, LAST)))} in ${D.years[LAST]}` : ""}.`;
     rank("worst", scored, (x, y) => x.score[LAST] - y.score[LAST]);
-    rank("gain", scored, (x, y) => gain(y) - gain(x));
+    rank("gain", scored.filter((c) => gain(c) >= 5), (x, y) => gain(y) - gain(x));
     [...byId("needs-table").tBodies[0].rows].forEach((tr, r) => D.years.forEach((_, t) => tr.cells[t + 1].replaceChildren(bar(met(list, r < D.needs.length ? r : -1, t)))));
     for (const tr of byId("all").tBodies[0].rows) tr.hidden = !inFilter(C[+tr.dataset.i]);
     money();
