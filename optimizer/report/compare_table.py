@@ -137,5 +137,7 @@ def comparison_text(comparison: Comparison, width: int = 120) -> str:
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None, force_terminal=False).print(comparison_table(comparison))
+    Console(file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False).print(
+        comparison_table(comparison)
+    )
     return out.getvalue()

@@ -183,20 +183,20 @@ def _met_lines(facts: Facts) -> list[Line]:
 
 
 def _money_lines(facts: Facts) -> list[Line]:
-    binding = [f"{names} {years}" for years, names in used_up(facts)]
+    binding = [f"{names} {years}" for years, names in used_up(facts, 4)]
     lines = [Line("Money that binds", "", "; ".join(binding))] if binding else []
     lines += [Line("Not met", "", text) for text in not_met(facts)]
     lines += [Line("Left over", _figure(yuan), text) for yuan, text in left_over(facts)[:3]]
     return lines
 
 
-def used_up(facts: Facts) -> list[tuple[str, str]]:
+def used_up(facts: Facts, most: int = 12) -> list[tuple[str, str]]:
     """Return years and the sources whose money is used up in just these years, in words."""
     groups: dict[str, list[str]] = {}
     for source in facts.run.scenario.sources:
         if source in facts.binding:
             groups.setdefault(years_listed(facts.binding[source]), []).append(source_title(facts.run.scenario, source))
-    return [(years, listed(names, 12)) for years, names in groups.items()]
+    return [(years, listed(names, most)) for years, names in groups.items()]
 
 
 def not_met(facts: Facts, most: int = 3) -> list[str]:
