@@ -1,0 +1,193 @@
+"""Work funds on cities small enough to solve by hand, equations (3), (4) and (19) to (22)."""
+
+import re
+
+import pytest
+
+from optimizer.search import Infeasible
+from optimizer.shortage import explain
+from tests.optimizer.tiny import Row, make_city, make_scenario, plan
+
+A: Row = {"community": "a"}
+B: Row = {"community": "b"}
+FUNDS: Row = {"work_funds": {"floor_yuan": 10_000}}
+
+
+def city_money(amount: object, **more: object) -> Row:
+    return {"city": {"role": "city", "amount_yuan": amount, **more}}
+
+
+def test_worst_off_shares_too_little_money_evenly() -> None:
+    # Entitled: a 10,000, b 10,000 x (1 + 0.5) = 15,000; together 25,000, and 20,000 are there. Equal shares: 20 / 25 = 0.8.
+    city = make_city([A, {**B, "type": "needy"}])
+    found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(20_000)))
+    assert found.worst == pytest.approx(0.8, abs=1e-6)
+    assert found.grants() == {("a", 2020): 8000, ("b", 2020): 12_000}
+    # 1,000 persons each lack 0.2 of the need.
+    assert found.value("unmet_need") == pytest.approx(400, abs=0.01)
+    assert found.value("spending") == pytest.approx(20_000, abs=0.01)
+    assert found.found.bounds["worst_off"] == pytest.approx(0.8)
+
+
+def test_unmet_need_first_serves_those_who_cost_least() -> None:
+    # Without the first goal, the 20,000 buy a whole need of a (10,000) and two thirds of that of b.
+    city = make_city([A, {**B, "type": "needy"}])
+    goals = [{"goal": "unmet_need", "tolerance": 0.0, "gap": 0.0}]
+    found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(20_000), goals=goals))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
+    assert found.value("unmet_need") == pytest.approx(1000 / 3, abs=0.01)
+
+
+def test_hardship_and_care_raise_the_entitlement_rounded_half_up() -> None:
+    # 10,001 x (1 + 0.5 + 0.4 x 0.5) = 17,001.7 -> 17,002; without either 10,001.
+    city = make_city([A, {**B, "type": "needy", "hardship": 0.5}])
+    funds = {"work_funds": {"floor_yuan": 10_001, "care_hardship": 0.4}}
+    found = plan(city, make_scenario(programmes=funds))
+    assert found.grants() == {("a", 2020): 10_001, ("b", 2020): 17_002}
+
+
+def test_ceiling_holds_grants_down_and_sets_nobody_back() -> None:
+    # b is entitled to 15,000 but gets at most 12,000, 0.8 of it, whatever the money: it is set aside, and a gets all.
+    city = make_city([A, {**B, "type": "needy"}])
+    found = plan(city, make_scenario(programmes={"work_funds": {"floor_yuan": 10_000, "ceiling_yuan": 12_000}}))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 12_000}
+    assert found.value("spending") == pytest.approx(22_000, abs=0.01)
+    assert found.found.levels.follows.tolist() == [True, False]
+    assert found.worst == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_class_without_work_funds_is_entitled_to_nothing() -> None:
+    city = make_city([{**A, "own_income_yuan": 900_000}, B])
+    guidance = {
+        "rich": {"when": {"own_income_yuan": {"at_least": 900_000}}, "purposes": ["space"]},
+        "rest": {"purposes": ["work_funds"]},
+    }
+    scenario = make_scenario(programmes=FUNDS, guidance=guidance)
+    order = {"guidance": {name: scenario.guidance[name] for name in ("rich", "rest")}}
+    found = plan(city, scenario.model_copy(update=order))
+    assert found.grants() == {("b", 2020): 10_000}
+    assert found.problem.classes == ("rich", "rest")
+
+
+def test_prices_raise_floor_and_later_years_weigh_less() -> None:
+    # Entitled 10,000 and 11,000. Weights 1 / (1 + 1 / 1.25) = 5/9 and 4/9; nothing in the second year.
+    city = make_city([A])
+    horizon = {"years": 2, "price_growth": 0.1, "discount": 0.25}
+    found = plan(city, make_scenario(horizon=horizon, programmes=FUNDS, sources=city_money([20_000, 5500])))
+    assert found.grants() == {("a", 2020): 10_000, ("a", 2021): 5500}
+    assert found.worst == pytest.approx(5 / 9 + 4 / 9 * 0.5, abs=1e-6)
+    assert found.value("unmet_need") == pytest.approx(1000 * 4 / 9 * 0.5, abs=0.01)
+
+
+def test_carry_over_is_limited_by_the_share_and_the_rest_lapses() -> None:
+    # 30,000 now and nothing later: 10,000 are spent, 30% = 9,000 carried, 11,000 lapse. Score (1 + 0.9) / 2.
+    city = make_city([A])
+    money = city_money([30_000, 0], carry_limit_share=0.3)
+    found = plan(city, make_scenario(horizon={"years": 2}, programmes=FUNDS, sources=money))
+    assert found.grants() == {("a", 2020): 10_000, ("a", 2021): 9000}
+    assert found.worst == pytest.approx(0.95, abs=1e-6)
+    rows = found.books.sources.drop(columns="source").to_numpy().tolist()
+    assert rows == [[2020, 30_000, 0, 10_000, 9000, 11_000], [2021, 0, 9000, 9000, 0, 0]]
+
+
+def test_an_earmark_pays_only_for_its_communities() -> None:
+    # 8,000 for b alone, 10,000 for both: a 9,000 and b 8,000 + 1,000 are equal shares.
+    city = make_city([A, B])
+    sources = {**city_money(10_000), "gift": {"role": "donor", "communities": ["b"], "amount_yuan": 8000}}
+    found = plan(city, make_scenario(programmes=FUNDS, sources=sources))
+    assert found.worst == pytest.approx(0.9, abs=1e-6)
+    assert found.grants() == {("a", 2020): 9000, ("b", 2020): 9000}
+    ledger = found.books.ledger
+    assert ledger.loc[ledger["source"] == "gift", "community"].tolist() == ["b"]
+    # 12,000 for b alone help nobody beyond b's 10,000, and 10,000 are left for a.
+    sources["gift"]["amount_yuan"] = 12_000
+    assert plan(city, make_scenario(programmes=FUNDS, sources=sources)).grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
+
+
+def test_an_earmark_to_types() -> None:
+    city = make_city([A, {**B, "type": "needy"}])
+    sources = {"gift": {"role": "donor", "types": ["needy"], "amount_yuan": 15_000}}
+    found = plan(city, make_scenario(programmes=FUNDS, sources=sources))
+    assert found.grants() == {("b", 2020): 15_000}
+
+
+def test_co_funding_limits_what_the_city_pays_in_a_district() -> None:
+    # The district has 5,000 and must pay half of what the city pays: 10,000 + 5,000 of 20,000 are paid, 0.75 each.
+    city = make_city([A, B])
+    sources = {**city_money(20_000), "east": {"role": "district", "districts": ["east"], "amount_yuan": 5000}}
+    rule = [{"purpose": "work_funds", "of": "city", "ratio": 0.5}]
+    found = plan(city, make_scenario(programmes=FUNDS, sources=sources, co_funding=rule))
+    assert found.worst == pytest.approx(0.75, abs=1e-6)
+    assert sum(found.grants().values()) == 15_000
+    by_source = found.books.ledger.groupby("source")["yuan"].sum().to_dict()
+    assert by_source == {"city": 10_000, "east": 5000}
+
+
+def test_co_funding_holds_in_each_district_for_itself() -> None:
+    # b lies in the west, whose finance has nothing: the city may pay nothing there, though the east has plenty.
+    city = make_city([A, {**B, "district": "west"}])
+    sources = {
+        **city_money(20_000),
+        "east": {"role": "district", "districts": ["east"], "amount_yuan": 50_000},
+        "west": {"role": "district", "districts": ["west"], "amount_yuan": 0},
+    }
+    rule = [{"purpose": "work_funds", "of": "city", "ratio": 0.5}]
+    found = plan(city, make_scenario(programmes=FUNDS, sources=sources, co_funding=rule))
+    assert found.grants() == {("a", 2020): 10_000}
+
+
+def test_a_ceiling_share_limits_a_purpose_of_a_source() -> None:
+    # At most 40% of 10,000 may go to work funds.
+    found = plan(make_city([A]), make_scenario(programmes=FUNDS, sources=city_money(10_000, ceiling_share={"work_funds": 0.4})))
+    assert found.grants() == {("a", 2020): 4000}
+
+
+HARD: Row = {"work_funds": {"floor_yuan": 10_000, "hard_floor": True}}
+
+
+def test_a_hard_floor_that_can_be_paid_is_paid_though_it_costs_other_needs() -> None:
+    # 25,000: the floors take 20,000, and 5,000 are left for 50 m2 of room at 100 yuan.
+    city = make_city([{**A, "office": 100}, {**B, "office": 300}], sites=[{"site": "e", "community": "a", "use": "extension", "area_m2": 200, "capital_yuan_per_m2": 100}])
+    found = plan(city, make_scenario(programmes={**HARD, "space": {"target_m2": 300}}, sources=city_money(25_000)))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
+    assert found.met("a", "space") == pytest.approx(150 / 300)
+    assert explain(found.problem) == ""
+
+
+def test_a_hard_floor_without_money_names_place_year_and_amount() -> None:
+    # East: 2 x 10,000, west: 10,000; the city may pay in the east only: west lacks all, and the east 5,000.
+    city = make_city([A, B, {"community": "c", "district": "west"}])
+    sources = city_money([30_000, 15_000], districts=["east"])
+    scenario = make_scenario(horizon={"years": 2}, programmes=HARD, sources=sources)
+    with pytest.raises(Infeasible):
+        plan(city, scenario)
+    from optimizer.problem_data import build_problem
+
+    text = explain(build_problem(city, scenario))
+    assert "25,000 yuan are missing" in text
+    lines = re.findall(r"^  (\w+) (\d{4}): work funds at the hard floor cost ([\d,]+) yuan, ([\d,]+) of it", text, re.M)
+    assert lines == [
+        ("east", "2021", "20,000", "5,000"),
+        ("west", "2020", "10,000", "10,000"),
+        ("west", "2021", "10,000", "10,000"),
+    ]
+
+
+def test_a_hard_floor_above_the_ceiling_is_explained() -> None:
+    # b is entitled to 15,000 but may get at most 12,000: no money helps, and the explanation must say so.
+    from optimizer.problem_data import build_problem
+
+    city = make_city([A, {**B, "type": "needy"}])
+    funds = {"work_funds": {"floor_yuan": 10_000, "ceiling_yuan": 12_000, "hard_floor": True}}
+    scenario = make_scenario(programmes=funds)
+    with pytest.raises(Infeasible):
+        plan(city, scenario)
+    text = explain(build_problem(city, scenario))
+    assert "ceiling" in text
+
+
+def test_a_city_without_any_office() -> None:
+    city = make_city([{**A, "office": None}, {**B, "office": None}])
+    found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(20_000)))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
+    assert found.problem.office == ("a", "b")
