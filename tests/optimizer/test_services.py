@@ -37,11 +37,11 @@ def test_an_own_station_is_as_large_as_the_money_allows() -> None:
     assert found.worst == pytest.approx(0.75, abs=1e-6)
     row = found.tables.stations.iloc[0].to_dict()
     assert row == {
-        "site": "o-a", "service": "desk", "level": "station", "year": 2020, "status": "opened", "capacity": pytest.approx(75, abs=1e-5),
+        "site": "o_a", "service": "desk", "level": "station", "year": 2020, "status": "opened", "capacity": pytest.approx(75, abs=1e-5),
         "area_m2": pytest.approx(37.5, abs=1e-5), "capital_yuan": 1750, "running_yuan": 650, "community": "a", "district": "east",
     }  # fmt: skip
     assert found.tables.assignments.iloc[0].to_dict() == {
-        "community": "a", "site": "o-a", "service": "desk", "year": 2020, "amount": pytest.approx(75, abs=1e-5), "travel_m": 0,
+        "community": "a", "site": "o_a", "service": "desk", "year": 2020, "amount": pytest.approx(75, abs=1e-5), "travel_m": 0,
     }  # fmt: skip
 
 

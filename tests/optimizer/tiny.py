@@ -86,11 +86,11 @@ def make_city(
 ) -> City:
     """Return a city; community `n` is the square from 1000 n to 1000 (n + 1) metres, `at` of other rows is in metres.
 
-    Every community has an office of its own called o-<community>, of `office` m2 (100 unless given; None: no office).
+    Every community has an office of its own called o_<community>, of `office` m2 (100 unless given; None: no office).
     """
     where = {str(row["community"]): n for n, row in enumerate(communities)}
     offices = [
-        {"site": f"o-{c['community']}", "community": c["community"], "use": "office", "area_m2": c.get("office", 100)}
+        {"site": f"o_{c['community']}", "community": c["community"], "use": "office", "area_m2": c.get("office", 100)}
         for c in communities
         if c.get("office", 100) is not None
     ]

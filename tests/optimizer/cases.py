@@ -1,0 +1,109 @@
+"""One tiny case per programme, for the files of the model and for the agreement of solvers; and one with everything."""
+
+from functools import cache
+
+from geodata.city import City
+from optimizer.scenario import Scenario
+from tests.optimizer.tiny import Row, make_city, make_scenario
+
+TWO_YEARS: Row = {"years": 2, "price_growth": 0.1, "discount": 0.25}
+CITY: Row = {"role": "city", "amount_yuan": [20_000, 18_000], "carry_limit_share": 0.2}
+EAST: Row = {"role": "district", "districts": ["east"], "amount_yuan": 8000}
+DESK: Row = {
+    "siting": "own", "unit": "cases", "fixed_yuan": 1000, "capital_yuan_per_unit": 10, "running_yuan": 500,
+    "running_yuan_per_unit": 2, "area_m2_per_unit": 0.5, "min_capacity": 20, "growth": 0.1,
+}  # fmt: skip
+CLINIC: Row = {
+    "siting": "network", "unit": "visits", "limit_m": 1500, "fixed_yuan": 2000, "capital_yuan_per_unit": 10,
+    "running_yuan": 500, "running_yuan_per_unit": 1, "area_m2_per_unit": 0.1, "min_capacity": 50, "max_capacity": 500,
+}  # fmt: skip
+ROOM: Row = {
+    "site": "ea", "community": "a", "use": "extension", "instrument": "renovate", "area_m2": 120, "min_area_m2": 40,
+    "fixed_yuan": 500, "capital_yuan_per_m2": 100, "yearly_yuan_per_m2": 5,
+}  # fmt: skip
+PART: Row = {"site": "eb", "community": "b", "use": "extension", "instrument": "rent", "area_m2": 80, "yearly_yuan_per_m2": 60}
+HALL: Row = {
+    "site": "h", "community": "a", "use": "hall", "instrument": "share", "area_m2": 100, "hours_per_week": 20,
+    "yearly_yuan_per_m2": 10,
+}  # fmt: skip
+STATION: Row = {
+    "site": "st", "community": "b", "use": "station", "area_m2": 100, "min_area_m2": 20, "fixed_yuan": 1000,
+    "capital_yuan_per_m2": 50, "yearly_yuan_per_m2": 5, "lead_years": 1,
+}  # fmt: skip
+NEAR: Row = {**STATION, "site": "su", "community": "a", "lead_years": 0, "area_m2": 25, "at": (800, 600)}
+OLD: Row = {"facility": "f", "community": "a", "service": "clinic", "capacity": 100, "area_m2": 10, "running_yuan": 800}
+OLD_DESK: Row = {"facility": "g", "community": "a", "service": "desk", "capacity": 30, "area_m2": 15, "running_yuan": 300}
+A: Row = {"community": "a", "office": 60, "population": 1000}
+B: Row = {"community": "b", "office": 40, "population": 1500, "type": "needy", "hardship": 0.5}
+
+
+def _work_funds() -> tuple[City, Scenario]:
+    scenario = make_scenario(
+        horizon=TWO_YEARS,
+        programmes={"work_funds": {"floor_yuan": 9000, "ceiling_yuan": 12_000, "care_hardship": 0.4}},
+        sources={"city": {**CITY, "ceiling_share": {"work_funds": 0.6}}, "east": EAST},
+        co_funding=[{"purpose": "work_funds", "of": "city", "ratio": 0.5}],
+    )
+    return make_city([A, B]), scenario
+
+
+def _space() -> tuple[City, Scenario]:
+    sources = {"city": {**CITY, "amount_yuan": [9000, 4000]}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"space": {"target_m2": 300}}, sources=sources)
+    return make_city([A, B], sites=[ROOM, PART, HALL]), scenario
+
+
+def _own_services() -> tuple[City, Scenario]:
+    sources = {"city": {**CITY, "amount_yuan": [4000, 2500]}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": {"desk": DESK}}, sources=sources)
+    needs = [("a", "desk", 100), ("b", "desk", 60)]
+    return make_city([A, B], facilities=[OLD_DESK], sites=[ROOM], needs=needs), scenario
+
+
+def _network_services() -> tuple[City, Scenario]:
+    sources = {"city": {**CITY, "amount_yuan": [15_000, 9000]}}
+    services = {"clinic": CLINIC, "care": {**CLINIC, "unit": "hours", "min_capacity": 0}, "desk": {"siting": "own"}}
+    programmes = {"services": services, "one_stop": {"min_services": 2}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes=programmes, sources=sources)
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90), ("a", "care", 80), ("b", "care", 120)]
+    return make_city([A, B], facilities=[OLD], sites=[STATION, NEAR], needs=needs), scenario
+
+
+def _everything() -> tuple[City, Scenario]:
+    scenario = make_scenario(
+        horizon=TWO_YEARS,
+        programmes={
+            "work_funds": {"floor_yuan": 5000, "care_hardship": 0.4},
+            "space": {"target_m2": 200},
+            "services": {"clinic": CLINIC, "desk": DESK},
+        },
+        types={"needy": {"weights": {"clinic": 2.0}}},
+        sources={
+            "city": {**CITY, "amount_yuan": [30_000, 20_000]},
+            "east": EAST,
+            "gift": {"role": "donor", "types": ["needy"], "amount_yuan": 3000},
+        },
+        co_funding=[{"purpose": "work_funds", "of": "city", "ratio": 0.5}],
+    )
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90), ("a", "desk", 100), ("b", "desk", 60)]
+    city = make_city(
+        [A, B], facilities=[OLD, OLD_DESK], sites=[ROOM, PART, HALL, STATION, NEAR], needs=needs,
+        streets=[(500, 500, 1500, 500)],
+    )  # fmt: skip
+    return city, scenario
+
+
+_MAKERS = {
+    "work_funds": _work_funds,
+    "space": _space,
+    "own_services": _own_services,
+    "network_services": _network_services,
+    "everything": _everything,
+}
+CASES = tuple(_MAKERS)
+
+
+@cache
+def case(name: str) -> tuple[City, Scenario]:
+    """Return the city and the scenario of a case."""
+    return _MAKERS[name]()
