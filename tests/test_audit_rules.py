@@ -5,6 +5,7 @@ that only the rule is broken. A corruption of tables changes figures afterwards.
 """
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -562,6 +563,17 @@ def set_aside_in_secret(plan: Plan) -> None:
     plan.set("scores", {"community": "d"}, set_aside=0)
 
 
+@table("set_aside")
+def set_aside_though_it_could_do_better(plan: Plan) -> None:
+    plan.record["set_aside"] = ["b", "d"]
+    plan.set("scores", {"community": "b"}, set_aside=1)
+
+
+@table("need_amount")
+def money_counted_in_metres(plan: Plan) -> None:
+    plan.set("met", {"need": "work_funds"}, unit="m2")
+
+
 # Files
 
 
@@ -777,6 +789,29 @@ def test_many_findings_are_counted_and_some_of_each_rule_listed(run: Path) -> No
     assert len(report.findings) == 200
     assert {finding.rule for finding in report.findings} == {"names", "need_amount"}
     assert "and 472 more" in report.text()
+
+
+@pytest.mark.usefixtures("read_once")
+def test_a_changed_cell_anywhere_is_found(run: Path) -> None:
+    pick = random.Random(2006)
+    files = sorted((run / "tables").glob("*.csv"))
+    texts = {file: file.read_bytes() for file in files}
+    for file in files * 3:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        row, column = pick.randrange(len(table)), pick.choice(list(table.columns))
+        old = str(table.loc[row, column])
+        others = sorted(set(table[column]) - {old}) or ["other"]
+        table.loc[row, column] = changed(old) if old.replace(".", "").isdigit() else pick.choice(others)
+        table.to_csv(file, index=False, lineterminator="\n")
+        assert not audit_run(run).passed, (
+            f"{file.name}, row {row}: {column} is not {old}"
+        )
+        file.write_bytes(texts[file])
+
+
+def changed(number: str) -> str:
+    """Another number of the same kind, not far away."""
+    return str(int(number) + 2) if number.isdigit() else f"{float(number) * 1.01 + 0.003:.6f}"
 
 
 def test_the_report_goes_into_the_record(run: Path) -> None:

@@ -37,11 +37,8 @@ def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
 def check_met(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     """Check the table of met needs against `met`, equation (1)."""
     table = case.tables["met"].merge(met.drop(columns=["formula", "peak"]), on=list(KEY), suffixes=("", "_due"))
-    own_unit = table["unit_due"] != ""
     good = near(table["need_amount"], table["need_amount_due"]) & near(table["persons"], table["persons_due"])
-    good &= near(table["weight"], table["weight_due"]) & np.where(
-        own_unit, table["unit"] == table["unit_due"], table["unit"] != ""
-    ).astype(bool)
+    good &= near(table["weight"], table["weight_due"]) & (table["unit"] == table["unit_due"]).to_numpy(dtype=bool)
     recorder.judge(
         "need_amount",
         "met",
@@ -112,22 +109,22 @@ def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     named = case.record.get("set_aside", [])
     names = {str(item["community"]) if isinstance(item, dict) else str(item) for item in named}
     whole = due.xs(WHOLE_HORIZON, level="year")
-    flags = table[table["year"] == WHOLE_HORIZON].set_index("community")["set_aside"].reindex(whole.index).fillna(0)
     best = whole[~whole.index.isin(names)].min()
     stage = _stage(case, "worst_off")
-    reach = np.inf if stage is None or not names else max(stage["value"], stage["bound"]) * (1 + 1e-6) + SHARE_SLACK
-    frame = pd.DataFrame({"community": whole.index, "score": whole.to_numpy(), "limit": reach})
-    frame["said"], frame["named"] = (flags > 0).to_numpy(), whole.index.isin(names)
+    reach = np.inf if stage is None else max(stage["value"], stage["bound"]) * (1 + 1e-6) + SHARE_SLACK
+    aside = table["community"].isin(names)
+    table["named"] = aside.astype(int)
+    table["level"] = np.where(aside & (table["year"] == WHOLE_HORIZON), reach, np.inf)
     recorder.judge(
         "set_aside",
         "scores",
-        frame,
-        ((frame["said"] == frame["named"]) & (~frame["named"] | (frame["score"] <= frame["limit"]))).to_numpy(),
-        key=("community",),
-        value="score",
-        limit="limit",
-        message="{community}: set aside in the table: {said}, in the record: {named}; its score is {value}, "
-        "the level of the others {limit}",
+        table,
+        ((table["set_aside"] == table["named"]) & (table["due"] <= table["level"])).to_numpy(dtype=bool),
+        key=("community", "of"),
+        value="set_aside",
+        limit="named",
+        message="{community} ({of}): set aside is {value} in the table and {limit} in the record; its score {score}, "
+        "and the others reach {level} at most",
     )
     if len(whole) and not np.isnan(best):
         _goal(case, "worst_off", "worst_off", float(best), recorder)

@@ -255,10 +255,11 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     target = target * communities["may_space"].to_numpy()
     people = communities["population"].to_numpy(dtype=float)
     listed = city.needs.set_index(["need", "community"])
+    units = {WORK_FUNDS: scenario["currency"]["name"], SPACE: "m2"}
     parts = []
     for need in (WORK_FUNDS, SPACE, *programmes["services"]):
         if need in (WORK_FUNDS, SPACE):
-            amount, persons, unit = (entitled if need == WORK_FUNDS else target), people, ""
+            amount, persons, unit = (entitled if need == WORK_FUNDS else target), people, units[need]
             growth = horizon["price_growth"] if need == WORK_FUNDS else 0.0
         else:
             rule = programmes["services"][need]
