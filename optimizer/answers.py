@@ -24,6 +24,7 @@ def answer(error: BaseException) -> Answer:
         ("geodata.findings", "InputError", _input),
         ("optimizer.run", "Infeasible", _infeasible),
         ("optimizer.run", "RunStopped", _stopped),
+        ("optimizer.run", "AuditFailed", _infeasible),
         ("optimizer.run_folder", "RunError", _wrong),
         ("optimizer.compare", "CompareError", _wrong),
     ):

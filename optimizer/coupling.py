@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from optimizer.highs_arrays import Arrays
 from optimizer.joint import Goal, Joint
+from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats, Ints
 
 COUPLING_FAMILIES = ("eq7_hall",)
@@ -63,6 +64,8 @@ class Coupling:
     """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use (= or ≥) rhs`.
 
     The shared columns are money, whatever has no whole numbers (grants) and, for the first goal, the common level (last).
+
+    `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in steps.
     """
 
     pieces: tuple[Piece, ...]
@@ -71,6 +74,7 @@ class Coupling:
     shared_use: csr_array
     rhs: Floats
     equal: Bools
+    scale: Floats
     constant: float
     n_columns: int
 
@@ -88,8 +92,14 @@ def score_rows(joint: Joint, levels: Levels, raising: bool) -> tuple[csr_array, 
     return rows, low
 
 
-def couple(joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ...] = ()) -> Coupling:
-    """Return a stage in pieces; `goal` None raises the common level (first goal, value = −level)."""
+def couple(
+    joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ...] = (), *, towns: bool = False
+) -> Coupling:
+    """Return a stage in pieces; `goal` None raises the common level (first goal, value = −level).
+
+    With `towns`, scores and halls stay within the pieces: these are then whole sub-districts, fewer and harder, whose plans keep
+    every community's level.
+    """
     raising = goal is None
     width = joint.n_columns + (1 if raising else 0)
     cost = np.zeros(width)
@@ -105,9 +115,12 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ..
     couples = np.zeros(matrix.shape[0], dtype=bool)
     couples[joint.link_rows] = True
     for family in joint.model.row_families:
-        if family.name in COUPLING_FAMILIES:
+        if family.name in COUPLING_FAMILIES and not towns:
             couples[family.positions] = True
     scores, score_low = score_rows(joint, levels, raising)
+    inside, inside_low = csr_array((0, width)), score_low[:0]
+    if towns:
+        inside, inside_low, scores, score_low = scores, score_low, inside, inside_low
     halls = np.flatnonzero(couples & (np.arange(len(couples)) < joint.model.n_rows))
     money = np.arange(len(couples))[joint.link_rows]
     keep_rows = [csr_array(np.append(-k.goal[0], 0.0)[:width].reshape(1, -1)) for k in kept]
@@ -115,8 +128,9 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ..
     rhs = np.concatenate(
         [joint.row_lower[money], -joint.row_upper[halls], score_low, [k.goal[1] - k.limit for k in kept]]
     )
-    own = csr_array(matrix[~couples])
-    own_low, own_high = joint.row_lower[~couples], joint.row_upper[~couples]
+    own = csr_array(vstack([matrix[~couples], inside], format="csr"))
+    own_low = np.concatenate([joint.row_lower[~couples], inside_low])
+    own_high = np.concatenate([joint.row_upper[~couples], np.full(len(inside_low), np.inf)])
 
     label, whole = _components(own, integer)
     shared_columns = np.flatnonzero(~whole[label])
@@ -138,9 +152,27 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ..
         shared_use=csr_array(link[:, shared_columns]),
         rhs=rhs,
         equal=np.arange(len(rhs)) < len(money),
+        scale=np.concatenate(_scales(joint, levels, raising, len(halls), scores.shape[0] > 0, kept)),
         constant=constant,
         n_columns=width,
     )
+
+
+def _scales(
+    joint: Joint, levels: Levels, raising: bool, halls: int, scores: bool, kept: tuple[Kept, ...]
+) -> list[Floats]:
+    """Typical prices: of money, what it meets on average; of a score, what all needs of the community count."""
+    problem = joint.problem
+    points = problem.unmet_weight.sum(axis=1)[levels.scored]
+    whole = max(1e-9, float(points.sum()))
+    worth = joint.unmet[1] / max(1.0, float(problem.amount.sum()) / MONEY_UNIT_YUAN)
+    unit = 1 / whole if raising else 1.0
+    return [
+        np.full(len(joint.model.fixed_cost), 0.2 * worth * unit),
+        np.full(halls, 0.002 * worth * unit),
+        points * unit if scores else points[:0],
+        np.ones(len(kept)),
+    ]
 
 
 def _components(own: csr_array, integer: Bools) -> tuple[Ints, Bools]:

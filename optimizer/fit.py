@@ -99,8 +99,11 @@ def raising_arrays(joint: Joint, levels: Levels) -> Arrays:
 
 
 def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
-    """Largest common level that money can reach with the yes-or-no decisions of `x`; -1 where these cannot be paid."""
-    arrays = raising_arrays(joint, levels)
+    """Largest common level that money can reach with the yes-or-no decisions of `x`; -1 where these cannot be paid.
+
+    Floors of communities set aside are left out: they are asked for as far as they can be kept.
+    """
+    arrays = raising_arrays(joint, replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0)))
     whole = np.flatnonzero(arrays.integer)
     lower, upper = arrays.lower.copy(), arrays.upper.copy()
     lower[whole] = upper[whole] = np.rint(x[whole])

@@ -175,7 +175,7 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
     ]
     columns = ["site", "service", "level", "year", "status", "capacity", "area_m2", "capital_yuan", "running_yuan"]
     frame = pd.DataFrame(rows_out, columns=[*columns, "community", "district"])
-    frame["area_m2"] = frame["area_m2"].round(DECIMALS)
+    frame = frame.round({"capacity": DECIMALS, "area_m2": DECIMALS})
     return frame.astype({"capital_yuan": "int64", "running_yuan": "int64"})
 
 

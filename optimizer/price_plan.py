@@ -13,7 +13,8 @@ import numpy as np
 
 from optimizer.coupling import Coupling, Levels, couple
 from optimizer.fit import Fit, achieved, best_level, build_fit, relaxed_levels
-from optimizer.highs_arrays import Options
+from optimizer.highs import solve
+from optimizer.highs_arrays import Options, Outcome
 from optimizer.joint import Joint
 from optimizer.levels import attainable_alone, attainable_together, set_aside
 from optimizer.price_search import ALL_PIECES, SMALL_PIECE, NoPlan, Search
@@ -21,6 +22,8 @@ from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
 LEVEL_TRIES = 3
+MISSED = 1e-5
+"""A score this much below its level keeps it."""
 LEVEL_MARGIN = 0.997
 """Part of the level that fixed decisions could reach at most that is asked of them: the last bit costs most."""
 
@@ -36,12 +39,14 @@ class Settings:
 
     threads: int = 2
     level_gap: float = 0.008
-    level_slack: float = 0.015  # below the bound of the level: whole numbers hardly ever reach it
+    level_slack: float = 0.03  # below the bound of the level: whole numbers hardly ever reach it
     price_gap: float = 0.002
-    whole_rounds: int = 6
-    piece_gap: float = 0.002
+    whole_rounds: int = 0
+    piece_gap: float = 0.003
     free_columns: int = 700
-    neighbourhoods: int = 6
+    closeness: float = 0.001
+    lifts: int = 5
+    neighbourhoods: int = 8
     target_gap: float = 0.003
 
 
@@ -104,8 +109,7 @@ class PricePlan:
         coupling = couple(self.joint, None, levels)
         search = Search(coupling, np.zeros(len(coupling.rhs)), self.settings.threads, self.stopped)
         search.adopt(start)
-        wide = np.full(len(coupling.rhs), 1e3)
-        _, search.prices = search.master(np.where(coupling.equal, -wide, 0.0), wide)
+        search.start()
         search.improve(
             gap=self.settings.level_gap,
             rounds=30,
@@ -114,14 +118,24 @@ class PricePlan:
         )
         return search
 
-    def whole_unmet(self, levels: Levels, start: Search) -> Search:
+    def whole_unmet(self, levels: Levels, starts: tuple[Search, ...]) -> Search:
         """Search prices of the second goal with levels, pieces in whole numbers; the bound is of the true problem."""
         coupling = couple(self.joint, self.joint.unmet, levels)
-        search = Search(coupling, self._carried(coupling, start), self.settings.threads, self.stopped)
-        search.adopt(start)
+        search = Search(coupling, np.zeros(len(coupling.rhs)), self.settings.threads, self.stopped)
+        for start in starts:
+            search.adopt(start)
+        search.start()
         report = lambda value, bound: self.report("unmet_need", value, bound)  # noqa: E731
         search.improve(gap=0.01, rounds=12, report=report)
         search.improve(gap=2 * self.settings.price_gap, rounds=8, whole=SMALL_PIECE, report=report)
+        return search
+
+    def towns(self, levels: Levels, fine: Search) -> Search:
+        """Plan every sub-district in whole numbers at the prices found, each community's level kept: bound and plans."""
+        coupling = couple(self.joint, self.joint.unmet, levels, towns=True)
+        search = Search(coupling, fine.prices[: len(coupling.rhs)].copy(), self.settings.threads, self.stopped)
+        search.worth = abs(fine.bound)
+        report = lambda value, bound: self.report("unmet_need", value, bound)  # noqa: E731
         search.improve(
             gap=self.settings.price_gap,
             rounds=self.settings.whole_rounds,
@@ -132,44 +146,90 @@ class PricePlan:
         )
         return search
 
-    @staticmethod
-    def _carried(coupling: Coupling, start: Search) -> Floats:
-        return start.prices if len(start.prices) == len(coupling.rhs) else np.zeros(len(coupling.rhs))
-
-    def plan(self, levels: Levels, search: Search) -> tuple[Floats, Levels, float]:
+    def plan(self, levels: Levels, fine: Search, towns: Search) -> tuple[Floats, Levels, float]:
         """Return a plan in whole numbers, the levels it keeps and the bound of the second goal at these levels."""
         joint = self.joint
-        x, asked = self._fitted(levels, search)
-        x = self._neighbourhoods(build_fit(joint, joint.unmet, asked), asked, levels, search, x)
+        x, asked = self._fitted(levels, towns)
+        x = self._neighbourhoods(build_fit(joint, joint.unmet, asked), asked, levels, (fine, towns), x)
         kept = relaxed_levels(asked, achieved(joint, x))
-        return x, kept, bound_at(search, levels, kept)
+        return x, kept, proven(fine, towns, levels, kept)
 
     def _fitted(self, levels: Levels, search: Search) -> tuple[Floats, Levels]:
         """Make plans of all pieces fit the money; return the best and the levels that it can be asked to keep.
 
-        Candidates are the plans at the last prices, the heaviest of the master's mix and those chosen together. The level
-        comes first, as far as it is asked for.
+        Candidates are the plans at the last prices and those that the master chooses together.
         """
         joint = self.joint
-        candidates: list[tuple[float, Floats]] = []
-        for pick in (dict(search.last), _heaviest(search), self._chosen(search)):
-            if len(pick) == len(search.coupling.pieces):
-                x = np.zeros(joint.n_columns)
-                for piece, plan in pick.items():
-                    x[search.coupling.pieces[piece].columns] = plan
-                candidates.append((best_level(joint, levels, x) if levels.follows.any() else 0.0, x))
-        top = max((level for level, _ in candidates), default=-1.0)
-        if top < 0:
-            raise Infeasible
-        asked = replace(levels, common=min(levels.common, LEVEL_MARGIN * top))
-        fit, best = build_fit(joint, joint.unmet, asked), None
-        for level, x in candidates:
-            outcome = fit.solve(x) if level >= asked.common else None
-            if outcome is not None and outcome.x is not None and (best is None or outcome.value < best.value):
+        fit = build_fit(joint, joint.unmet, levels)
+        best: Outcome | None = None
+        for pick in (dict(search.last), self._chosen(search) if search.rounds else {}):
+            if len(pick) < len(search.coupling.pieces):
+                continue
+            pick = pick if self.near is None else self._nearer(search, pick, self.near)
+            x = np.zeros(joint.n_columns)
+            for piece, plan in pick.items():
+                x[search.coupling.pieces[piece].columns] = plan
+            outcome = fit.solve(x)
+            if outcome.x is not None and (best is None or outcome.value < best.value):
                 best = outcome
         if best is None or best.x is None:
             raise Infeasible
-        return best.x, asked
+        x = self._lift(fit, levels, search, best.x)
+        if x[joint.n_columns :].max(initial=0.0) <= MISSED:
+            return x, levels
+        asked = replace(levels, common=min(levels.common, LEVEL_MARGIN * best_level(joint, levels, x)))
+        fitted = build_fit(joint, joint.unmet, asked).solve(x)
+        return (x if fitted.x is None else fitted.x), asked
+
+    def _lift(self, fit: Fit, levels: Levels, search: Search, x: Floats) -> Floats:
+        """Decide again the pieces of communities that miss their level, most missing first, as long as that helps."""
+        scored = np.flatnonzero(levels.scored)
+        pieces = search.coupling.pieces
+        owner = np.full(self.joint.n_columns, -1, dtype=np.int64)
+        for number, piece in enumerate(pieces):
+            owner[piece.columns] = number
+        for _ in range(self.settings.lifts):
+            misses = x[self.joint.n_columns :]
+            if self.stopped() or misses.max(initial=0.0) < MISSED:
+                break
+            free, count = np.zeros(self.joint.n_columns, dtype=bool), 0
+            for who in np.argsort(-misses, kind="stable")[: int((misses > MISSED).sum())]:
+                touched = np.unique(owner[self.joint.score[[scored[who]]].indices])
+                for piece in touched[touched >= 0]:
+                    columns = pieces[piece].columns
+                    size = int(pieces[piece].arrays.integer.sum())
+                    if not free[columns[0]] and (count == 0 or count + size <= self.settings.free_columns):
+                        free[columns] = True
+                        count += size
+            options = Options(gap=1e-3, nodes=100, threads=self.settings.threads, time_limit_seconds=30)
+            outcome = fit.solve(x, free, options, self.stop)
+            if outcome.x is None or outcome.x[self.joint.n_columns :].sum() > 0.98 * misses.sum():
+                break
+            x = outcome.x
+        return x
+
+    def _nearer(self, search: Search, pick: dict[int, Floats], near: Bools) -> dict[int, Floats]:
+        """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
+
+        The pieces that lose least by it come first; what all of them lose together stays within `closeness` of the goal.
+        """
+        losses: list[tuple[float, int, Floats]] = []
+        for piece, p in enumerate(search.coupling.pieces):
+            whole = p.arrays.integer
+            lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
+            lower[whole] = upper[whole] = near[p.columns[whole]]
+            cost = search.priced_cost(piece, search.prices)
+            outcome = solve(replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole)))
+            if outcome.x is not None and outcome.value is not None:
+                losses.append((max(0.0, outcome.value - float(cost @ pick[piece])), piece, outcome.x))
+        left = self.settings.closeness * abs(search.bound)
+        chosen = dict(pick)
+        for loss, piece, x in sorted(losses, key=lambda entry: entry[:2]):
+            left -= loss
+            if left < 0:
+                break
+            chosen[piece] = x
+        return chosen
 
     def _chosen(self, search: Search) -> dict[int, Floats]:
         """One plan per piece, chosen together by the master; breaking a coupling row costs thrice its price."""
@@ -180,20 +240,23 @@ class PricePlan:
             return {}
         return _heaviest(search)
 
-    def _neighbourhoods(self, fit: Fit, asked: Levels, levels: Levels, search: Search, x: Floats) -> Floats:
+    def _neighbourhoods(
+        self, fit: Fit, asked: Levels, levels: Levels, searches: tuple[Search, Search], x: Floats
+    ) -> Floats:
         """Decide again, together, the pieces that lose most at the prices, until the gap is small enough."""
+        fine, towns = searches
         value = float(fit.arrays.cost @ x + fit.arrays.offset)
         tried: set[int] = set()
-        for round_ in range(self.settings.neighbourhoods):
-            bound = bound_at(search, levels, relaxed_levels(asked, achieved(self.joint, x)))
+        for _ in range(self.settings.neighbourhoods):
+            bound = proven(fine, towns, levels, relaxed_levels(asked, achieved(self.joint, x)))
             self.report("unmet_need", value, bound)
             if self.stopped() or value - bound <= self.settings.target_gap * abs(value):
                 break
-            free, chosen = self._losing(search, x, tried)
+            free, chosen = self._losing(towns, x, tried)
             if not chosen:
                 break
-            tried = chosen if round_ % 2 == 0 else tried | chosen
-            options = Options(gap=2e-4, nodes=300, threads=self.settings.threads, time_limit_seconds=60)
+            tried |= chosen
+            options = Options(gap=5e-4, nodes=50, threads=self.settings.threads, time_limit_seconds=60)
             outcome = fit.solve(x, free, options, self.stop)
             if outcome.x is not None and outcome.value is not None and outcome.value < value - 1e-9 * abs(value):
                 value, x = outcome.value, outcome.x
@@ -211,7 +274,7 @@ class PricePlan:
         count = 0
         for lost, piece in sorted(loss, key=lambda entry: (-entry[0], entry[1])):
             size = int(coupling.pieces[piece].arrays.integer.sum())
-            if piece in skip or lost <= 0 or count + size > self.settings.free_columns:
+            if piece in skip or lost <= 0 or (count and count + size > self.settings.free_columns):
                 continue
             free[coupling.pieces[piece].columns] = True
             chosen.add(piece)
@@ -232,11 +295,22 @@ def bound_at(search: Search, levels: Levels, kept: Levels) -> float:
     """Bound of the search's goal when levels `kept` (not above `levels`) are asked for instead: linear in the levels."""
     coupling = search.coupling
     who = np.flatnonzero(levels.scored)
-    first = int(coupling.equal.sum()) + _hall_rows(coupling, len(who))
+    first = _score_row(coupling, levels)
     price = search.prices[first : first + len(who)]
     return search.bound - float(price @ (levels.required - kept.required)[who])
 
 
-def _hall_rows(coupling: Coupling, scored: int) -> int:
-    return len(coupling.rhs) - int(coupling.equal.sum()) - scored
+def proven(fine: Search, towns: Search, levels: Levels, kept: Levels) -> float:
+    """Best bound of the second goal for plans that keep the levels `kept`.
+
+    The bound of the towns holds for the levels they were asked to keep; below these only that of the fine pieces does.
+    """
+    lower = bool(np.any((levels.required - kept.required)[levels.scored] > 10 * MISSED))
+    at = bound_at(fine, levels, kept)
+    return at if lower else max(at, towns.bound)
+
+
+def _score_row(coupling: Coupling, levels: Levels) -> int:
+    """First of the coupling rows for scores; they are the last ones of a stage without goals kept."""
+    return len(coupling.rhs) - int(levels.scored.sum())
 

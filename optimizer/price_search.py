@@ -71,6 +71,7 @@ class Search:
     bound: float = -np.inf
     columns: list[Column] = field(default_factory=list)
     rounds: int = 0
+    worth: float = 1.0  # size of the goal that gaps refer to
     mix: list[tuple[Column, float]] = field(default_factory=list)
     shared_x: Floats = field(default_factory=lambda: np.zeros(0))
     _relaxed: dict[int, Session] = field(default_factory=dict)
@@ -113,8 +114,11 @@ class Search:
     def evaluate(self, prices: Floats, *, whole: int, gap: float = 1e-3) -> float:
         """Solve every piece at prices and keep its plan; return the bound proven.
 
-        Pieces with at most `whole` yes-or-no columns are solved in whole numbers, to a relative `gap` where large.
+        Pieces with at most `whole` yes-or-no columns are solved in whole numbers; what all large ones together leave open
+        is at most `gap` of what the goal is without any decision that money can buy.
         """
+        large = sum(int(p.arrays.integer.sum()) > SMALL_PIECE for p in self.coupling.pieces)
+        allowed = gap * self.worth / max(1, large)
 
         def one(piece: int) -> tuple[Outcome, bool]:
             p = self.coupling.pieces[piece]
@@ -129,7 +133,7 @@ class Search:
                 return outcome, True
             if len(part) > whole:
                 return outcome, False
-            options = LIGHT if len(part) <= SMALL_PIECE else Options(gap=gap, nodes=2000, absolute_gap=0.0)
+            options = LIGHT if len(part) <= SMALL_PIECE else Options(gap=0.0, nodes=400, absolute_gap=allowed)
             return solve(replace(p.arrays, cost=cost), options, start=self.last.get(piece)), True
 
         total = self.shared_minimum(prices)
@@ -198,10 +202,13 @@ class Search:
         return np.where(self.coupling.equal, low, np.maximum(0.0, low)), self.prices + width * scale
 
     def scale(self) -> Floats:
-        """What counts as a step of each price: its own size, but not less than a fiftieth of the typical one."""
-        size = np.abs(self.prices)
-        typical = np.where(self.coupling.equal, _typical(size[self.coupling.equal]), _typical(size[~self.coupling.equal]))
-        return np.asarray(np.maximum(size, 0.1 * typical))
+        """What counts as a step of each price: its own size, but not less than a tenth of a typical one."""
+        return np.asarray(np.maximum(np.abs(self.prices), 0.1 * self.coupling.scale))
+
+    def start(self) -> None:
+        """Take the first prices from the plans adopted: those at which their best mix keeps the coupling rows."""
+        wide = 1e3 * self.coupling.scale
+        _, self.prices = self.master(np.where(self.coupling.equal, -wide, 0.0), wide)
 
     def improve(
         self,
@@ -242,12 +249,6 @@ class Search:
             else:
                 width /= 2.5
         return value
-
-
-def _typical(size: Floats) -> float:
-    """Median of the prices that are not zero; one where there are none."""
-    some = size[size > 0]
-    return float(np.median(some)) if len(some) else 1.0
 
 
 def in_parallel(

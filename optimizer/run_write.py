@@ -171,6 +171,7 @@ def _record(
         "set_aside": [problem.communities[i] for i in aside],
         "classes": dict(zip(problem.communities, problem.classes, strict=True)),
         "closest_to": close_to.name if close_to else "",
+        "decisions_that_differ": found.different,
         "size": {
             "communities": len(problem.communities),
             "columns": joint.n_columns,

@@ -180,19 +180,24 @@ class _Prices:
         watch.start("worst_off", 1, count)
         relaxed = method.relaxed_unmet()
         levels, top = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0), None
-        seconds = {}
+        seconds, starts = {}, (relaxed,)
         if "worst_off" in rules:
-            levels, top, _ = method.level(relaxed)
+            levels, top, raised = method.level(relaxed)
+            starts = (relaxed, raised)
             seconds["worst_off"] = watch.end("worst_off", None, top, "level found, plan follows")
         watch.start("unmet_need", min(2, count), count)
-        search = method.whole_unmet(levels, relaxed)
-        x, levels, bound = method.plan(levels, search)
+        fine = method.whole_unmet(levels, starts)
+        towns = method.towns(levels, fine)
+        x, levels, bound = method.plan(levels, fine, towns)
         unmet = value_of(joint.unmet, x)
         seconds["unmet_need"] = watch.end("unmet_need", unmet, bound, "")
         found = Found(x[: joint.n_columns], levels, "prices", {"unmet_need": bound}, seconds, {"unmet_need": ALL_PLANS})
         if top is not None:
             found.bounds["worst_off"], found.scopes["worst_off"] = top, ALL_PLANS
         self._later_goals(found)
+        if self.near is not None:
+            whole = joint.integer
+            found.different = int((np.rint(found.x[whole]).astype(bool) != self.near[whole]).sum())
         found.stopped = watch.reason
         return found
 
