@@ -803,9 +803,7 @@ def test_a_changed_cell_anywhere_is_found(run: Path) -> None:
         others = sorted(set(table[column]) - {old}) or ["other"]
         table.loc[row, column] = changed(old) if old.replace(".", "").isdigit() else pick.choice(others)
         table.to_csv(file, index=False, lineterminator="\n")
-        assert not audit_run(run).passed, (
-            f"{file.name}, row {row}: {column} is not {old}"
-        )
+        assert not audit_run(run).passed, f"{file.name}, row {row}: {column} is not {old}"
         file.write_bytes(texts[file])
 
 

@@ -1,6 +1,5 @@
 """Everything an audit looks at: the run folder and the inputs, read anew, and what follows from the inputs alone."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from geodata.findings import InputError
 from geodata.read import City, read_city
 from optimizer.audit.report import Recorder
-from optimizer.audit.tables import read_tables
+from optimizer.audit.tables import read_json, read_tables, read_yaml
 
 Floats = NDArray[np.float64]
 WORK_FUNDS, SPACE = "work_funds", "space"
@@ -73,8 +72,8 @@ def at_most(a: "Floats | pd.Series[float]", b: "Floats | pd.Series[float] | floa
 
 def read_case(folder: Path, recorder: Recorder) -> Case | None:
     """Read a run folder and its inputs; None (and findings) where they cannot be read."""
-    record = _json(folder / "run.json", recorder)
-    scenario = _yaml(folder / "scenario.resolved.yaml", recorder)
+    record = read_json(folder / "run.json", recorder)
+    scenario = read_yaml(folder / "scenario.resolved.yaml", recorder)
     tables = read_tables(folder, recorder)
     if record is None or scenario is None or tables is None:
         return None
@@ -114,35 +113,6 @@ def read_case(folder: Path, recorder: Recorder) -> Case | None:
         existing=_existing(city, scenario, communities),
         needs=_settled(_needs(city, scenario, communities, years), tables["grants"]),
     )
-
-
-def _json(path: Path, recorder: Recorder) -> dict[str, Any] | None:
-    recorder.checked("files", 1)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        recorder.find("files", f"the record cannot be read: {error}", table=path.name)
-        return None
-    if not isinstance(value, dict):
-        recorder.find("files", "the record is no mapping", table=path.name)
-        return None
-    return value
-
-
-def _yaml(path: Path, recorder: Recorder) -> dict[str, Any] | None:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    recorder.checked("files", 1)
-    try:
-        value = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError) as error:
-        recorder.find("files", f"the scenario cannot be read: {error}", table=path.name)
-        return None
-    if not isinstance(value, dict):
-        recorder.find("files", "the scenario is no mapping", table=path.name)
-        return None
-    return value
 
 
 def _communities(city: City, scenario: dict[str, Any]) -> pd.DataFrame:

@@ -1,6 +1,8 @@
-"""The tables of a run folder as the contract has them: columns, kinds, keys; and reading them."""
+"""The files of a run folder as the contract has them: columns, kinds and keys of tables; and reading them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -133,3 +135,34 @@ def _unique(name: str, table: pd.DataFrame, recorder: Recorder) -> pd.DataFrame:
         "keys", name, table, ~twice, key=key, value="", limit="", message=f"the same {', '.join(key)} stands twice"
     )
     return table.loc[~twice].reset_index(drop=True)
+
+
+def read_json(path: Path, recorder: Recorder) -> dict[str, Any] | None:
+    """Return the record of a run, or None (and a finding)."""
+    recorder.checked("files", 1)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        recorder.find("files", f"the record cannot be read: {error}", table=path.name)
+        return None
+    if not isinstance(value, dict):
+        recorder.find("files", "the record is no mapping", table=path.name)
+        return None
+    return value
+
+
+def read_yaml(path: Path, recorder: Recorder) -> dict[str, Any] | None:
+    """Return the resolved scenario as plain values, or None (and a finding)."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    recorder.checked("files", 1)
+    try:
+        value = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError) as error:
+        recorder.find("files", f"the scenario cannot be read: {error}", table=path.name)
+        return None
+    if not isinstance(value, dict):
+        recorder.find("files", "the scenario is no mapping", table=path.name)
+        return None
+    return value
