@@ -35,19 +35,31 @@ class Infeasible(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to search: rounds of prices and neighbourhoods; work, not seconds, so that a run repeats."""
+    """How long to search: rounds of prices and neighbourhoods; work, not seconds, so that a run repeats.
+
+    `level_slack` is how far below the bound of the first goal its level is asked for, `target_gap` the gap of the second
+    goal at which the search ends; the other gaps follow from it.
+    """
 
     threads: int = 2
     level_gap: float = 0.008
-    level_slack: float = 0.03  # below the bound of the level: whole numbers hardly ever reach it
-    price_gap: float = 0.002
+    level_slack: float = 0.05
+    target_gap: float = 0.01
     whole_rounds: int = 0
-    piece_gap: float = 0.003
     free_columns: int = 700
     closeness: float = 0.001
-    lifts: int = 5
-    neighbourhoods: int = 8
-    target_gap: float = 0.003
+    lifts: int = 3
+    neighbourhoods: int = 4
+
+    @property
+    def price_gap(self) -> float:
+        """Gap between master and bound at which prices of relaxed pieces are good enough."""
+        return 0.2 * self.target_gap
+
+    @property
+    def piece_gap(self) -> float:
+        """Part of the second goal that the plans of all sub-districts together may leave open."""
+        return 0.4 * self.target_gap
 
 
 @dataclass

@@ -4,7 +4,7 @@ Small cities are one model (`whole_plan`); large ones are planned by prices (`pr
 the stations and rooms of the second goal kept.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -174,9 +174,12 @@ class _Prices:
         rules = {goal.goal: goal for goal in joint.problem.scenario.goals}
         solver = joint.problem.scenario.solver
         count = len(rules)
-        method = PricePlan(
-            joint, Settings(threads=solver.threads), watch.stopped, watch.update, watch.stop, near=self.near
-        )
+        settings = Settings(threads=solver.threads)
+        if "worst_off" in rules:
+            settings = replace(settings, level_slack=rules["worst_off"].tolerance)
+        if "unmet_need" in rules:
+            settings = replace(settings, target_gap=rules["unmet_need"].gap)
+        method = PricePlan(joint, settings, watch.stopped, watch.update, watch.stop, near=self.near)
         watch.start("worst_off", 1, count)
         relaxed = method.relaxed_unmet()
         levels, top = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0), None
