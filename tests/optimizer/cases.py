@@ -36,6 +36,8 @@ OLD_DESK: Row = {"facility": "g", "community": "a", "service": "desk", "capacity
 A: Row = {"community": "a", "office": 60, "population": 1000}
 B: Row = {"community": "b", "office": 40, "population": 1500, "type": "needy", "hardship": 0.5}
 
+NONE = [("a", "desk", 0.0)]  # a city must have a table of needs
+
 
 def _work_funds() -> tuple[City, Scenario]:
     scenario = make_scenario(
@@ -44,13 +46,13 @@ def _work_funds() -> tuple[City, Scenario]:
         sources={"city": {**CITY, "ceiling_share": {"work_funds": 0.6}}, "east": EAST},
         co_funding=[{"purpose": "work_funds", "of": "city", "ratio": 0.5}],
     )
-    return make_city([A, B]), scenario
+    return make_city([A, B], needs=NONE), scenario
 
 
 def _space() -> tuple[City, Scenario]:
     sources = {"city": {**CITY, "amount_yuan": [9000, 4000]}}
     scenario = make_scenario(horizon=TWO_YEARS, programmes={"space": {"target_m2": 300}}, sources=sources)
-    return make_city([A, B], sites=[ROOM, PART, HALL]), scenario
+    return make_city([A, B], sites=[ROOM, PART, HALL], needs=NONE), scenario
 
 
 def _own_services() -> tuple[City, Scenario]:

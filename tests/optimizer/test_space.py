@@ -82,6 +82,9 @@ def test_a_room_without_a_smallest_part_may_grow_over_the_years() -> None:
         make_scenario(horizon={"years": 2}, programmes=TARGET, sources=money([5000, 5000])),
     )
     assert [found.met("a", "space", y) for y in (2020, 2021)] == pytest.approx([150 / 300, 200 / 300], abs=1e-6)
+    # One row a year: all that is in use, and what is paid that year.
+    rows = found.tables.space[["year", "area_m2", "cost_yuan"]].to_numpy().tolist()
+    assert rows == [[2020, 50, 5000], [2021, 100, 5000]]
 
 
 HALL: Row = {

@@ -1,0 +1,203 @@
+"""A whole run on a tiny city: its folder, its audit, the same bytes again, and nothing left behind when it fails."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import optimizer.run_write
+from geodata.findings import InputError
+from optimizer.run import Infeasible, RunStopped, run_scenario
+from optimizer.run_folder import COLUMNS, read_run
+from optimizer.scenario import Scenario
+from optimizer.scenario_file import LoadedScenario
+from tests.optimizer.cases import CASES, case
+from tests.optimizer.tiny import merged, write_city
+
+STAGES = ["worst_off", "unmet_need", "travel", "spending"]
+
+
+def loaded(name: str, folder: Path, **changes: Any) -> LoadedScenario:
+    """Write the city of a case into `folder` and return its scenario, with changes, as if read from a file there."""
+    city, scenario = case(name)
+    path = folder / "城市 data.gpkg"
+    if not path.exists():
+        write_city(city, path)
+    values = merged(scenario.model_dump(), {"data": {"path": str(path), "metric_crs": "EPSG:32648"}, **changes})
+    filled = Scenario.model_validate(values)
+    return LoadedScenario(filled, folder / "tiny.yaml", filled.model_dump())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose path has spaces and Chinese characters."""
+    place = tmp_path_factory.mktemp("runs") / "绵阳 的 计划"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> Path:
+    """Run folder of the case with everything."""
+    return run_scenario(loaded("everything", folder), folder / "第一 run")
+
+
+def test_the_folder_is_whole(finished: Path) -> None:
+    files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    tables = {f"tables/{name}.csv" for name in COLUMNS}
+    assert tables | {"run.json", "scenario.resolved.yaml", "report.html", "plan.xlsx", "plan.gpkg"} <= files
+    run = read_run(finished)
+    for name, columns in COLUMNS.items():
+        assert list(run.table(name).columns) == list(columns)
+    assert b"\r" not in (finished / "tables" / "met.csv").read_bytes()
+
+
+def test_the_record_says_what_was_found(finished: Path) -> None:
+    record = json.loads((finished / "run.json").read_text(encoding="utf-8"))
+    assert record["audit"]["passed"]
+    assert record["audit"]["findings"] == []
+    assert record["method"] == "whole"
+    assert [stage["goal"] for stage in record["stages"]] == STAGES
+    assert record["status"] == "proven"
+    assert all(stage["scope"] == "all plans" for stage in record["stages"])
+    assert record["years"] == [2020, 2021]
+    assert [Path(name).name for name in record["inputs"]] == ["城市 data.gpkg"]
+    assert {"reading", "checking", "travel", "building", "solving", "rounding", "audit", "report"} <= record["seconds"].keys()
+
+
+def check_run(run: Path) -> str:
+    """Output of the independent checker, which is empty of findings for a good run; skip where it is absent."""
+    checker = Path(__file__).resolve().parents[3] / "shared" / "check_run.py"
+    if not checker.is_file():
+        pytest.skip("needs ../shared/check_run.py, which is not part of the project")
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", str(checker), str(run)], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_an_independent_checker_finds_nothing(finished: Path) -> None:
+    assert check_run(finished).strip() == "0 findings"
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "everything"])
+def test_runs_of_single_programmes_pass_audit_and_checker(name: str, tmp_path: Path) -> None:
+    out = run_scenario(loaded(name, tmp_path), tmp_path / "out")
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["audit"]["passed"]
+    check_run(out)
+
+
+def test_the_price_method_makes_a_run_of_the_same_kind(folder: Path) -> None:
+    out = run_scenario(loaded("everything", folder, solver={"method": "prices"}), folder / "prices")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["audit"]["passed"]
+    assert record["method"] == "prices"
+    check_run(out)
+
+
+def test_the_same_run_again_gives_the_same_bytes(finished: Path, folder: Path) -> None:
+    again = run_scenario(loaded("everything", folder), folder / "second")
+    for name in COLUMNS:
+        one, two = ((run / "tables" / f"{name}.csv").read_bytes() for run in (finished, again))
+        assert one == two, name
+    one, two = ((run / "scenario.resolved.yaml").read_bytes() for run in (finished, again))
+    assert one == two
+
+
+def test_a_plan_that_stays_close_to_itself_differs_in_nothing(finished: Path, folder: Path) -> None:
+    close = run_scenario(loaded("everything", folder), folder / "close", close_to=finished)
+    record = json.loads((close / "run.json").read_text(encoding="utf-8"))
+    assert record["closest_to"] == finished.name
+    assert next(s["value"] for s in record["stages"] if s["goal"] == "closeness") == 0
+
+
+def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine", encoding="utf-8")
+    scenario = loaded("work_funds", tmp_path)
+    with pytest.raises(FileExistsError, match="not empty"):
+        run_scenario(scenario, out)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    with pytest.raises(FileExistsError):
+        run_scenario(scenario, out / "mine.txt")
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert (run_scenario(loaded("work_funds", tmp_path), out) / "run.json").is_file()
+
+
+def left(folder: Path) -> list[str]:
+    """What lies in a folder besides the city."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".gpkg")
+
+
+def test_a_run_stopped_before_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    with pytest.raises(RunStopped, match="by hand"):
+        run_scenario(loaded("everything", tmp_path), tmp_path / "out", stop=stop)
+    assert left(tmp_path) == []
+
+
+def test_the_price_method_stopped_at_once_says_so_or_leaves_nothing(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    out = tmp_path / "out"
+    try:
+        run_scenario(loaded("own_services", tmp_path, solver={"method": "prices"}), out, stop=stop)
+    except RunStopped:
+        assert left(tmp_path) == []
+    else:
+        assert json.loads((out / "run.json").read_text(encoding="utf-8"))["status"] == "stopped by hand"
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = pd.DataFrame.to_csv, []
+
+    def full(self: pd.DataFrame, path: Path, **more: Any) -> None:
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(self, path, **more)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_scenario(loaded("work_funds", tmp_path), tmp_path / "out")
+    assert len(calls) == 3
+    assert left(tmp_path) == []
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(optimizer.run_write, "write_report", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_scenario(loaded("work_funds", tmp_path), tmp_path / "out")
+    assert left(tmp_path) == []
+
+
+def test_a_hard_floor_without_money_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    programmes = {"work_funds": {"floor_yuan": 1_000_000, "ceiling_yuan": None, "hard_floor": True}}
+    with pytest.raises(Infeasible) as caught:
+        run_scenario(loaded("work_funds", tmp_path, programmes=programmes), tmp_path / "out")
+    assert "are missing" in caught.value.report
+    assert "east 2020" in caught.value.report
+    assert left(tmp_path) == []
+
+
+def test_unusable_data_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        run_scenario(loaded("everything", tmp_path, types={"needy": {}, "plain": {}}, sources={"east": {"districts": ["nowhere"]}}), tmp_path / "out")
+    assert any("nowhere" in finding.text() for finding in caught.value.findings)
+    assert left(tmp_path) == []
