@@ -73,26 +73,23 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
     rooms, halls, arcs, index = problem.rooms, problem.halls, problem.hall_arcs, problem.price_index
     area = np.repeat(problem.existing_m2[:, None], len(problem.years), axis=1)
     rows = []
+    parts: dict[int, list[tuple[int, float]]] = {}
     for r, start, m2 in zip(decisions.room, decisions.room_year, decisions.room_m2, strict=True):
-        station, i = bool(rooms.is_station[r]), int(rooms.community[r])
-        for t in range(start, len(problem.years)):
-            in_use = t >= start + rooms.lead[r]
-            yuan = half_up(
-                index[t]
-                * (
-                    (rooms.fixed_yuan[r] + rooms.capital_yuan_per_m2[r] * m2 if t == start else 0.0)
-                    + (rooms.yearly_yuan_per_m2[r] * m2 if in_use else 0.0)
-                )
-            )
+        parts.setdefault(int(r), []).append((int(start), float(m2)))
+    for r, starts in sorted(parts.items()):
+        station, i, site = bool(rooms.is_station[r]), int(rooms.community[r]), rooms.site[r]
+        cell = problem.cell("space", i, shared=station)
+        for t in range(min(start for start, _ in starts), len(problem.years)):
+            new = sum(m2 for start, m2 in starts if start == t)
+            in_use = round(sum(m2 for start, m2 in starts if start + rooms.lead[r] <= t), DECIMALS)
+            fixed = rooms.fixed_yuan[r] if any(start == t for start, _ in starts) else 0.0
+            once = fixed + rooms.capital_yuan_per_m2[r] * new
+            yuan = half_up(index[t] * (once + rooms.yearly_yuan_per_m2[r] * in_use))
             use = "station" if station else "extension"
-            site = rooms.site[r]
-            rows.append(
-                (problem.communities[i], t, rooms.instrument[r], m2 if in_use else 0.0, yuan, site, use)
-            )
-            cell = problem.cell("space", i, shared=station)
+            rows.append((problem.communities[i], t, rooms.instrument[r], in_use, yuan, site, use))
             items.append(Item("space", cell, t, "" if station else problem.communities[i], "", site, yuan))
-            if in_use and not station:
-                area[i, t] += m2
+            if not station:
+                area[i, t] += in_use
     credits: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for a, start, m2 in zip(decisions.hall_arc, decisions.hall_year, decisions.hall_m2, strict=True):
         credits.setdefault((int(arcs.community[a]), int(arcs.target[a])), []).append((int(start), float(m2)))
