@@ -10,29 +10,77 @@ TWO_YEARS: Row = {"years": 2, "price_growth": 0.1, "discount": 0.25}
 CITY: Row = {"role": "city", "amount_yuan": [20_000, 18_000], "carry_limit_share": 0.2}
 EAST: Row = {"role": "district", "districts": ["east"], "amount_yuan": 8000}
 DESK: Row = {
-    "siting": "own", "unit": "cases", "fixed_yuan": 1000, "capital_yuan_per_unit": 10, "running_yuan": 500,
-    "running_yuan_per_unit": 2, "area_m2_per_unit": 0.5, "min_capacity": 20, "growth": 0.1,
-}  # fmt: skip
+    "siting": "own",
+    "unit": "cases",
+    "fixed_yuan": 1000,
+    "capital_yuan_per_unit": 10,
+    "running_yuan": 500,
+    "running_yuan_per_unit": 2,
+    "area_m2_per_unit": 0.5,
+    "min_capacity": 20,
+    "growth": 0.1,
+}
 CLINIC: Row = {
-    "siting": "network", "unit": "visits", "limit_m": 1500, "fixed_yuan": 2000, "capital_yuan_per_unit": 10,
-    "running_yuan": 500, "running_yuan_per_unit": 1, "area_m2_per_unit": 0.1, "min_capacity": 50, "max_capacity": 500,
-}  # fmt: skip
+    "siting": "network",
+    "unit": "visits",
+    "limit_m": 1500,
+    "fixed_yuan": 2000,
+    "capital_yuan_per_unit": 10,
+    "running_yuan": 500,
+    "running_yuan_per_unit": 1,
+    "area_m2_per_unit": 0.1,
+    "min_capacity": 50,
+    "max_capacity": 500,
+}
 ROOM: Row = {
-    "site": "ea", "community": "a", "use": "extension", "instrument": "renovate", "area_m2": 120, "min_area_m2": 40,
-    "fixed_yuan": 500, "capital_yuan_per_m2": 100, "yearly_yuan_per_m2": 5,
-}  # fmt: skip
-PART: Row = {"site": "eb", "community": "b", "use": "extension", "instrument": "rent", "area_m2": 80, "yearly_yuan_per_m2": 60}
+    "site": "ea",
+    "community": "a",
+    "use": "extension",
+    "instrument": "renovate",
+    "area_m2": 120,
+    "min_area_m2": 40,
+    "fixed_yuan": 500,
+    "capital_yuan_per_m2": 100,
+    "yearly_yuan_per_m2": 5,
+}
+PART: Row = {
+    "site": "eb",
+    "community": "b",
+    "use": "extension",
+    "instrument": "rent",
+    "area_m2": 80,
+    "yearly_yuan_per_m2": 60,
+}
 HALL: Row = {
-    "site": "h", "community": "a", "use": "hall", "instrument": "share", "area_m2": 100, "hours_per_week": 20,
+    "site": "h",
+    "community": "a",
+    "use": "hall",
+    "instrument": "share",
+    "area_m2": 100,
+    "hours_per_week": 20,
     "yearly_yuan_per_m2": 10,
-}  # fmt: skip
+}
 STATION: Row = {
-    "site": "st", "community": "b", "use": "station", "area_m2": 100, "min_area_m2": 20, "fixed_yuan": 1000,
-    "capital_yuan_per_m2": 50, "yearly_yuan_per_m2": 5, "lead_years": 1,
-}  # fmt: skip
+    "site": "st",
+    "community": "b",
+    "use": "station",
+    "area_m2": 100,
+    "min_area_m2": 20,
+    "fixed_yuan": 1000,
+    "capital_yuan_per_m2": 50,
+    "yearly_yuan_per_m2": 5,
+    "lead_years": 1,
+}
 NEAR: Row = {**STATION, "site": "su", "community": "a", "lead_years": 0, "area_m2": 25, "at": (800, 600)}
 OLD: Row = {"facility": "f", "community": "a", "service": "clinic", "capacity": 100, "area_m2": 10, "running_yuan": 800}
-OLD_DESK: Row = {"facility": "g", "community": "a", "service": "desk", "capacity": 30, "area_m2": 15, "running_yuan": 300}
+OLD_DESK: Row = {
+    "facility": "g",
+    "community": "a",
+    "service": "desk",
+    "capacity": 30,
+    "area_m2": 15,
+    "running_yuan": 300,
+}
 A: Row = {"community": "a", "office": 60, "population": 1000}
 B: Row = {"community": "b", "office": 40, "population": 1500, "type": "needy", "hardship": 0.5}
 
@@ -89,9 +137,12 @@ def _everything() -> tuple[City, Scenario]:
     )
     needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90), ("a", "desk", 100), ("b", "desk", 60)]
     city = make_city(
-        [A, B], facilities=[OLD, OLD_DESK], sites=[ROOM, PART, HALL, STATION, NEAR], needs=needs,
+        [A, B],
+        facilities=[OLD, OLD_DESK],
+        sites=[ROOM, PART, HALL, STATION, NEAR],
+        needs=needs,
         streets=[(500, 500, 1500, 500)],
-    )  # fmt: skip
+    )
     return city, scenario
 
 

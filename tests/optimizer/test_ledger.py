@@ -15,16 +15,24 @@ from optimizer.problem_data import build_problem
 from tests.optimizer.tiny import Row, make_city, make_scenario
 
 few = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow],
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate],
-)  # fmt: skip
+)
 COMMUNITIES: list[Row] = [
     {"community": "a", "district": "east"},
     {"community": "b", "district": "east", "type": "needy"},
     {"community": "c", "district": "west", "type": "needy"},
 ]
 SOURCES: dict[str, Any] = {
-    "city": {"role": "city", "amount_yuan": [50_001, 40_000], "carry_limit_share": 0.33, "ceiling_share": {"space": 0.5}},
+    "city": {
+        "role": "city",
+        "amount_yuan": [50_001, 40_000],
+        "carry_limit_share": 0.33,
+        "ceiling_share": {"space": 0.5},
+    },
     "east": {"role": "district", "districts": ["east"], "amount_yuan": 20_003},
     "west": {"role": "district", "districts": ["west"], "amount_yuan": 9999},
     "gift": {"role": "donor", "types": ["needy"], "amount_yuan": 3000, "purposes": ["space", "work_funds"]},
@@ -44,7 +52,15 @@ BIG = problem_of(co_funding=RULE)
 
 
 def item(
-    problem: Problem, purpose: str, i: int, yuan: int, *, t: int = 0, service: str = "", shared: bool = False, site: str = "x"
+    problem: Problem,
+    purpose: str,
+    i: int,
+    yuan: int,
+    *,
+    t: int = 0,
+    service: str = "",
+    shared: bool = False,
+    site: str = "x",
 ) -> Item:
     """A cost of the community at position `i`, in year `t`."""
     k = problem.needs.index(service) - 2 if service else -1
@@ -61,7 +77,9 @@ def costs(draw: st.DrawFn) -> list[Item]:
         purpose = draw(st.sampled_from(["work_funds", "space", "service_capital", "service_running"]))
         service = draw(st.sampled_from(["clinic", "desk"])) if purpose.startswith("service") else ""
         shared = service == "clinic" or (purpose == "space" and draw(st.booleans()))
-        items.append(item(BIG, purpose, i, draw(st.integers(1, 6000)), t=t, service=service, shared=shared, site=f"site{n}"))
+        items.append(
+            item(BIG, purpose, i, draw(st.integers(1, 6000)), t=t, service=service, shared=shared, site=f"site{n}")
+        )
     return items
 
 
@@ -104,7 +122,9 @@ def check(problem: Problem, books: Books, items: list[Item]) -> None:
         for d, district in enumerate(problem.districts):
             own = [problem.sources[s] for s in district_sources(problem, d)]
             for year in problem.years:
-                here = ledger[(ledger["district"] == district) & (ledger["year"] == year) & (ledger["purpose"] == co.purpose)]
+                here = ledger[
+                    (ledger["district"] == district) & (ledger["year"] == year) & (ledger["purpose"] == co.purpose)
+                ]
                 by = here.loc[here["source"].isin(own), "yuan"].sum()
                 assert by >= co.ratio * here.loc[here["source"] == co.of, "yuan"].sum() - 1e-9
 
@@ -125,7 +145,11 @@ ONE: dict[str, Any] = {"city": {"role": "city", "amount_yuan": 10_000}}
 def test_grants_give_way_to_rounding_largest_first() -> None:
     # 10,003 are due and 10,000 are there: the two grants give 2 and 1 yuan, the larger more.
     problem = problem_of(ONE)
-    items = [item(problem, "space", 0, 1002), item(problem, "work_funds", 0, 4000), item(problem, "work_funds", 1, 5001)]
+    items = [
+        item(problem, "space", 0, 1002),
+        item(problem, "work_funds", 0, 4000),
+        item(problem, "work_funds", 1, 5001),
+    ]
     books = keep_books(problem, items)
     assert [i.yuan for i in books.items] == [1002, 3999, 4999]
     check(problem, books, items)
@@ -176,11 +200,23 @@ def test_restricted_money_is_used_first() -> None:
 def test_what_is_left_is_carried_as_far_as_it_may_be_and_the_rest_lapses() -> None:
     problem = problem_of({"city": {"role": "city", "amount_yuan": 1001, "carry_limit_share": 0.5}})
     books = keep_books(problem, [item(problem, "space", 0, 200)])
-    assert books.sources.drop(columns="source").to_numpy().tolist() == [[2020, 1001, 0, 200, 500, 301], [2021, 1001, 500, 0, 0, 1501]]
+    assert books.sources.drop(columns="source").to_numpy().tolist() == [
+        [2020, 1001, 0, 200, 500, 301],
+        [2021, 1001, 500, 0, 0, 1501],
+    ]
 
 
 def test_nothing_to_pay() -> None:
     books = keep_books(BIG, [])
     assert books.ledger.empty
-    assert list(books.ledger.columns) == ["source", "purpose", "district", "community", "year", "yuan", "service", "site"]
+    assert list(books.ledger.columns) == [
+        "source",
+        "purpose",
+        "district",
+        "community",
+        "year",
+        "yuan",
+        "service",
+        "site",
+    ]
     assert np.all(books.sources["spent_yuan"] == 0)

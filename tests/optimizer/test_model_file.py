@@ -18,7 +18,7 @@ from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
 from optimizer.pulp_model import to_pulp
 from tests.optimizer.cases import CASES, case
-from tests.optimizer.tiny import ALL, Row, make_city, make_scenario
+from tests.optimizer.tiny import Row, make_city, make_scenario
 
 GOLDEN = Path(__file__).parent / "golden"
 PROGRAMMES = [name for name in CASES if name != "everything"]
@@ -81,7 +81,9 @@ def test_names_from_data_of_any_kind_are_made_plain(tmp_path: Path) -> None:
     ids = [str(row["community"]) for row in CHINESE]
     hall = {"site": "礼 堂", "community": ids[0], "use": "hall", "instrument": "share", "area_m2": 9}
     station = {"site": "站,1", "community": ids[1], "use": "station", "area_m2": 50}
-    city = make_city(CHINESE, sites=[hall, station], needs=[(i, "clinic", 10) for i in ids] + [(i, "care", 5) for i in ids])
+    city = make_city(
+        CHINESE, sites=[hall, station], needs=[(i, "clinic", 10) for i in ids] + [(i, "care", 5) for i in ids]
+    )
     sources = {
         "city": {"role": "city", "amount_yuan": 1000},
         "own": {"role": "district", "districts": ["涪城区"], "amount_yuan": 1000},
@@ -125,9 +127,3 @@ def test_levels_and_goals_kept_are_rows_too() -> None:
     levels = Levels(problem.score_weight.sum(axis=1) > 0, problem.existing_m2 * 0 - float("inf"), 0.5)
     model = to_pulp(joint, "tiny", joint.spending, levels, (Kept(joint.unmet, 1000.0),))
     assert {"eq2_score(a)", "eq2_score(b)", "kept_1"} <= set(model.constraints)
-
-
-def test_every_purpose_has_a_cell_for_every_programme() -> None:
-    problem = joint_of("everything").problem
-    assert set(problem.cells.purpose) == {"work_funds", "space", "service_capital", "service_running"}
-    assert len(ALL) == 3

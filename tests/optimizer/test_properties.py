@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from geodata.city import City
 from optimizer.coupling import Levels
 from optimizer.fit import achieved, raising_arrays
 from optimizer.highs import solve
@@ -22,7 +21,6 @@ from optimizer.problem import Rows
 from optimizer.problem_data import build_problem
 from optimizer.programmes import build_model
 from optimizer.progress import Silent
-from optimizer.scenario import Scenario
 from optimizer.search import find_plan, value_of
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
@@ -63,27 +61,53 @@ def cities(draw: st.DrawFn) -> dict[str, Any]:
     where = st.sampled_from(ids)
     sites: list[Row] = [
         {
-            "site": f"e{n}", "community": draw(where), "use": "extension", "area_m2": 100,
-            "min_area_m2": draw(st.sampled_from([0, 40])), "fixed_yuan": draw(hundreds(0, 20)),
-            "capital_yuan_per_m2": draw(st.integers(10, 80)), "yearly_yuan_per_m2": draw(st.integers(0, 9)),
+            "site": f"e{n}",
+            "community": draw(where),
+            "use": "extension",
+            "area_m2": 100,
+            "min_area_m2": draw(st.sampled_from([0, 40])),
+            "fixed_yuan": draw(hundreds(0, 20)),
+            "capital_yuan_per_m2": draw(st.integers(10, 80)),
+            "yearly_yuan_per_m2": draw(st.integers(0, 9)),
             "lead_years": draw(st.integers(0, 1)),
         }
         for n in range(draw(st.integers(0, 2)))
-    ]  # fmt: skip
+    ]
     sites += [
         {
-            "site": f"st{n}", "community": draw(where), "use": "station", "area_m2": draw(st.integers(20, 80)),
-            "fixed_yuan": draw(hundreds(0, 20)), "capital_yuan_per_m2": draw(st.integers(10, 80)),
+            "site": f"st{n}",
+            "community": draw(where),
+            "use": "station",
+            "area_m2": draw(st.integers(20, 80)),
+            "fixed_yuan": draw(hundreds(0, 20)),
+            "capital_yuan_per_m2": draw(st.integers(10, 80)),
         }
         for n in range(draw(st.integers(1, 2)))
-    ]  # fmt: skip
+    ]
     if draw(st.booleans()):
-        sites.append({"site": "h", "community": draw(where), "use": "hall", "instrument": "share", "area_m2": 80, "yearly_yuan_per_m2": 5})
+        sites.append(
+            {
+                "site": "h",
+                "community": draw(where),
+                "use": "hall",
+                "instrument": "share",
+                "area_m2": 80,
+                "yearly_yuan_per_m2": 5,
+            }
+        )
     facilities = [
-        {"facility": f"f{n}", "community": draw(where), "service": draw(st.sampled_from(["clinic", "desk"])), "capacity": draw(st.integers(0, 200)), "running_yuan": 300}
+        {
+            "facility": f"f{n}",
+            "community": draw(where),
+            "service": draw(st.sampled_from(["clinic", "desk"])),
+            "capacity": draw(st.integers(0, 200)),
+            "running_yuan": 300,
+        }
         for n in range(draw(st.integers(0, 2)))
-    ]  # fmt: skip
-    needs = [(name, k, draw(st.integers(0, 300)), draw(st.integers(1, 300))) for name in ids for k in ("clinic", "desk")]
+    ]
+    needs = [
+        (name, k, draw(st.integers(0, 300)), draw(st.integers(1, 300))) for name in ids for k in ("clinic", "desk")
+    ]
     return {"communities": communities, "sites": sites, "facilities": facilities, "needs": needs}
 
 
@@ -92,13 +116,28 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Arguments of `make_scenario`: one or two years, every programme, two or three sources, money scarce."""
     years = draw(st.integers(1, 2))
     clinic = {
-        "siting": "network", "limit_m": draw(st.sampled_from([1300, 2600])), "within": draw(st.sampled_from(["sub_district", "district", "city"])),
-        "fixed_yuan": draw(hundreds(0, 20)), "capital_yuan_per_unit": draw(st.integers(1, 20)), "running_yuan": 500,
-        "area_m2_per_unit": 0.1, "min_capacity": draw(st.sampled_from([0, 60])), "max_capacity": 400,
-    }  # fmt: skip
-    desk = {"siting": "own", "fixed_yuan": draw(hundreds(0, 10)), "capital_yuan_per_unit": draw(st.integers(1, 20)), "area_m2_per_unit": 0.2}
+        "siting": "network",
+        "limit_m": draw(st.sampled_from([1300, 2600])),
+        "within": draw(st.sampled_from(["sub_district", "district", "city"])),
+        "fixed_yuan": draw(hundreds(0, 20)),
+        "capital_yuan_per_unit": draw(st.integers(1, 20)),
+        "running_yuan": 500,
+        "area_m2_per_unit": 0.1,
+        "min_capacity": draw(st.sampled_from([0, 60])),
+        "max_capacity": 400,
+    }
+    desk = {
+        "siting": "own",
+        "fixed_yuan": draw(hundreds(0, 10)),
+        "capital_yuan_per_unit": draw(st.integers(1, 20)),
+        "area_m2_per_unit": 0.2,
+    }
     sources: dict[str, Any] = {
-        "city": {"role": "city", "amount_yuan": [2000 + draw(hundreds(0, 300)) for _ in range(years)], "carry_limit_share": 0.5},
+        "city": {
+            "role": "city",
+            "amount_yuan": [2000 + draw(hundreds(0, 300)) for _ in range(years)],
+            "carry_limit_share": 0.5,
+        },
         "east": {"role": "district", "districts": ["east"], "amount_yuan": draw(hundreds(0, 50))},
         "west": {"role": "district", "districts": ["west"], "amount_yuan": draw(hundreds(0, 50))},
     }
@@ -119,9 +158,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def joint_of(city: dict[str, Any], changes: dict[str, Any]) -> Joint:
-    # Names make no difference; the city keeps its own western part whatever the types drawn.
+    # A district's finance exists where the district does.
     known = {row["district"] for row in city["communities"]}
-    sources = {name: s for name, s in changes["sources"].items() if not s.get("districts") or set(s["districts"]) <= known}
+    sources = {
+        name: s for name, s in changes["sources"].items() if not s.get("districts") or set(s["districts"]) <= known
+    }
     return build_joint(build_problem(make_city(**city), make_scenario(**{**changes, "sources": sources})))
 
 
@@ -164,7 +205,11 @@ def test_the_order_of_rows_services_and_sources_does_not_matter(
     # `make_city` places a community by its position, so only the other tables are shuffled, and the scenario.
     mixed = {**city, **{name: chance.sample(city[name], len(city[name])) for name in ("sites", "facilities", "needs")}}
     services = dict(reversed(changes["programmes"]["services"].items()))
-    other = {**changes, "programmes": {**changes["programmes"], "services": services}, "sources": dict(reversed(changes["sources"].items()))}
+    other = {
+        **changes,
+        "programmes": {**changes["programmes"], "services": services},
+        "sources": dict(reversed(changes["sources"].items())),
+    }
     one, two = joint_of(city, changes), joint_of(mixed, other)
     assert least_unmet(one) == pytest.approx(least_unmet(two), rel=1e-6, abs=1e-4)
     assert highest(one) == pytest.approx(highest(two), abs=1e-6)
@@ -185,7 +230,9 @@ def _times(value: Any, factor: int) -> Any:
 
 @few
 @given(cities(), scenarios(), st.integers(2, 9))
-def test_money_and_costs_scaled_together_change_nothing(city: dict[str, Any], changes: dict[str, Any], factor: int) -> None:
+def test_money_and_costs_scaled_together_change_nothing(
+    city: dict[str, Any], changes: dict[str, Any], factor: int
+) -> None:
     one, two = joint_of(city, changes), joint_of(dearer(city, factor), dearer(changes, factor))
     assert least_unmet(one) == pytest.approx(least_unmet(two), rel=1e-6, abs=1e-4)
     assert highest(one) == pytest.approx(highest(two), abs=1e-6)
@@ -196,7 +243,10 @@ def test_money_and_costs_scaled_together_change_nothing(city: dict[str, Any], ch
 def test_prices_prove_no_more_than_is_true_and_plan_no_better_than_they_prove(
     city: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    goals = [{"goal": "worst_off", "tolerance": 0.01, "gap": 0.02}, {"goal": "unmet_need", "tolerance": 0.001, "gap": 0.003}]
+    goals = [
+        {"goal": "worst_off", "tolerance": 0.01, "gap": 0.02},
+        {"goal": "unmet_need", "tolerance": 0.001, "gap": 0.003},
+    ]
     joint = joint_of(city, {**changes, "goals": goals, "solver": {"method": "prices", "threads": 1}})
     found = find_plan(joint, Watch(Silent(), Event(), inf))
     value, bound = value_of(joint.unmet, found.x), found.bounds["unmet_need"]
@@ -249,13 +299,13 @@ def test_parts_of_a_problem_add_up(city: dict[str, Any], changes: dict[str, Any]
     assert sum(m.n_rows for m in models) == model.n_rows
     assert sum(m.unmet[1] for m in models) == pytest.approx(model.unmet[1])
     assert sum(m.fixed_cost for m in models) == pytest.approx(model.fixed_cost)
-    for of in (lambda m: m.cost.sum(axis=1), lambda m: m.upper.sum(), lambda m: m.travel.sum(), lambda m: m.unmet[0].sum()):
+    for of in (
+        lambda m: m.cost.sum(axis=1),
+        lambda m: m.upper.sum(),
+        lambda m: m.travel.sum(),
+        lambda m: m.unmet[0].sum(),
+    ):
         assert sum(np.asarray(of(m)) for m in models) == pytest.approx(np.asarray(of(model)))
     assert sorted(n for m in models for n in m.column_names() if n.startswith(("grant", "area", "take"))) == sorted(
         n for n in model.column_names() if n.startswith(("grant", "area", "take"))
     )
-
-
-def test_the_random_cities_are_cities() -> None:
-    assert isinstance(make_city([{"community": "a"}]), City)
-    assert isinstance(make_scenario(), Scenario)

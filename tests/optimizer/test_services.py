@@ -7,17 +7,34 @@ from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
 A: Row = {"community": "a", "office": 100}
 B: Row = {"community": "b", "office": 100}
 DESK: Row = {
-    "siting": "own", "unit": "cases", "fixed_yuan": 1000, "capital_yuan_per_unit": 10, "running_yuan": 500,
-    "running_yuan_per_unit": 2, "area_m2_per_unit": 0.5,
-}  # fmt: skip
+    "siting": "own",
+    "unit": "cases",
+    "fixed_yuan": 1000,
+    "capital_yuan_per_unit": 10,
+    "running_yuan": 500,
+    "running_yuan_per_unit": 2,
+    "area_m2_per_unit": 0.5,
+}
 CLINIC: Row = {
-    "siting": "network", "unit": "visits", "limit_m": 1300, "fixed_yuan": 2000, "capital_yuan_per_unit": 10,
-    "running_yuan": 500, "running_yuan_per_unit": 1, "area_m2_per_unit": 0.1,
-}  # fmt: skip
+    "siting": "network",
+    "unit": "visits",
+    "limit_m": 1300,
+    "fixed_yuan": 2000,
+    "capital_yuan_per_unit": 10,
+    "running_yuan": 500,
+    "running_yuan_per_unit": 1,
+    "area_m2_per_unit": 0.1,
+}
 BUILDING: Row = {
-    "site": "st", "community": "a", "use": "station", "area_m2": 100, "min_area_m2": 20, "fixed_yuan": 1000,
-    "capital_yuan_per_m2": 50, "yearly_yuan_per_m2": 5,
-}  # fmt: skip
+    "site": "st",
+    "community": "a",
+    "use": "station",
+    "area_m2": 100,
+    "min_area_m2": 20,
+    "fixed_yuan": 1000,
+    "capital_yuan_per_m2": 50,
+    "yearly_yuan_per_m2": 5,
+}
 
 
 def money(amount: object, **more: object) -> Row:
@@ -27,7 +44,9 @@ def money(amount: object, **more: object) -> Row:
 def desk(amount: object = 1_000_000, *, city: object = None, horizon: Row | None = None, **changes: object) -> Plan:
     tiny_city = city or make_city([A], needs=[("a", "desk", 100)])
     services = {"desk": {**DESK, **changes}}
-    return plan(tiny_city, make_scenario(horizon=horizon or {}, programmes={"services": services}, sources=money(amount)))
+    return plan(
+        tiny_city, make_scenario(horizon=horizon or {}, programmes={"services": services}, sources=money(amount))
+    )
 
 
 def test_an_own_station_is_as_large_as_the_money_allows() -> None:
@@ -37,12 +56,26 @@ def test_an_own_station_is_as_large_as_the_money_allows() -> None:
     assert found.worst == pytest.approx(0.75, abs=1e-6)
     row = found.tables.stations.iloc[0].to_dict()
     assert row == {
-        "site": "o_a", "service": "desk", "level": "station", "year": 2020, "status": "opened", "capacity": pytest.approx(75, abs=1e-5),
-        "area_m2": pytest.approx(37.5, abs=1e-5), "capital_yuan": 1750, "running_yuan": 650, "community": "a", "district": "east",
-    }  # fmt: skip
+        "site": "o_a",
+        "service": "desk",
+        "level": "station",
+        "year": 2020,
+        "status": "opened",
+        "capacity": pytest.approx(75, abs=1e-5),
+        "area_m2": pytest.approx(37.5, abs=1e-5),
+        "capital_yuan": 1750,
+        "running_yuan": 650,
+        "community": "a",
+        "district": "east",
+    }
     assert found.tables.assignments.iloc[0].to_dict() == {
-        "community": "a", "site": "o_a", "service": "desk", "year": 2020, "amount": pytest.approx(75, abs=1e-5), "travel_m": 0,
-    }  # fmt: skip
+        "community": "a",
+        "site": "o_a",
+        "service": "desk",
+        "year": 2020,
+        "amount": pytest.approx(75, abs=1e-5),
+        "travel_m": 0,
+    }
 
 
 def test_an_own_station_has_a_smallest_and_a_largest_size() -> None:
@@ -97,16 +130,17 @@ def test_a_community_without_an_office_has_no_floor_of_its_own() -> None:
 
 
 def clinic(
-    amount: object = 1_000_000, *, sites: list[Row] | None = None, horizon: Row | None = None, more: Row | None = None, **changes: object
+    amount: object = 1_000_000,
+    *,
+    sites: list[Row] | None = None,
+    horizon: Row | None = None,
+    more: Row | None = None,
+    **changes: object,
 ) -> Plan:
     city = make_city([A, B], sites=sites or [BUILDING], needs=[("a", "clinic", 300, 200), ("b", "clinic", 100, 50)])
     services = {"clinic": {**CLINIC, **changes}}
     programmes = {"services": services, **(more or {})}
-    scenario = make_scenario(horizon=horizon or {}, sources=money(amount))
-    # `desk` of the base scenario is not wanted here.
-    values = scenario.model_dump()
-    values["programmes"] = {**values["programmes"], **programmes}
-    return plan(city, type(scenario).model_validate(values))
+    return plan(city, make_scenario(horizon=horizon or {}, programmes=programmes, sources=money(amount)))
 
 
 def test_a_network_station_serves_both_and_the_building_is_paid_once() -> None:
@@ -118,7 +152,9 @@ def test_a_network_station_serves_both_and_the_building_is_paid_once() -> None:
     # b's 50 people travel 1,000 m x 1.3.
     assert found.value("travel") == pytest.approx(65_000, abs=0.01)
     assert found.tables.stations[["capacity", "area_m2"]].iloc[0].tolist() == pytest.approx([400, 40], abs=1e-4)
-    assert found.tables.space[["site", "area_m2", "cost_yuan", "use"]].to_numpy().tolist() == [["st", 40.0, 3200, "station"]]
+    assert found.tables.space[["site", "area_m2", "cost_yuan", "use"]].to_numpy().tolist() == [
+        ["st", 40.0, 3200, "station"]
+    ]
     assert set(found.books.ledger["community"]) == {""}  # shared by both: belongs to neither
 
 
@@ -136,9 +172,7 @@ def test_the_travel_limit_is_inclusive(limit: float, served: float) -> None:
 
 def test_streets_count_from_end_points_and_the_limit_holds_on_them() -> None:
     # Along the street: 1,000 m from middle to middle, which is nearer than the straight line x 1.3.
-    city = make_city(
-        [A, B], sites=[BUILDING], needs=[("b", "clinic", 100)], streets=[(500, 500, 1500, 500)]
-    )
+    city = make_city([A, B], sites=[BUILDING], needs=[("b", "clinic", 100)], streets=[(500, 500, 1500, 500)])
     services = {"services": {"clinic": {**CLINIC, "limit_m": 1000}}}
     found = plan(city, make_scenario(programmes=services))
     assert found.problem.arcs.travel_m.tolist() == [1000.0]
@@ -171,7 +205,9 @@ def test_stations_open_when_their_building_is_ready() -> None:
 TWO: Row = {"services": {"clinic": CLINIC, "care": {**CLINIC, "unit": "hours"}}}
 
 
-@pytest.mark.parametrize(("fewest", "amount", "opened"), [(1, 6900, ["clinic"]), (2, 6900, []), (2, 20_000, ["care", "clinic"])])
+@pytest.mark.parametrize(
+    ("fewest", "amount", "opened"), [(1, 6900, ["clinic"]), (2, 6900, []), (2, 20_000, ["care", "clinic"])]
+)
 def test_one_stop_buildings_hold_enough_services(fewest: int, amount: float, opened: list[str]) -> None:
     # One service with 200 visits: 2,000 + 2,000 + 500 + 200, its building 1,000 + 1,000 + 100: 6,800. Two cost 12,600.
     city = make_city([A], sites=[BUILDING], needs=[("a", "clinic", 200, 300), ("a", "care", 200, 100)])
@@ -231,6 +267,9 @@ def test_a_source_for_one_service_pays_for_no_other() -> None:
 def test_weights_of_types_change_the_score() -> None:
     # Work funds met, clinic not at all: 1 / (1 + 3).
     programmes = {"work_funds": {"floor_yuan": 1000}, "services": {"clinic": CLINIC}}
-    found = plan(make_city([A], needs=[("a", "clinic", 100)]), make_scenario(programmes=programmes, types={"plain": {"weights": {"clinic": 3}}}))
+    found = plan(
+        make_city([A], needs=[("a", "clinic", 100)]),
+        make_scenario(programmes=programmes, types={"plain": {"weights": {"clinic": 3}}}),
+    )
     assert found.worst == pytest.approx(0.25)
     assert found.value("unmet_need") == pytest.approx(300)

@@ -45,8 +45,15 @@ def test_no_more_than_there_is_and_no_more_than_the_target() -> None:
 
 
 def test_a_room_is_paid_when_taken_and_used_after_its_lead() -> None:
-    # Three years, prices rise by a tenth. Taken in 2020 for 10,000, in use from 2021: 110 x 10, then 121 x 10 yuan for 100 m2.
-    room = {**ROOM, "area_m2": 100, "fixed_yuan": 2000, "capital_yuan_per_m2": 80, "yearly_yuan_per_m2": 10, "lead_years": 1}
+    # Prices rise by a tenth. 100 m2 are taken in 2020 for 10,000 and used from 2021 for 11, then 12.1 yuan each.
+    room = {
+        **ROOM,
+        "area_m2": 100,
+        "fixed_yuan": 2000,
+        "capital_yuan_per_m2": 80,
+        "yearly_yuan_per_m2": 10,
+        "lead_years": 1,
+    }
     horizon = {"years": 3, "price_growth": 0.1}
     found = plan(make_city([A], sites=[room]), make_scenario(horizon=horizon, programmes=TARGET))
     rows = found.tables.space[["year", "area_m2", "cost_yuan"]].to_numpy().tolist()
@@ -88,9 +95,14 @@ def test_a_room_without_a_smallest_part_may_grow_over_the_years() -> None:
 
 
 HALL: Row = {
-    "site": "h", "community": "a", "use": "hall", "instrument": "share", "area_m2": 100, "hours_per_week": 20,
+    "site": "h",
+    "community": "a",
+    "use": "hall",
+    "instrument": "share",
+    "area_m2": 100,
+    "hours_per_week": 20,
     "yearly_yuan_per_m2": 10,
-}  # fmt: skip
+}
 
 
 def test_a_hall_gives_credit_by_the_hour_and_is_shared() -> None:
@@ -118,12 +130,17 @@ def test_the_limit_of_a_hall_is_inclusive(limit: float, used: bool) -> None:
 
 
 def test_a_hall_serves_only_its_own_sub_district() -> None:
-    city = make_city([{**A, "office": 300, "sub_district": "s1"}, {**A, "community": "b", "sub_district": "s2"}], sites=[HALL])
+    city = make_city(
+        [{**A, "office": 300, "sub_district": "s1"}, {**A, "community": "b", "sub_district": "s2"}], sites=[HALL]
+    )
     assert plan(city, make_scenario(programmes=TARGET)).tables.space.empty
 
 
 def test_a_class_without_space_gets_no_rooms() -> None:
     guidance = {"general": {"purposes": ["work_funds", "services"]}}
-    found = plan(make_city([A], sites=[{**ROOM, "capital_yuan_per_m2": 1}, HALL]), make_scenario(programmes=TARGET, guidance=guidance))
+    found = plan(
+        make_city([A], sites=[{**ROOM, "capital_yuan_per_m2": 1}, HALL]),
+        make_scenario(programmes=TARGET, guidance=guidance),
+    )
     assert found.tables.space.empty
     assert found.met("a", "space") == 1.0  # a zero need is met

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from optimizer.problem_data import build_problem
 from optimizer.search import Infeasible
 from optimizer.shortage import explain
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
@@ -18,7 +19,7 @@ def city_money(amount: object, **more: object) -> Row:
 
 
 def test_worst_off_shares_too_little_money_evenly() -> None:
-    # Entitled: a 10,000, b 10,000 x (1 + 0.5) = 15,000; together 25,000, and 20,000 are there. Equal shares: 20 / 25 = 0.8.
+    # Entitled: a 10,000, b 10,000 x (1 + 0.5) = 15,000. Of 25,000, 20,000 are there: 0.8 for each.
     city = make_city([A, {**B, "type": "needy"}])
     found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(20_000)))
     assert found.worst == pytest.approx(0.8, abs=1e-6)
@@ -101,7 +102,10 @@ def test_an_earmark_pays_only_for_its_communities() -> None:
     assert ledger.loc[ledger["source"] == "gift", "community"].tolist() == ["b"]
     # 12,000 for b alone help nobody beyond b's 10,000, and 10,000 are left for a.
     sources["gift"]["amount_yuan"] = 12_000
-    assert plan(city, make_scenario(programmes=FUNDS, sources=sources)).grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
+    assert plan(city, make_scenario(programmes=FUNDS, sources=sources)).grants() == {
+        ("a", 2020): 10_000,
+        ("b", 2020): 10_000,
+    }
 
 
 def test_an_earmark_to_types() -> None:
@@ -138,7 +142,9 @@ def test_co_funding_holds_in_each_district_for_itself() -> None:
 
 def test_a_ceiling_share_limits_a_purpose_of_a_source() -> None:
     # At most 40% of 10,000 may go to work funds.
-    found = plan(make_city([A]), make_scenario(programmes=FUNDS, sources=city_money(10_000, ceiling_share={"work_funds": 0.4})))
+    found = plan(
+        make_city([A]), make_scenario(programmes=FUNDS, sources=city_money(10_000, ceiling_share={"work_funds": 0.4}))
+    )
     assert found.grants() == {("a", 2020): 4000}
 
 
@@ -147,7 +153,10 @@ HARD: Row = {"work_funds": {"floor_yuan": 10_000, "hard_floor": True}}
 
 def test_a_hard_floor_that_can_be_paid_is_paid_though_it_costs_other_needs() -> None:
     # 25,000: the floors take 20,000, and 5,000 are left for 50 m2 of room at 100 yuan.
-    city = make_city([{**A, "office": 100}, {**B, "office": 300}], sites=[{"site": "e", "community": "a", "use": "extension", "area_m2": 200, "capital_yuan_per_m2": 100}])
+    city = make_city(
+        [{**A, "office": 100}, {**B, "office": 300}],
+        sites=[{"site": "e", "community": "a", "use": "extension", "area_m2": 200, "capital_yuan_per_m2": 100}],
+    )
     found = plan(city, make_scenario(programmes={**HARD, "space": {"target_m2": 300}}, sources=city_money(25_000)))
     assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
     assert found.met("a", "space") == pytest.approx(150 / 300)
@@ -161,11 +170,11 @@ def test_a_hard_floor_without_money_names_place_year_and_amount() -> None:
     scenario = make_scenario(horizon={"years": 2}, programmes=HARD, sources=sources)
     with pytest.raises(Infeasible):
         plan(city, scenario)
-    from optimizer.problem_data import build_problem
-
     text = explain(build_problem(city, scenario))
     assert "25,000 yuan are missing" in text
-    lines = re.findall(r"^  (\w+) (\d{4}): work funds at the hard floor cost ([\d,]+) yuan, ([\d,]+) of it", text, re.M)
+    lines = re.findall(
+        r"^  (\w+) (\d{4}): work funds at the hard floor cost ([\d,]+) yuan, ([\d,]+) of it", text, re.MULTILINE
+    )
     assert lines == [
         ("east", "2021", "20,000", "5,000"),
         ("west", "2020", "10,000", "10,000"),
@@ -175,8 +184,6 @@ def test_a_hard_floor_without_money_names_place_year_and_amount() -> None:
 
 def test_a_hard_floor_above_the_ceiling_is_explained() -> None:
     # b is entitled to 15,000 but may get at most 12,000: no money helps, and the explanation must say so.
-    from optimizer.problem_data import build_problem
-
     city = make_city([A, {**B, "type": "needy"}])
     funds = {"work_funds": {"floor_yuan": 10_000, "ceiling_yuan": 12_000, "hard_floor": True}}
     scenario = make_scenario(programmes=funds)

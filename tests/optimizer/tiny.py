@@ -1,7 +1,7 @@
 """Tiny cities and scenarios made in memory, and the whole way from them to a plan in whole yuan.
 
-Communities are squares of 1 km in a row; an office stands in the middle of its square unless `at` says where. There are no
-streets unless given, so travel is the straight line x 1.3.
+Communities are squares of 1 km in a row; an office stands in the middle of its square unless `at` says where.
+There are no streets unless given, so travel is the straight line x 1.3.
 """
 
 import copy
