@@ -56,6 +56,12 @@ def test_areas_of_rooms_go_up_and_those_of_halls_down_to_a_hundredth() -> None:
     assert areas == {("ea", 2020): 50.01, ("ea", 2021): 50.01, ("h", 2020): 9.99, ("h", 2021): 9.99, ("eb", 2021): 80.0}
 
 
+def test_parts_of_a_room_rounded_up_are_together_no_more_than_there_is() -> None:
+    # eb has 80 m2.
+    rows = with_values({"area(eb,2020)": 30.004, "area(eb,2021)": 49.996}).tables.space
+    assert rows.groupby("year")["area_m2"].sum().max() <= 80
+
+
 def test_noise_of_a_solver_is_no_decision() -> None:
     values = {
         "take(ea,2020)": 1e-7,

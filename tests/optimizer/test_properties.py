@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from optimizer.coupling import Levels
@@ -238,8 +238,105 @@ def test_money_and_costs_scaled_together_change_nothing(
     assert highest(one) == pytest.approx(highest(two), abs=1e-6)
 
 
+# Prices once ran away here: the box around them grew without end.
+RUNAWAY_CITY: dict[str, Any] = {
+    "communities": [
+        {
+            "community": "c0",
+            "office": 200,
+            "population": 1200,
+            "type": "needy",
+            "district": "east",
+            "sub_district": "east1",
+        },
+        {
+            "community": "c1",
+            "office": 0,
+            "population": 300,
+            "type": "needy",
+            "district": "east",
+            "sub_district": "east1",
+        },
+        {
+            "community": "c2",
+            "office": 100,
+            "population": 1100,
+            "type": "needy",
+            "district": "west",
+            "sub_district": "west2",
+        },
+        {
+            "community": "c3",
+            "office": 50,
+            "population": 500,
+            "type": "plain",
+            "district": "west",
+            "sub_district": "west2",
+        },
+    ],
+    "sites": [
+        {
+            "site": "st0",
+            "community": "c1",
+            "use": "station",
+            "area_m2": 24,
+            "fixed_yuan": 200,
+            "capital_yuan_per_m2": 56,
+        },
+        {
+            "site": "st1",
+            "community": "c3",
+            "use": "station",
+            "area_m2": 37,
+            "fixed_yuan": 100,
+            "capital_yuan_per_m2": 37,
+        },
+    ],
+    "facilities": [],
+    "needs": [
+        ("c0", "clinic", 172, 18),
+        ("c0", "desk", 94, 246),
+        ("c1", "clinic", 299, 299),
+        ("c1", "desk", 103, 88),
+        ("c2", "clinic", 162, 277),
+        ("c2", "desk", 246, 46),
+        ("c3", "clinic", 251, 149),
+        ("c3", "desk", 237, 282),
+    ],
+}
+RUNAWAY_CHANGES: dict[str, Any] = {
+    "horizon": {"years": 1, "discount": 0.25},
+    "programmes": {
+        "work_funds": {"floor_yuan": 3900},
+        "space": {"target_m2": 200},
+        "services": {
+            "clinic": {
+                "siting": "network",
+                "limit_m": 1300,
+                "within": "sub_district",
+                "fixed_yuan": 900,
+                "capital_yuan_per_unit": 20,
+                "running_yuan": 500,
+                "area_m2_per_unit": 0.1,
+                "min_capacity": 0,
+                "max_capacity": 400,
+            },
+            "desk": {"siting": "own", "fixed_yuan": 400, "capital_yuan_per_unit": 20, "area_m2_per_unit": 0.2},
+        },
+    },
+    "sources": {
+        "city": {"role": "city", "amount_yuan": [29500], "carry_limit_share": 0.5},
+        "east": {"role": "district", "districts": ["east"], "amount_yuan": 0},
+        "west": {"role": "district", "districts": ["west"], "amount_yuan": 4200},
+        "gift": {"role": "donor", "types": ["needy"], "amount_yuan": 1800},
+    },
+    "co_funding": [{"purpose": "work_funds", "of": "city", "ratio": 0.2}],
+}
+
+
 @few
 @given(cities(), scenarios())
+@example(RUNAWAY_CITY, RUNAWAY_CHANGES)
 def test_prices_prove_no_more_than_is_true_and_plan_no_better_than_they_prove(
     city: dict[str, Any], changes: dict[str, Any]
 ) -> None:
