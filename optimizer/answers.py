@@ -24,7 +24,8 @@ def answer(error: BaseException) -> Answer:
         ("geodata.findings", "InputError", _input),
         ("optimizer.run", "Infeasible", _infeasible),
         ("optimizer.run", "RunStopped", _stopped),
-        ("optimizer.run", "AuditFailed", _infeasible),
+        ("optimizer.run", "AuditFailed", _broken),
+        ("optimizer.ledger", "MoneyShortError", _short),
         ("optimizer.run_folder", "RunError", _wrong),
         ("optimizer.compare", "CompareError", _wrong),
     ):
@@ -71,6 +72,14 @@ def _infeasible(error: BaseException) -> Answer:
 def _stopped(error: BaseException) -> Answer:
     said = str(error) or "no plan had been found yet"
     return Answer(STOPPED, "stopped", (f"Stopped: {said}. Nothing was saved.",))
+
+
+def _broken(error: BaseException) -> Answer:
+    return Answer(NO, "audit", tuple(str(error).splitlines()))
+
+
+def _short(error: BaseException) -> Answer:
+    return Answer(NO, "infeasible", (f"No plan can be paid in whole units of money: {error}.", "Add money to the sources."))
 
 
 def _wrong(error: BaseException) -> Answer:

@@ -12,6 +12,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.highs_arrays import Progress as Tick
 from optimizer.joint import Goal, Joint
+from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats
 
 
@@ -110,6 +111,18 @@ def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
     relaxed = np.zeros_like(arrays.integer)
     outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options())
     return -1.0 if outcome.value is None else -outcome.value
+
+
+def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:
+    """Return `x` fitted again with `yuan` of every source's new money held back for rounding; None where that cannot be."""
+    fit = build_fit(joint, joint.unmet, relaxed_levels(levels, achieved(joint, x)))
+    arrays = fit.fixed(x)
+    first = joint.link_rows.stop
+    rows = first + np.array([r for r, n in enumerate(joint.money.row_names) if n.startswith("eq20_")], dtype=np.int64)
+    upper = arrays.row_upper.copy()
+    upper[rows] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[rows])
+    outcome = solve(replace(arrays, row_upper=upper), Options())
+    return None if outcome.x is None else outcome.x[: joint.n_columns]
 
 
 def achieved(joint: Joint, x: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import block_array, csr_array, vstack
 
 from optimizer.highs_arrays import Arrays
-from optimizer.model import Model
+from optimizer.model import Model, labels
 from optimizer.money import Money, build_money
 from optimizer.problem import Floats, Problem
 from optimizer.programmes import build_model
@@ -125,8 +125,9 @@ class Joint:
     def row_names(self) -> list[str]:
         """Names of all rows of `matrix`."""
         cells, years = self.problem.cells, self.problem.years
+        place = labels(self.problem.districts, "d")
         link = [
-            f"eq19_paid({p},{self.problem.districts[d][:12]}.{c},{y})"
+            f"eq19_paid({p},{place[d]}.{c},{y})"
             for c, (p, d) in enumerate(zip(cells.purpose, cells.district, strict=True))
             for y in years
         ]

@@ -16,6 +16,7 @@ from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.money import Money, build_money
 from optimizer.plan_tables import Item
 from optimizer.problem import Floats, Problem
+from optimizer.shortage import missing_money
 
 _USE_FIRST = {"donor": 0.0, "lottery": 1.0, "other": 2.0, "district": 3.0, "city": 4.0}
 """Restricted money first, so that what is left over can be used most freely."""
@@ -49,7 +50,7 @@ def keep_books(problem: Problem, items: list[Item]) -> Books:
     give = np.where(grants & (not problem.scenario.programmes.work_funds.hard_floor), total, 0.0)
     outcome = _pay(problem, money, total, give)
     if outcome.x is None:
-        raise MoneyShortError(float(total.sum() - problem.amount.sum()))
+        raise MoneyShortError(max(1.0, float(missing_money(problem, total.reshape(-1, years)).sum())))
     pay = np.rint(outcome.x[: money.n_columns]).astype(np.int64)
     given = np.rint(outcome.x[money.n_columns :]).astype(np.int64)
     kept = _give_way(items, dict(zip(np.flatnonzero(give > 0).tolist(), given.tolist(), strict=True)), years)

@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array
 from optimizer.problem import Floats, Ints, Problem
 
 MONEY_UNIT_YUAN = 10_000.0
-_PLAIN = re.compile(r"[A-Za-z0-9_.]{1,24}")
+_PLAIN = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.]{0,23}")
 
 Key = tuple[Ints, Sequence[str]]  # positions of one index of a family, and the labels of that index
 

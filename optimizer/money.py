@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from optimizer.model import MONEY_UNIT_YUAN
+from optimizer.model import MONEY_UNIT_YUAN, labels
 from optimizer.problem import Floats, Ints, Problem
 
 
@@ -81,9 +81,10 @@ def build_money(problem: Problem, unit: float = MONEY_UNIT_YUAN) -> Money:
                 add(f"eq22_ceiling({name},{purpose},{label[t]})", mine, np.ones(len(mine)), limit)
     _co_funding(problem, source, cell, year, add)
     rows, where, values = (np.concatenate(part) for part in zip(*entries, strict=True))
+    place = labels(problem.districts, "d")
     letters = {"work_funds": "w", "space": "s", "service_capital": "c", "service_running": "r"}
     cell_label = [
-        f"{letters[p]}.{problem.districts[d][:12]}.{c}" for c, (p, d) in enumerate(zip(cells.purpose, cells.district))
+        f"{letters[p]}.{place[d]}.{c}" for c, (p, d) in enumerate(zip(cells.purpose, cells.district))
     ]
     names = [f"pay({problem.sources[s]},{cell_label[c]},{label[t]})" for s, c, t in triples]
     names += [f"carry({problem.sources[s]},{label[t]})" for s, t in zip(carry_source, carry_year, strict=True)]
@@ -115,12 +116,12 @@ def _co_funding(problem, source, cell, year, add) -> None:  # type: ignore[no-un
     for number, rule in enumerate(problem.scenario.co_funding):
         matched = problem.sources.index(rule.of)
         paid_for = np.array([p == rule.purpose for p in cells.purpose], dtype=bool)
-        for d, name in enumerate(problem.districts):
+        for d, name in enumerate(labels(problem.districts, "d")):
             payers = district_sources(problem, d)
             there = paid_for[cell] & (cells.district[cell] == d)
             for t in range(len(problem.years)):
                 of = np.flatnonzero(there & (year == t) & (source == matched))
                 by = np.flatnonzero(there & (year == t) & np.isin(source, payers))
                 value = np.concatenate([np.full(len(of), rule.ratio), -np.ones(len(by))])
-                label = f"eq22_match({number},{name[:24]},{problem.years[t]})"
+                label = f"eq22_match({number},{name},{problem.years[t]})"
                 add(label, np.concatenate([of, by]), value, 0.0)

@@ -23,6 +23,8 @@ WHOLE = 1e-7
 SMALL_PIECE = 60
 """Pieces with at most so many yes-or-no columns are solved in whole numbers within milliseconds."""
 ALL_PIECES = 10**9
+HIGHEST = 1e4
+"""Prices stay below so many times what is typical: beyond, a row cannot be kept at any price."""
 LIGHT = Options(
     gap=1e-4,
     absolute_gap=0.0,
@@ -197,9 +199,9 @@ class Search:
 
     def box(self, width: float) -> tuple[Floats, Floats]:
         """Limits of the prices around the best ones; prices of ≥-rows stay at or above zero."""
-        scale = self.scale()
-        low = self.prices - width * scale
-        return np.where(self.coupling.equal, low, np.maximum(0.0, low)), self.prices + width * scale
+        scale, most = self.scale(), HIGHEST * self.coupling.scale
+        low, high = np.maximum(-most, self.prices - width * scale), np.minimum(most, self.prices + width * scale)
+        return np.where(self.coupling.equal, low, np.maximum(0.0, low)), high
 
     def scale(self) -> Floats:
         """What counts as a step of each price: its own size, but not less than a tenth of a typical one."""

@@ -112,8 +112,9 @@ def _communities(city: City) -> pd.DataFrame:
     """Communities with `office` (site of the own office, else the community) and `office_area_m2`."""
     frame = pd.DataFrame(city.communities.drop(columns="geometry"))
     offices = city.sites[city.sites["use"] == "office"].drop_duplicates("community").set_index("community")
-    frame["office"] = frame["community"].map(offices["site"]).fillna(frame["community"])
-    frame["office_area_m2"] = frame["community"].map(offices["area_m2"]).fillna(0.0).astype(float)
+    site, area = offices["site"].to_dict(), offices["area_m2"].to_dict()
+    frame["office"] = [site.get(community, community) for community in frame["community"]]
+    frame["office_area_m2"] = [float(area.get(community, 0.0)) for community in frame["community"]]
     return frame
 
 

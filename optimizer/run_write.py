@@ -14,7 +14,8 @@ from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
-from optimizer.ledger import keep_books
+from optimizer.fit import hold_back
+from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Problem
 from optimizer.report import write_report
@@ -26,6 +27,8 @@ from optimizer.version import versions
 if TYPE_CHECKING:
     from optimizer.run import Clock
 
+MOST_HELD_YUAN = 5000.0
+"""Most that is held back of a source's money in a year so that whole yuan foot."""
 UNITS = {
     "worst_off": "score",
     "unmet_need": "person-needs",
@@ -57,7 +60,7 @@ def write_run(
     try:
         (draft / "tables").mkdir(parents=True)
         with clock.phase("rounding"):
-            tables, ledger, sources = _whole_yuan(problem, decode(joint, found.x))
+            tables, ledger, sources = footed(joint, found)
         scores = tables.scores.assign(set_aside=_aside(problem, found, tables.scores))
         for name, frame in {
             "grants": tables.grants,
@@ -99,6 +102,20 @@ def write_run(
 def _write(folder: Path, record: dict[str, Any]) -> None:
     text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:
+    """Return tables, ledger and sources in whole yuan; where rounding lacks a few yuan, these are held back first."""
+    held = 0.0
+    while True:
+        try:
+            return _whole_yuan(joint.problem, decode(joint, found.x))
+        except MoneyShortError as error:
+            held = max(2 * held, error.yuan + 10)
+            x = hold_back(joint, found.levels, found.x, held) if held < MOST_HELD_YUAN else None
+            if x is None:
+                raise
+            found.x = x
 
 
 def _whole_yuan(problem: Problem, decisions: Decisions) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:

@@ -14,6 +14,7 @@ from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_together, scored, set_aside
 from optimizer.price_plan import Infeasible, PricePlan, Settings
+from optimizer.price_search import NoPlan
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
@@ -71,7 +72,10 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     whole = int(joint.integer.sum()) <= WHOLE_LIMIT
     if solver.method == "whole" or (solver.method == "auto" and whole):
         return _Whole(joint, watch, near).find()
-    return _Prices(joint, watch, near).find()
+    try:
+        return _Prices(joint, watch, near).find()
+    except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
+        return _Whole(joint, watch, near).find()
 
 
 def _later(joint: Joint) -> list[str]:
@@ -122,8 +126,7 @@ class _Whole:
             found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
             found.seconds[goal.goal] = watch.end(goal.goal, value, bound, outcome.status.value)
             if goal.goal == "worst_off":
-                scores = achieved(joint, x)
-                levels = relaxed_levels(levels, scores)
+                levels = relaxed_levels(Levels(levels.scored, levels.floor, value), achieved(joint, x))
                 levels = Levels(levels.scored, levels.floor, max(0.0, levels.common * (1 - goal.tolerance)))
             else:
                 vector = goal_of(joint, goal.goal)

@@ -24,9 +24,8 @@ def hard_costs(problem: Problem) -> Floats:
     return cost
 
 
-def explain(problem: Problem) -> str:
-    """Return in words what hard rules lack money, or an empty string where all can be paid."""
-    cost = hard_costs(problem)
+def missing_money(problem: Problem, cost: Floats) -> Floats:
+    """(cells, T) yuan of `cost` that the sources cannot pay at the least, whatever else they pay."""
     money = build_money(problem, unit=1.0)
     rows, columns = cost.size, money.n_columns
     matrix = block_array(
@@ -43,11 +42,26 @@ def explain(problem: Problem) -> str:
         np.concatenate([flat, money.upper]),
     )
     outcome = solve(arrays, Options(solver="simplex"))
-    if outcome.x is None or outcome.value is None or outcome.value < 1.0:
+    return np.zeros_like(cost) if outcome.x is None else outcome.x[columns:].reshape(cost.shape)
+
+
+def explain(problem: Problem) -> str:
+    """Return in words what hard rules lack money, or an empty string where all can be paid."""
+    if problem.scenario.programmes.work_funds.hard_floor:
+        over = np.argwhere(problem.need[:, WORK_FUNDS] > problem.grant_limit)
+        if len(over):
+            i, t = over[0]
+            return (
+                f"No plan keeps the hard floor: {problem.names[i]} is due {problem.need[i, WORK_FUNDS, t]:,.0f} in "
+                f"{problem.years[t]}, but ceiling_yuan allows {problem.grant_limit[i, t]:,.0f} ({len(over)} such cases).\n"
+                "Raise programmes.work_funds.ceiling_yuan, lower floor_yuan or the care, or make the floor soft."
+            )
+    cost = hard_costs(problem)
+    missing = missing_money(problem, cost)
+    if missing.sum() < 1.0:
         return ""
-    missing = outcome.x[columns:].reshape(cost.shape)
     name = problem.scenario.currency.name
-    lines = [f"No plan can pay what must be paid: {outcome.value:,.0f} {name} are missing at the least."]
+    lines = [f"No plan can pay what must be paid: {missing.sum():,.0f} {name} are missing at the least."]
     words = {
         "work_funds": "work funds at the hard floor",
         "service_running": "running costs of existing stations",

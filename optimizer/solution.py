@@ -1,6 +1,6 @@
 """From the columns of a solved model to decisions.
 
-Small values that a solver leaves behind are cleaned here, once: areas to 0.01 m2 (up for rooms, down for halls), grants to
+Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2 down), grants to
 whole yuan (down), shares below a millionth dropped. What a plan says is what is left after that.
 """
 
@@ -14,6 +14,7 @@ from optimizer.problem import Floats, Ints
 
 SHARE_NOISE = 1e-6
 AREA_STEP_M2 = 0.01
+AREA_NOISE_M2 = 1e-4
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     taken = np.zeros((len(problem.rooms), len(problem.years)), dtype=bool)
     taken[room, year] = value > 0.5
     (room, room_year), area = family("area")
-    # Upwards, so that the stations in it still fit; not beyond what can be had.
-    area = np.minimum(np.ceil(area / AREA_STEP_M2 - 1e-4) * AREA_STEP_M2, problem.rooms.area_m2[room])
+    # Upwards by a millionth, so that the stations in it still fit; not beyond what can be had.
+    area = np.minimum(np.ceil(area * 1e6 - 1e-2) / 1e6, problem.rooms.area_m2[room])
     whole = problem.rooms.whole[room]
     smallest = problem.rooms.min_area_m2[room]
-    rooms = np.flatnonzero(np.where(whole, taken[room, room_year], area > 0))
+    rooms = np.flatnonzero(np.where(whole, taken[room, room_year], area > AREA_NOISE_M2))
     area = np.maximum(area, np.where(whole, smallest, 0.0))
 
     (_, _, hall_year), credit = family("hall_m2")

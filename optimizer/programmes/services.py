@@ -111,7 +111,9 @@ def rows(problem: Problem, model: Model) -> None:
 
     scarce = np.unique(old_arcs.target)
     row_of = np.full(len(old), -1, dtype=np.int64)
-    row_of[scarce] = model.add_rows("eq9_existing", [("existing", scarce)], upper=1.0)
+    row_of[scarce] = model.add_rows(
+        "eq9_existing", [("existing", scarce), ("need", old.service[scarce] + 2)], upper=1.0
+    )
     old_peak = problem.peak[old_arcs.community, old_need]
     with np.errstate(divide="ignore"):
         filled = np.where(old.capacity[old_arcs.target] > 0, old_peak / old.capacity[old_arcs.target], 0.0)
@@ -132,6 +134,7 @@ def rows(problem: Problem, model: Model) -> None:
     reach_peak = np.zeros(len(ix.place))
     np.add.at(reach_peak, station, (ix.peak * ix.most)[ix.arc])
     model.put(row, opened[built], -np.minimum(largest, reach_peak)[built])
+    smallest = np.maximum(smallest, np.minimum(1.0, reach_peak))  # what is open serves somebody
     small = np.flatnonzero(smallest > 0)
     row = np.full(len(ix.place), -1, dtype=np.int64)
     row[small] = model.add_rows("eq9_smallest", [(name, index[small]) for name, index in keys], lower=0.0)

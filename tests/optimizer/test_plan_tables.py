@@ -49,11 +49,11 @@ def test_grants_are_cut_to_whole_yuan() -> None:
     assert found.grants() == {("a", 2020): 1234, ("b", 2020): 3000}
 
 
-def test_areas_of_rooms_go_up_and_those_of_halls_down_to_a_hundredth() -> None:
-    values = {"take(ea,2020)": 1.0, "area(ea,2020)": 50.001, "hall_m2(a,h,2020)": 9.999, "area(eb,2021)": 79.999}
+def test_areas_of_rooms_go_up_a_millionth_and_those_of_halls_down_to_a_hundredth() -> None:
+    values = {"take(ea,2020)": 1.0, "area(ea,2020)": 50.0012341, "hall_m2(a,h,2020)": 9.999, "area(eb,2021)": 79.999}
     rows = with_values(values).tables.space
     areas = {(r.site, r.year): r.area_m2 for r in rows.itertuples()}
-    assert areas == {("ea", 2020): 50.01, ("ea", 2021): 50.01, ("h", 2020): 9.99, ("h", 2021): 9.99, ("eb", 2021): 80.0}
+    assert areas == {("ea", 2020): 50.001235, ("ea", 2021): 50.001235, ("h", 2020): 9.99, ("h", 2021): 9.99, ("eb", 2021): 79.999}
 
 
 def test_parts_of_a_room_rounded_up_are_together_no_more_than_there_is() -> None:
@@ -119,7 +119,7 @@ def test_tables_of_a_plan_say_what_the_solver_found(name: str) -> None:
     scored = tables.scores[tables.scores["year"] == ""].set_index("community")["score"]
     assert scored.min() == pytest.approx(found.worst, abs=2e-3)
     books = keep_books(problem, tables.items)
-    assert books.ledger["yuan"].sum() == pytest.approx(found.value("spending"), abs=5 + len(tables.items))
+    assert books.ledger["yuan"].sum() == pytest.approx(found.value("spending"), abs=50 + len(tables.items))
 
 
 ROOM: Row = {"site": "e", "community": "a", "use": "extension", "area_m2": 150, "capital_yuan_per_m2": 3000}

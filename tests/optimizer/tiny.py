@@ -5,6 +5,7 @@ There are no streets unless given, so travel is the straight line x 1.3.
 """
 
 import copy
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from geodata.schema import TABLES
 from geodata.values import convert
 from optimizer.fit import achieved
 from optimizer.joint import Joint, build_joint
-from optimizer.ledger import Books, keep_books
+from optimizer.ledger import Books, MoneyShortError, keep_books
 from optimizer.plan_tables import Tables, plan_tables
 from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
@@ -35,6 +36,7 @@ from optimizer.scenario import Scenario
 from optimizer.search import Found, find_plan, goal_of, value_of
 from optimizer.solution import Decisions, decode
 from optimizer.watch import Watch
+from optimizer.run_write import footed
 
 Row = dict[str, Any]
 CRS_M = "EPSG:32648"
@@ -197,4 +199,7 @@ def plan(city: City, scenario: Scenario, *, stop: Event | None = None) -> Plan:
     """Search a plan as a run does."""
     problem = build_problem(city, scenario)
     joint = build_joint(problem)
-    return Plan(problem, joint, find_plan(joint, Watch(Silent(), stop or Event(), math.inf)))
+    found = find_plan(joint, Watch(Silent(), stop or Event(), math.inf))
+    with contextlib.suppress(MoneyShortError):
+        footed(joint, found)  # holds back what rounding needs
+    return Plan(problem, joint, found)
