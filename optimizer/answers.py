@@ -79,7 +79,9 @@ def _broken(error: BaseException) -> Answer:
 
 
 def _short(error: BaseException) -> Answer:
-    return Answer(NO, "infeasible", (f"No plan can be paid in whole units of money: {error}.", "Add money to the sources."))
+    return Answer(
+        NO, "infeasible", (f"No plan can be paid in whole units of money: {error}.", "Add money to the sources.")
+    )
 
 
 def _wrong(error: BaseException) -> Answer:

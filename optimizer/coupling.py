@@ -1,8 +1,9 @@
 """A stage of the joint model taken apart: independent parts, and the rows that couple them.
 
-Without the money of (19), the halls of (7), the scores of (2) and earlier goals, a joint model falls into many small pieces: a
-community's own rooms and own services, a sub-district's network of stations. For any prices on the coupling rows (of the
-right sign) the sum of the pieces' own minima is a bound of the whole (Geoffrion 1974, Lagrangean relaxation).
+Without the money of (19), the halls of (7), the scores of (2) and earlier goals, a joint model falls into many small
+pieces: a community's own rooms and own services, a sub-district's network of stations. For any prices on the coupling
+rows (of the right sign) the sum of the pieces' own minima is a bound of the whole (Geoffrion 1974, Lagrangean
+relaxation).
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ COUPLING_FAMILIES = ("eq7_hall",)
 class Levels:
     """What every community's score must reach: the common level, or a floor of its own where it is set aside.
 
-    `floor` (n,) is minus infinity where a community follows the common level; communities without needs are not `scored`.
+    `floor` (n,) is minus infinity where a community follows the common level; communities without needs are not
+    `scored`.
     """
 
     scored: Bools
@@ -63,9 +65,11 @@ class Piece:
 class Coupling:
     """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use (= or ≥) rhs`.
 
-    The shared columns are money, whatever has no whole numbers (grants) and, for the first goal, the common level (last).
+    The shared columns are money, whatever has no whole numbers (grants) and, for the first goal, the common level
+    (last).
 
-    `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in steps.
+    `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in
+    steps.
     """
 
     pieces: tuple[Piece, ...]
@@ -97,8 +101,8 @@ def couple(
 ) -> Coupling:
     """Return a stage in pieces; `goal` None raises the common level (first goal, value = −level).
 
-    With `towns`, scores and halls stay within the pieces: these are then whole sub-districts, fewer and harder, whose plans keep
-    every community's level.
+    With `towns`, scores and halls stay within the pieces: these are then whole sub-districts, fewer and harder, whose
+    plans keep every community's level.
     """
     raising = goal is None
     width = joint.n_columns + (1 if raising else 0)

@@ -1,4 +1,4 @@
-"""Plans in whole numbers of the joint model: fixed decisions made to fit the money, and neighbourhoods searched again."""
+"""Plans in whole numbers: fixed decisions made to fit the money, and neighbourhoods searched again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ from optimizer.problem import Bools, Floats
 class Fit:
     """The joint model of one goal with levels of scores that may be missed at a price.
 
-    `arrays` has one more column per scored community: how much of its level it misses. `penalty` is the price of a whole
-    point of score; it is large beside the goal, so levels are missed only where they must be.
+    `arrays` has one more column per scored community: how much of its level it misses. `penalty` is the price of a
+    whole point of score; it is large beside the goal, so levels are missed only where they must be.
     """
 
     joint: Joint
@@ -114,7 +114,7 @@ def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
 
 
 def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:
-    """Return `x` fitted again with `yuan` of every source's new money held back for rounding; None where that cannot be."""
+    """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be."""
     fit = build_fit(joint, joint.unmet, relaxed_levels(levels, achieved(joint, x)))
     arrays = fit.fixed(x)
     first = joint.link_rows.stop
@@ -131,7 +131,7 @@ def achieved(joint: Joint, x: Floats) -> Floats:
 
 
 def relaxed_levels(levels: Levels, scores: Floats) -> Levels:
-    """Return the levels a plan with these scores keeps: the common level as it is reached, floors at most as reached."""
+    """Return the levels that a plan with these scores keeps, not above those asked for."""
     follows = levels.follows
     common = float(min(levels.common, scores[follows].min())) if follows.any() else levels.common
     floor = np.where(np.isneginf(levels.floor), -np.inf, np.minimum(levels.floor, scores))

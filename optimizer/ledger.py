@@ -1,7 +1,8 @@
 """Whole-yuan money of a plan: which source pays which cost, so that everything foots (equations 19 to 22).
 
-The costs of a plan are whole yuan. Payments by cell and year are found by a small integer programme with the same rules as in
-the model; grants may give way by a few yuan where rounding leaves too little. Payments are then dealt out to the single costs.
+The costs of a plan are whole yuan. Payments by cell and year are found by a small integer programme with the same
+rules as in the model; grants may give way by a few yuan where rounding leaves too little. Payments are then dealt out
+to the single costs.
 """
 
 from collections import defaultdict
@@ -103,17 +104,16 @@ def _give_way(items: list[Item], given: dict[int, int], years: int) -> list[Item
         if item.purpose == "work_funds":
             by_cell[item.cell * years + item.year].append(n)
     yuan = [item.yuan for item in items]
-    for key, less in sorted(given.items()):
+    for key in sorted(given):
+        less = given[key]
         order = sorted(by_cell[key], key=lambda n: (-items[n].yuan, items[n].community))
         each, rest = divmod(less, max(1, len(order)))
         for rank, n in enumerate(order):
             cut = min(yuan[n], each + (1 if rank < rest else 0))
-            yuan[n] -= cut
-            less -= cut
+            yuan[n], less = yuan[n] - cut, less - cut
         for n in order:
             cut = min(yuan[n], less)
-            yuan[n] -= cut
-            less -= cut
+            yuan[n], less = yuan[n] - cut, less - cut
     return [replace(item, yuan=y) for item, y in zip(items, yuan, strict=True) if y > 0]
 
 

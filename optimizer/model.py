@@ -1,7 +1,8 @@
 """The model: named columns and rows that programmes write, kept as arrays, with what they cost and what they meet.
 
-A `Model` belongs to one `Problem` (the whole city or a part). It has no money rules: `optimizer.money` couples the costs of one
-or more models to the sources. Money inside the model is in units of `MONEY_UNIT_YUAN`, shares are 0..1, areas m2.
+A `Model` belongs to one `Problem` (the whole city or a part). It has no money rules: `optimizer.money` couples the
+costs of one or more models to the sources. Money inside the model is in units of `MONEY_UNIT_YUAN`, shares are 0..1,
+areas m2.
 """
 
 import re
@@ -95,7 +96,10 @@ class Model:
             "room": labels(problem.rooms.site, "r"),
             "hall": labels(problem.halls.site, "h"),
             "site": labels(problem.places.site, "j"),
-            "existing": [f"{s}.{v}" for s, v in zip(labels(problem.existing.site, "e"), problem.existing.level)],
+            "existing": [
+                f"{site}.{level}"
+                for site, level in zip(labels(problem.existing.site, "e"), problem.existing.level, strict=True)
+            ],
         }
 
     def add_columns(

@@ -1,7 +1,7 @@
 """Money: which source pays which cost in which year, equations (19) to (22).
 
-The costs of a plan fall into cells (purpose, district, eligible sources) and years. `Money` holds the columns and rows of
-the sources' side; equation (19) links it to the costs of one model or of many.
+The costs of a plan fall into cells (purpose, district, eligible sources) and years. `Money` holds the columns and rows
+of the sources' side; equation (19) links it to the costs of one model or of many.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def build_money(problem: Problem, unit: float = MONEY_UNIT_YUAN) -> Money:
     place = labels(problem.districts, "d")
     letters = {"work_funds": "w", "space": "s", "service_capital": "c", "service_running": "r"}
     cell_label = [
-        f"{letters[p]}.{place[d]}.{c}" for c, (p, d) in enumerate(zip(cells.purpose, cells.district))
+        f"{letters[p]}.{place[d]}.{c}" for c, (p, d) in enumerate(zip(cells.purpose, cells.district, strict=True))
     ]
     names = [f"pay({problem.sources[s]},{cell_label[c]},{label[t]})" for s, c, t in triples]
     names += [f"carry({problem.sources[s]},{label[t]})" for s, t in zip(carry_source, carry_year, strict=True)]

@@ -1,7 +1,7 @@
 """The tables of a plan: who gets what, where and when, and what it costs in whole yuan (equations 1 to 12).
 
-Columns are those of the run folder's contract (`docs/run-folder.md`). Every cost is computed here from the written quantities,
-in prices of its year, rounded half up, so that a reader can recompute it.
+Columns are those of the run folder's contract (`docs/run-folder.md`). Every cost is computed here from the written
+quantities, in prices of its year, rounded half up, so that a reader can recompute it.
 """
 
 from dataclasses import dataclass
@@ -90,10 +90,10 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
             items.append(Item("space", cell, t, "" if station else problem.communities[i], "", site, yuan))
             if not station:
                 area[i, t] += in_use
-    credits: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    shared: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for a, start, m2 in zip(decisions.hall_arc, decisions.hall_year, decisions.hall_m2, strict=True):
-        credits.setdefault((int(arcs.community[a]), int(arcs.target[a])), []).append((int(start), float(m2)))
-    for (i, h), starts in sorted(credits.items()):
+        shared.setdefault((int(arcs.community[a]), int(arcs.target[a])), []).append((int(start), float(m2)))
+    for (i, h), starts in sorted(shared.items()):
         for t in range(min(s for s, _ in starts), len(problem.years)):
             m2 = round(sum(v for s, v in starts if s <= t), 2)
             new = sum(v for s, v in starts if s == t)

@@ -1,8 +1,8 @@
 """The price method: a plan in whole numbers for a large city, with a proven bound.
 
-1. Prices for the second goal, pieces relaxed (`price_search`). 2. The common level that the first goal can reach, and its bound.
-3. Prices again with that level, pieces in whole numbers: the bound of the second goal. 4. The plans the prices pay for are
-made to fit the money, then the pieces that lose most at these prices are decided again, together.
+1. Prices for the second goal, pieces relaxed (`price_search`). 2. The common level that the first goal can reach, and
+its bound. 3. Prices again with that level, pieces in whole numbers: the bound of the second goal. 4. The plans the
+prices pay for are made to fit the money, then the pieces that lose most at these prices are decided again, together.
 """
 
 from collections.abc import Callable
@@ -32,13 +32,12 @@ class Infeasible(Exception):
     """No plan keeps the hard rules."""
 
 
-
 @dataclass(frozen=True)
 class Settings:
     """How long to search: rounds of prices and neighbourhoods; work, not seconds, so that a run repeats.
 
-    `level_slack` is how far below the bound of the first goal its level is asked for, `target_gap` the gap of the second
-    goal at which the search ends; the other gaps follow from it.
+    `level_slack` is how far below the bound of the first goal its level is asked for, `target_gap` the gap of the
+    second goal at which the search ends; the other gaps follow from it.
     """
 
     threads: int = 2
@@ -143,7 +142,7 @@ class PricePlan:
         return search
 
     def towns(self, levels: Levels, fine: Search) -> Search:
-        """Plan every sub-district in whole numbers at the prices found, each community's level kept: bound and plans."""
+        """Plan every sub-district in whole numbers at the prices found, every level kept: bound and plans."""
         coupling = couple(self.joint, self.joint.unmet, levels, towns=True)
         search = Search(coupling, fine.prices[: len(coupling.rhs)].copy(), self.settings.threads, self.stopped)
         search.worth = abs(fine.bound)
@@ -177,9 +176,9 @@ class PricePlan:
         for pick in (dict(search.last), self._chosen(search) if search.rounds else {}):
             if len(pick) < len(search.coupling.pieces):
                 continue
-            pick = pick if self.near is None else self._nearer(search, pick, self.near)
             x = np.zeros(joint.n_columns)
-            for piece, plan in pick.items():
+            chosen = pick if self.near is None else self._nearer(search, pick, self.near)
+            for piece, plan in chosen.items():
                 x[search.coupling.pieces[piece].columns] = plan
             outcome = fit.solve(x)
             if outcome.x is not None and (best is None or outcome.value < best.value):
@@ -223,7 +222,8 @@ class PricePlan:
     def _nearer(self, search: Search, pick: dict[int, Floats], near: Bools) -> dict[int, Floats]:
         """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
 
-        The pieces that lose least by it come first; what all of them lose together stays within `closeness` of the goal.
+        The pieces that lose least by it come first; what all of them lose together stays within `closeness` of the
+        goal.
         """
         losses: list[tuple[float, int, Floats]] = []
         for piece, p in enumerate(search.coupling.pieces):
@@ -304,7 +304,7 @@ def _heaviest(search: Search) -> dict[int, Floats]:
 
 
 def bound_at(search: Search, levels: Levels, kept: Levels) -> float:
-    """Bound of the search's goal when levels `kept` (not above `levels`) are asked for instead: linear in the levels."""
+    """Bound of the goal when lower levels `kept` are asked for instead: linear in the levels."""
     coupling = search.coupling
     who = np.flatnonzero(levels.scored)
     first = _score_row(coupling, levels)
@@ -325,4 +325,3 @@ def proven(fine: Search, towns: Search, levels: Levels, kept: Levels) -> float:
 def _score_row(coupling: Coupling, levels: Levels) -> int:
     """First of the coupling rows for scores; they are the last ones of a stage without goals kept."""
     return len(coupling.rhs) - int(levels.scored.sum())
-

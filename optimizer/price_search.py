@@ -1,7 +1,7 @@
 """Prices that make the bound of a coupled stage best: Dantzig-Wolfe columns with a box step.
 
-A master mixes the pieces' plans so that the coupling rows hold; its prices stay inside a box around the best prices so far
-(Marsten, Hogan, Blankenship 1975). Every price evaluated gives a proven bound, wherever the search is stopped.
+A master mixes the pieces' plans so that the coupling rows hold; its prices stay inside a box around the best prices so
+far (Marsten, Hogan, Blankenship 1975). Every price evaluated gives a proven bound, wherever the search is stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,14 +110,16 @@ class Search:
         """The relaxed piece, kept loaded: solving it again at other prices is much quicker than from scratch."""
         if piece not in self._relaxed:
             arrays = self.coupling.pieces[piece].arrays
-            self._relaxed[piece] = Session(replace(arrays, integer=np.zeros_like(arrays.integer)), Options(solver="simplex"))
+            self._relaxed[piece] = Session(
+                replace(arrays, integer=np.zeros_like(arrays.integer)), Options(solver="simplex")
+            )
         return self._relaxed[piece]
 
     def evaluate(self, prices: Floats, *, whole: int, gap: float = 1e-3) -> float:
         """Solve every piece at prices and keep its plan; return the bound proven.
 
-        Pieces with at most `whole` yes-or-no columns are solved in whole numbers; what all large ones together leave open
-        is at most `gap` of what the goal is without any decision that money can buy.
+        Pieces with at most `whole` yes-or-no columns are solved in whole numbers; what all large ones together leave
+        open is at most `gap` of what the goal is without any decision that money can buy.
         """
         large = sum(int(p.arrays.integer.sum()) > SMALL_PIECE for p in self.coupling.pieces)
         allowed = gap * self.worth / max(1, large)
@@ -170,7 +172,13 @@ class Search:
         slack_high = np.where(np.isfinite(high), high, 0.0)
         top = hstack([csr_array(use), coupling.shared_use, identity, -identity])
         own = block_array(
-            [[csr_array((shared.matrix.shape[0], n_cols)), shared.matrix, csr_array((shared.matrix.shape[0], 2 * n_rows))]]
+            [
+                [
+                    csr_array((shared.matrix.shape[0], n_cols)),
+                    shared.matrix,
+                    csr_array((shared.matrix.shape[0], 2 * n_rows)),
+                ]
+            ]
         )
         convex = hstack([csr_array(pick), csr_array((len(pieces), n_shared + 2 * n_rows))])
         arrays = Arrays(
@@ -222,7 +230,7 @@ class Search:
         width: float = 0.5,
         report: Callable[[float, float], None] | None = None,
     ) -> float:
-        """Search for better prices by box steps until bound and master agree within `gap`; return the master's value."""
+        """Search for better prices by box steps until bound and master agree within `gap`; return the latter."""
         size = [int(p.arrays.integer.sum()) for p in self.coupling.pieces]
         self.columns = [c for c in self.columns if c.whole or size[c.piece] > whole]
         self.bound = -np.inf

@@ -31,9 +31,9 @@ class Rows:
     def take(self, keep: Ints) -> "Rows":
         """Return the rows at positions `keep`, in that order."""
         values = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            values[field.name] = tuple(value[i] for i in keep) if isinstance(value, tuple) else value[keep]
+        for column in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, column.name)
+            values[column.name] = tuple(value[i] for i in keep) if isinstance(value, tuple) else value[keep]
         return replace(self, **values)  # type: ignore[type-var]
 
 
@@ -193,7 +193,7 @@ class Problem:
             (self.hall_arcs, self.halls.community),
         )
         for arcs, located in sites:
-            pairs = {(self.sub_district[i], self.sub_district[located[j]]) for i, j in zip(arcs.community, arcs.target)}
+            pairs = set(zip(self.sub_district[arcs.community], self.sub_district[located[arcs.target]], strict=True))
             for a, b in sorted(pairs):
                 low, high = sorted((root(int(a)), root(int(b))))
                 parent[high] = low

@@ -32,7 +32,9 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     amount, persons = _service_needs(city, position, services)
     own = np.array([scenario.services[k].siting == "own" for k in services])
     amount[np.ix_(~supports["services"], own)] = 0.0
-    growth = np.array([[(1 + s.growth) ** t for t in range(scenario.horizon.years)] for s in scenario.services.values()])
+    growth = np.array(
+        [[(1 + s.growth) ** t for t in range(scenario.horizon.years)] for s in scenario.services.values()]
+    )
     need = np.concatenate(
         [
             entitled[:, None, :],
@@ -46,7 +48,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     weight = np.array([[scenario.types[kind].weights.get(k, 1.0) for k in needs] for kind in frame["type"]])
     rooms = _rooms(city, scenario, position, supports["space"])
     halls = _halls(city, scenario, position)
-    places = _places(city, scenario, position, frame, rooms, amount)
+    places = _places(city, scenario, frame, rooms, amount)
     existing = _existing(city, scenario, position, frame, supports["services"])
     districts = tuple(dict.fromkeys(sorted(frame["district"])))
     sub_districts = tuple(dict.fromkeys(sorted(frame["sub_district"])))
@@ -65,7 +67,8 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     )
     cell_table, cell_of = cells(scenario, ids, tuple(frame["type"]), districts, district)
     used_own_m2 = np.zeros(len(ids))
-    in_office = np.array([frame["office"].iloc[c] == s for c, s in zip(existing.community, existing.site)], dtype=bool)
+    office = frame["office"].to_numpy()[existing.community]
+    in_office = np.array([a == b for a, b in zip(office, existing.site, strict=True)], dtype=bool)
     if len(existing):
         chosen = own[existing.service] & in_office
         np.add.at(used_own_m2, existing.community[chosen], existing.area_m2[chosen])
@@ -190,9 +193,7 @@ def _halls(city: City, scenario: Scenario, position: dict[str, int]) -> Halls:
     )
 
 
-def _places(
-    city: City, scenario: Scenario, position: dict[str, int], frame: pd.DataFrame, rooms: Rooms, amount: Floats
-) -> Places:
+def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, amount: Floats) -> Places:
     """Own offices for own services with a need, and station buildings for network services."""
     rows: list[tuple[str, int, int, int]] = []
     allowed = dict(zip(city.sites["site"], city.sites["services"], strict=True))
@@ -221,9 +222,7 @@ def _existing(
     has_office = {c for c, o in office.items() if c != o}
     sites = [
         site or (office[community] if community in has_office else facility)
-        for site, community, facility in zip(
-            frame_of["site"], frame_of["community"], frame_of["facility"], strict=True
-        )
+        for site, community, facility in zip(frame_of["site"], frame_of["community"], frame_of["facility"], strict=True)
     ]
     table = (
         pd.DataFrame(

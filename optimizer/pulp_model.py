@@ -1,4 +1,4 @@
-"""The joint model as a PuLP problem: every variable and row by name, to read, to write as a file, to solve with any solver."""
+"""The joint model as a PuLP problem: named, to read, to write as a file, to solve with any solver."""
 
 import numpy as np
 import pulp
@@ -13,9 +13,9 @@ def to_pulp(
 ) -> pulp.LpProblem:
     """Return the model of a goal as a PuLP problem.
 
-    Variables and rows are named `family(key,key)`; rows carry the number of their equation. Scores that must reach a level are
-    `eq2_score(community)`, earlier goals `kept_1`, `kept_2` and so on. Building it costs seconds for a whole city: the
-    planner itself hands arrays to the solver.
+    Variables and rows are named `family(key,key)`; rows carry the number of their equation. Scores that must reach a
+    level are `eq2_score(community)`, earlier goals `kept_1`, `kept_2` and so on. Building it costs seconds for a whole
+    city: the planner itself hands arrays to the solver.
     """
     problem = pulp.LpProblem(name, pulp.LpMinimize)
     variables = [

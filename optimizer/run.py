@@ -73,8 +73,9 @@ def run_scenario(
 ) -> Path:
     """Make the plan of a scenario and write its run folder `out`; return it.
 
-    `close_to` is the run folder of a plan to stay close to at equal worth. `stop` ends the search early and keeps the best plan
-    found. Raises InputError for unusable data, Infeasible, RunStopped, FileExistsError where `out` holds something.
+    `close_to` is the run folder of a plan to stay close to at equal worth. `stop` ends the search early and keeps the
+    best plan found. Raises InputError for unusable data, Infeasible, RunStopped, FileExistsError where `out` holds
+    something.
     """
     from optimizer.run_write import previous_decisions, write_run
 
@@ -102,9 +103,7 @@ def _city(loaded: LoadedScenario, clock: Clock) -> City:
     """Read and check the city; raise InputError with every error at once."""
     data = loaded.resolved["data"]
     with clock.phase("reading") as said:
-        city = read_city(
-            data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"]
-        )
+        city = read_city(data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"])
         tables = ("communities", "sites", "facilities", "districts")
         said += [f"{len(city.table(t)):,} {'buildings' if t == 'sites' else t}" for t in tables if len(city.table(t))]
     with clock.phase("checking") as said:

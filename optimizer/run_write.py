@@ -12,9 +12,9 @@ import pandas as pd
 
 from geodata.city import City
 from optimizer.audit import audit_run
+from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
-from optimizer.fit import hold_back
 from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Problem
@@ -49,7 +49,8 @@ def write_run(
 ) -> Path:
     """Write the run folder of a plan and return it; nothing is left behind where that fails.
 
-    Raises optimizer.run.AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to foot.
+    Raises optimizer.run.AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to
+    foot.
     """
     from optimizer.run import AuditFailed
 
@@ -80,7 +81,9 @@ def write_run(
         _write(draft, record)
         with clock.phase("audit") as said:
             report = audit_run(draft)
-            said.append(f"{len(report.checks)} rules, {report.figures:,} figures recomputed, {report.findings_count} findings")
+            said.append(
+                f"{len(report.checks)} rules, {report.figures:,} figures recomputed, {report.findings_count} findings"
+            )
         record["audit"] = report.to_json()
         if not report.passed:
             raise AuditFailed("The plan did not pass its audit and was not written:\n" + report.text())
@@ -208,7 +211,11 @@ def _record(
 
 def _named(path: Path, loaded: LoadedScenario) -> str:
     """Name of an input: the file's own name for a city that ships, else the path it was read from."""
-    return path.name if not Path(loaded.scenario.data.path).suffix and not Path(loaded.scenario.data.path).exists() else str(path)
+    return (
+        path.name
+        if not Path(loaded.scenario.data.path).suffix and not Path(loaded.scenario.data.path).exists()
+        else str(path)
+    )
 
 
 def _values(problem: Problem, found: Found, tables: Tables, ledger: pd.DataFrame) -> dict[str, float]:

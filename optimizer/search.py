@@ -12,7 +12,7 @@ from optimizer.coupling import Kept, Levels
 from optimizer.fit import achieved, build_fit, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
-from optimizer.levels import attainable_alone, attainable_together, scored, set_aside
+from optimizer.levels import attainable_alone, attainable_together, set_aside
 from optimizer.price_plan import Infeasible, PricePlan, Settings
 from optimizer.price_search import NoPlan
 from optimizer.problem import Bools, Floats, Ints
@@ -65,8 +65,8 @@ def value_of(goal: Goal, x: Floats) -> float:
 def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     """Return a plan for the goals of the scenario.
 
-    `near` (columns,) marks the yes-or-no decisions of a plan to stay close to. Raises Infeasible where no plan keeps the hard
-    rules, NoPlanYet where the search was stopped too early.
+    `near` (columns,) marks the yes-or-no decisions of a plan to stay close to. Raises Infeasible where no plan keeps
+    the hard rules, NoPlanYet where the search was stopped too early.
     """
     solver = joint.problem.scenario.solver
     whole = int(joint.integer.sum()) <= WHOLE_LIMIT
@@ -140,7 +140,7 @@ class _Whole:
         return found
 
     def _raise(self, run: WholePlan) -> tuple[Levels, Outcome]:
-        """Raise the common level; communities that hold it down whatever the money are set aside, and it is raised again."""
+        """Raise the common level; set aside communities that hold it down whatever the money, and raise it again."""
         problem = self.joint.problem
         best = attainable_together(problem)
         levels = set_aside(problem, best, 0.0)
@@ -190,7 +190,9 @@ class _Prices:
         if "worst_off" in rules:
             levels, top, raised = method.level(relaxed)
             starts = (relaxed, raised)
-            seconds["worst_off"] = watch.end("worst_off", None, top, "level found, plan follows")
+            seconds["worst_off"] = watch.end(
+                "worst_off", None, top, f"at most {top:.3f} can be reached; the plan follows"
+            )
         watch.start("unmet_need", min(2, count), count)
         fine = method.whole_unmet(levels, starts)
         towns = method.towns(levels, fine)

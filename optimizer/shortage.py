@@ -51,9 +51,10 @@ def explain(problem: Problem) -> str:
         over = np.argwhere(problem.need[:, WORK_FUNDS] > problem.grant_limit)
         if len(over):
             i, t = over[0]
+            due, limit = problem.need[i, WORK_FUNDS, t], problem.grant_limit[i, t]
             return (
-                f"No plan keeps the hard floor: {problem.names[i]} is due {problem.need[i, WORK_FUNDS, t]:,.0f} in "
-                f"{problem.years[t]}, but ceiling_yuan allows {problem.grant_limit[i, t]:,.0f} ({len(over)} such cases).\n"
+                f"No plan keeps the hard floor: {problem.names[i]} is due {due:,.0f} in {problem.years[t]}, but "
+                f"ceiling_yuan allows {limit:,.0f} ({len(over)} such cases).\n"
                 "Raise programmes.work_funds.ceiling_yuan, lower floor_yuan or the care, or make the floor soft."
             )
     cost = hard_costs(problem)
@@ -68,16 +69,18 @@ def explain(problem: Problem) -> str:
         "service_capital": "opening stations",
         "space": "space",
     }
-    for purpose in words:
+    for purpose, word in words.items():
         for d, district in enumerate(problem.districts):
-            mine = [c for c, (p, e) in enumerate(zip(problem.cells.purpose, problem.cells.district)) if (p, e) == (purpose, d)]
+            mine = [
+                c
+                for c, (p, e) in enumerate(zip(problem.cells.purpose, problem.cells.district, strict=True))
+                if (p, e) == (purpose, d)
+            ]
             for t, year in enumerate(problem.years):
                 short = missing[mine, t].sum()
                 if short >= 1:
                     due = cost[mine, t].sum()
-                    lines.append(
-                        f"  {district} {year}: {words[purpose]} cost {due:,.0f} {name}, {short:,.0f} of it not covered"
-                    )
+                    lines.append(f"  {district} {year}: {word} cost {due:,.0f} {name}, {short:,.0f} of it not covered")
     shown = lines[:13] + ([f"  … and {len(lines) - 13} more"] if len(lines) > 13 else [])
     shown.append("Ways out: lower programmes.work_funds.floor_yuan or make it soft (hard_floor: false); raise the")
     shown.append("amounts of the sources that may pay there; lower the co-funding ratio.")

@@ -1,7 +1,7 @@
 """From the columns of a solved model to decisions.
 
-Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2 down), grants to
-whole yuan (down), shares below a millionth dropped. What a plan says is what is left after that.
+Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2
+down), grants to whole yuan (down), shares below a millionth dropped. What a plan says is what is left after that.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class Decisions:
     """What a plan decides. Positions refer to the problem; years are indices.
 
     `grant_yuan` (n, T); `room*`: rooms taken, start year and area; `hall_*`: hall arcs, first year and credit;
-    `opened`, `open_year`: places and start years; `serve_*`: arcs, first year and share; `kept_*`: existing arcs and share.
+    `opened`, `open_year`: places and start years; `serve_*`: arcs, first year and share; `kept_*`: existing arcs and
+    share.
     """
 
     grant_yuan: Floats

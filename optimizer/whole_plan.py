@@ -1,4 +1,4 @@
-"""One model for the whole city: the goals one after another, each proven over all plans. For small cities and for tests."""
+"""One model for the whole city: the goals one after another, each proven over all plans. For small cities."""
 
 from dataclasses import dataclass
 from threading import Event
@@ -30,9 +30,7 @@ class WholePlan:
         arrays = raising_arrays(self.joint, levels)
         return self._run(arrays, "worst_off", None, sign=-1.0)
 
-    def minimise(
-        self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None
-    ) -> Outcome:
+    def minimise(self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None) -> Outcome:
         """A later goal, with the levels and the earlier goals kept."""
         rows, low = score_rows(self.joint, levels, raising=False)
         extra = ExtraRows(

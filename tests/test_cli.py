@@ -42,7 +42,7 @@ GOALS = ("worst_off", "unmet_need", "travel", "spending")
 Act = Callable[[LoadedScenario, Any], None]
 
 
-class Infeasible(Exception):  # noqa: N818 - the name of the real one
+class Infeasible(Exception):
     def __init__(self, report: str):
         super().__init__(report)
         self.report = report

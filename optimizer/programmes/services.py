@@ -23,9 +23,7 @@ class _Index:
         )
         self.station_of: Ints = np.full((len(places), len(years)), -1, dtype=np.int64)
         self.station_of[self.place, self.start] = np.arange(len(self.place))
-        self.arc, self.year = (
-            a.astype(np.int64) for a in np.nonzero(self.station_of[problem.arcs.target] >= 0)
-        )
+        self.arc, self.year = (a.astype(np.int64) for a in np.nonzero(self.station_of[problem.arcs.target] >= 0))
         self.own: Bools = places.room < 0
         service = places.service[problem.arcs.target]
         self.peak: Floats = problem.peak[problem.arcs.community, service + 2]
@@ -39,9 +37,9 @@ def _services(problem: Problem, name: str) -> Floats:
 def _most(problem: Problem, peak: Floats, service: Ints) -> Floats:
     """Return the largest share worth serving per arc.
 
-    Not more than the largest station gives, and no more than what the community's own outlets leave: using those first costs
-    nothing and needs no travel, so a plan that does otherwise is never better. (A station of the smallest size may
-    serve what outlets could.) This makes the link (8) much stronger than a share of 1.
+    Not more than the largest station gives, and no more than what the community's own outlets leave: using those first
+    costs nothing and needs no travel, so a plan that does otherwise is never better. (A station of the smallest size
+    may serve what outlets could.) This makes the link (8) much stronger than a share of 1.
     """
     n, needs, _ = problem.shape
     old, arcs = problem.existing, problem.existing_arcs
@@ -68,9 +66,7 @@ def columns(problem: Problem, model: Model) -> None:
     peak = problem.peak[arcs.community, existing.service[arcs.target] + 2]
     share = np.minimum(1.0, existing.capacity[arcs.target] / peak)
     need = existing.service[arcs.target] + 2
-    model.add_columns(
-        "kept", [("community", arcs.community), ("existing", arcs.target), ("need", need)], upper=share
-    )
+    model.add_columns("kept", [("community", arcs.community), ("existing", arcs.target), ("need", need)], upper=share)
     model.notes["serve_arc"], model.notes["kept_arc"] = ix.arc, np.arange(len(arcs))
     need = places.service[ix.place] + 2
     keys = [("site", ix.place), ("need", need), ("year", ix.start)]
@@ -89,7 +85,7 @@ def rows(problem: Problem, model: Model) -> None:
     ix, places, arcs = _Index(problem), problem.places, problem.arcs
     opened, serve = model.columns["open"].positions, model.columns["serve"].positions
     kept, size = model.columns["kept"].positions, model.columns["size"].positions
-    n, needs, years = problem.shape
+    n, needs, _ = problem.shape
     target, community = arcs.target[ix.arc], arcs.community[ix.arc]
     need = places.service[target] + 2
     station = ix.station_of[target, ix.year]

@@ -34,7 +34,7 @@ def _spaced(problem: Problem) -> tuple[Ints, Ints]:
 
 
 def columns(problem: Problem, model: Model) -> None:
-    """Add `area(room,year)` in m2, `take(room,year)` yes or no, `hall_m2(community,hall,year)`, `space_met(community,year)`."""
+    """Add `area(room,year)` in m2, `take(room,year)`, `hall_m2(community,hall,year)`, `space_met(community,year)`."""
     room, year = room_years(problem)
     model.add_columns("area", [("room", room), ("year", year)], upper=problem.rooms.area_m2[room])
     room, year = _whole_room_years(problem)
@@ -43,9 +43,7 @@ def columns(problem: Problem, model: Model) -> None:
     model.notes["hall_arc"] = arc
     community, hall = problem.hall_arcs.community[arc], problem.hall_arcs.target[arc]
     rule = problem.scenario.programmes.space
-    most = np.minimum(
-        problem.halls.credit_m2[hall], rule.hall_share_of_target * problem.need[community, SPACE, 0]
-    )
+    most = np.minimum(problem.halls.credit_m2[hall], rule.hall_share_of_target * problem.need[community, SPACE, 0])
     model.add_columns("hall_m2", [("community", community), ("hall", hall), ("year", year)], upper=most)
     community, year = _spaced(problem)
     model.add_columns("space_met", [("community", community), ("year", year)], upper=1.0)

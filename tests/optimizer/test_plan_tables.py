@@ -53,7 +53,13 @@ def test_areas_of_rooms_go_up_a_millionth_and_those_of_halls_down_to_a_hundredth
     values = {"take(ea,2020)": 1.0, "area(ea,2020)": 50.0012341, "hall_m2(a,h,2020)": 9.999, "area(eb,2021)": 79.999}
     rows = with_values(values).tables.space
     areas = {(r.site, r.year): r.area_m2 for r in rows.itertuples()}
-    assert areas == {("ea", 2020): 50.001235, ("ea", 2021): 50.001235, ("h", 2020): 9.99, ("h", 2021): 9.99, ("eb", 2021): 79.999}
+    assert areas == {
+        ("ea", 2020): 50.001235,
+        ("ea", 2021): 50.001235,
+        ("h", 2020): 9.99,
+        ("h", 2021): 9.99,
+        ("eb", 2021): 79.999,
+    }
 
 
 def test_parts_of_a_room_rounded_up_are_together_no_more_than_there_is() -> None:

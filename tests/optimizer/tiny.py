@@ -4,8 +4,8 @@ Communities are squares of 1 km in a row; an office stands in the middle of its 
 There are no streets unless given, so travel is the straight line x 1.3.
 """
 
-import copy
 import contextlib
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ from optimizer.plan_tables import Tables, plan_tables
 from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
+from optimizer.run_write import footed
 from optimizer.scenario import Scenario
 from optimizer.search import Found, find_plan, goal_of, value_of
 from optimizer.solution import Decisions, decode
 from optimizer.watch import Watch
-from optimizer.run_write import footed
 
 Row = dict[str, Any]
 CRS_M = "EPSG:32648"
