@@ -189,7 +189,7 @@ def _components(own: csr_array, integer: Bools) -> tuple[Ints, Bools]:
     count, label = connected_components(ties, directed=False)
     whole = np.zeros(count, dtype=bool)
     whole[label[rows:][integer]] = True
-    return label[rows:], whole
+    return label[rows:].astype(np.int64), whole
 
 
 def _cut(own: csc_array, columns: Ints, bounds: tuple[Floats, ...]) -> Arrays:

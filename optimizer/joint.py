@@ -103,7 +103,9 @@ class Joint:
     @cached_property
     def spending(self) -> Goal:
         """Fourth goal: money units paid over the horizon."""
-        return self._wide(np.asarray(self.model.cost.sum(axis=0)).ravel()), float(self.model.fixed_cost.sum())
+        return self._wide(np.asarray(self.model.cost.sum(axis=0), dtype=float).ravel()), float(
+            self.model.fixed_cost.sum()
+        )
 
     @cached_property
     def score(self) -> csr_array:

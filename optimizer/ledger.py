@@ -142,7 +142,8 @@ def _deal(problem: Problem, money: Money, pay: np.ndarray, items: list[Item]) ->
     columns = ["source", "purpose", "district", "community", "year", "yuan", "service", "site"]
     frame = pd.DataFrame(rows, columns=columns)
     keys = [c for c in columns if c != "yuan"]
-    frame = frame.groupby(keys, as_index=False, sort=True)["yuan"].sum() if len(frame) else frame
+    if len(frame):
+        frame = pd.DataFrame(frame.groupby(keys, as_index=False, sort=True)["yuan"].sum())
     return frame[columns]
 
 

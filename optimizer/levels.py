@@ -22,7 +22,9 @@ def attainable_together(problem: Problem) -> Floats:
     best = np.zeros(len(problem.communities))
     for part in problem.parts:
         model = build_model(problem.part(part))
-        outcome = solve(_without_money(model, -np.asarray(model.score.sum(axis=0)).ravel()), Options(solver="simplex"))
+        outcome = solve(
+            _without_money(model, -np.asarray(model.score.sum(axis=0), dtype=float).ravel()), Options(solver="simplex")
+        )
         if outcome.x is not None:
             best[part] = model.score @ outcome.x + model.score_base
     return best

@@ -211,7 +211,7 @@ def _met(problem: Problem, decisions: Decisions, area: Floats, served: Floats) -
     amount = served.copy()
     amount[:, WORK_FUNDS, :] = np.minimum(decisions.grant_yuan, problem.need[:, WORK_FUNDS, :])
     amount[:, SPACE, :] = np.minimum(area, problem.need[:, SPACE, :])
-    amount = np.round(np.minimum(amount, problem.need), DECIMALS)
+    amount = np.asarray(np.round(np.minimum(amount, problem.need), DECIMALS), dtype=float)
     share = np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)
     units = [problem.scenario.currency.name, "m2", *(s.unit for s in problem.scenario.services.values())]
     n, needs, years = problem.shape
@@ -253,4 +253,4 @@ def worst_off(problem: Problem, share: Floats, follows: np.ndarray) -> float:
 def share_of(problem: Problem, met: pd.DataFrame) -> Floats:
     """(n, K, T) met shares of a `met.csv` table, from its amounts, equation (1)."""
     amount = met["met_amount"].to_numpy(float).reshape(problem.need.shape)
-    return np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)
+    return np.asarray(np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0))

@@ -181,7 +181,7 @@ class PricePlan:
             for piece, plan in chosen.items():
                 x[search.coupling.pieces[piece].columns] = plan
             outcome = fit.solve(x)
-            if outcome.x is not None and (best is None or outcome.value < best.value):
+            if outcome.value is not None and (best is None or best.value is None or outcome.value < best.value):
                 best = outcome
         if best is None or best.x is None:
             raise Infeasible

@@ -84,7 +84,7 @@ class Search:
     def priced_cost(self, piece: int, prices: Floats) -> Floats:
         """Cost of a piece's columns at prices."""
         p = self.coupling.pieces[piece]
-        return p.arrays.cost - p.use.T @ prices[p.rows]
+        return np.asarray(p.arrays.cost - p.use.T @ prices[p.rows])
 
     def add(self, piece: int, x: Floats, whole: bool) -> Column:
         """Keep a plan of a piece as a column."""

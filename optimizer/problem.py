@@ -8,6 +8,7 @@ areas m2, distances m, years are indices 0..T-1. Symbols and equation numbers: `
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +38,19 @@ class Rows:
         return replace(self, **values)  # type: ignore[type-var]
 
 
+class Located(Rows):
+    """Rows that lie in communities."""
+
+    community: Ints
+
+
+L = TypeVar("L", bound=Located)
+_ARRAYS = ("district", "sub_district", "need", "persons", "weight", "grant_limit", "existing_m2", "free_office_m2")
+_LABELS = ("communities", "names", "types", "classes", "office")
+
+
 @dataclass(frozen=True)
-class Rooms(Rows):
+class Rooms(Located):
     """Extensions and station buildings that could be taken, equations (5), (7), (11)."""
 
     site: tuple[str, ...]
@@ -60,7 +72,7 @@ class Rooms(Rows):
 
 
 @dataclass(frozen=True)
-class Halls(Rows):
+class Halls(Located):
     """Halls that may be shared by the hour; `credit_m2` is what all users together may count, equation (7)."""
 
     site: tuple[str, ...]
@@ -72,7 +84,7 @@ class Halls(Rows):
 
 
 @dataclass(frozen=True)
-class Places(Rows):
+class Places(Located):
     """Where new capacity of a service could be: a community's own office (`room` = -1) or a station building."""
 
     site: tuple[str, ...]
@@ -82,7 +94,7 @@ class Places(Rows):
 
 
 @dataclass(frozen=True)
-class Existing(Rows):
+class Existing(Located):
     """What exists: capacity per site, service and level; `paid` where budgets bear the running cost."""
 
     site: tuple[str, ...]
@@ -96,7 +108,7 @@ class Existing(Rows):
 
 
 @dataclass(frozen=True)
-class Arcs(Rows):
+class Arcs(Located):
     """Pairs within reach: a community and the position of what could serve it, with the travel, equation (8)."""
 
     community: Ints
@@ -154,7 +166,8 @@ class Problem:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Numbers of communities, needs and years."""
-        return self.need.shape  # type: ignore[return-value]
+        n, k, t = self.need.shape
+        return n, k, t
 
     @cached_property
     def peak(self) -> Floats:
@@ -166,7 +179,7 @@ class Problem:
         """(n, K) weights of equation (2), summing to 1 over the needs above zero; 0 for a community without needs."""
         w = np.where(self.peak > 0, self.weight, 0.0)
         total = w.sum(axis=1, keepdims=True)
-        return np.divide(w, total, out=np.zeros_like(w), where=total > 0)
+        return np.asarray(np.divide(w, total, out=np.zeros_like(w), where=total > 0))
 
     @cached_property
     def unmet_weight(self) -> Floats:
@@ -209,12 +222,13 @@ class Problem:
         position = np.full(len(self.communities), -1, dtype=np.int64)
         position[communities] = np.arange(len(communities))
 
-        def within(rows: Rows) -> Ints:
-            return np.flatnonzero(position[rows.community] >= 0)  # type: ignore[attr-defined]
+        def within(rows: Located) -> Ints:
+            return np.flatnonzero(position[rows.community] >= 0)
 
-        def moved(rows: Rows, keep: Ints, **more: Ints) -> Rows:
-            kept = rows.take(keep)
-            return replace(kept, community=position[kept.community], **more)  # type: ignore[type-var,attr-defined]
+        def moved(rows: L, keep: Ints, **more: Ints) -> L:
+            kept: Any = rows.take(keep)
+            moved_rows: L = replace(kept, community=position[kept.community], **more)
+            return moved_rows
 
         def renumber(size: int, keep: Ints) -> Ints:
             new = np.full(size + 1, -1, dtype=np.int64)  # the last entry serves target -1
@@ -226,7 +240,7 @@ class Problem:
             new = renumber(size, keep)
             kept = np.flatnonzero((position[arcs.community] >= 0) & (new[arcs.target] >= 0))
             origin[name] = kept
-            return moved(arcs, kept, target=new[arcs.target[kept]])  # type: ignore[return-value]
+            return moved(arcs, kept, target=new[arcs.target[kept]])
 
         rooms, halls, places, existing = (within(r) for r in (self.rooms, self.halls, self.places, self.existing))
         origin = {
@@ -239,27 +253,11 @@ class Problem:
             for key, cell in self.cell_of.items()
             if key[3] < 0 or position[key[3]] >= 0
         }
-        arrays = {
-            name: getattr(self, name)[communities]
-            for name in (
-                "district",
-                "sub_district",
-                "need",
-                "persons",
-                "weight",
-                "grant_limit",
-                "existing_m2",
-                "free_office_m2",
-            )
-        }
-        labels = {
-            name: tuple(getattr(self, name)[i] for i in pick)
-            for name in ("communities", "names", "types", "classes", "office")
-        }
+        by_community: dict[str, Any] = {name: getattr(self, name)[communities] for name in _ARRAYS}
+        by_community |= {name: tuple(getattr(self, name)[i] for i in pick) for name in _LABELS}
         return replace(
             self,
-            **arrays,
-            **labels,
+            **by_community,
             rooms=moved(self.rooms, rooms),
             halls=moved(self.halls, halls),
             hall_arcs=cut("hall_arcs", len(self.halls), halls),

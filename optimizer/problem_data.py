@@ -200,7 +200,7 @@ def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, a
     for k, service in enumerate(scenario.services.values()):
         if service.siting == "own":
             office = frame["office"].tolist()
-            rows += [(office[i], i, k, -1) for i in np.flatnonzero(amount[:, k] > 0)]
+            rows += [(office[i], int(i), k, -1) for i in np.flatnonzero(amount[:, k] > 0)]
     for r in np.flatnonzero(rooms.is_station):
         words = [w.strip() for w in str(allowed[rooms.site[r]] or "").split(",") if w.strip()]
         rows += [

@@ -79,7 +79,7 @@ def reach(
 
 def _site_points(city: City) -> dict[str, tuple[float, float]]:
     """Metric coordinates of sites, and of facilities that stand at a place of their own."""
-    points = {}
+    points: dict[str, tuple[float, float]] = {}
     for frame, key in ((city.facilities, "facility"), (city.sites, "site")):
         if len(frame):
             xs, ys = frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy()
@@ -145,9 +145,9 @@ def cells(
     for i in range(len(communities)):
         put("work_funds", int(district[i]), -1, i)
         put("space", int(district[i]), -1, i)
-    kinds = sorted({(PURPOSES.index(p), d, payers) for (p, d, _, _), payers in keys.items()})  # type: ignore[arg-type]
+    kinds = sorted({(PURPOSES.index(p), d, payers) for (p, d, _, _), payers in keys.items()})
     number = {kind: c for c, kind in enumerate(kinds)}
-    cell_of = {key: number[PURPOSES.index(key[0]), key[1], payers] for key, payers in keys.items()}  # type: ignore[arg-type]
+    cell_of = {key: number[PURPOSES.index(key[0]), key[1], payers] for key, payers in keys.items()}
     table = Cells(
         tuple(PURPOSES[p] for p, _, _ in kinds),
         np.array([d for _, d, _ in kinds], dtype=np.int64),

@@ -17,13 +17,13 @@ from geodata.city import City
 from geodata.findings import Finding, InputError
 from geodata.read import read_city
 from optimizer.joint import Joint, build_joint
+from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import Infeasible as _NoPlan
 from optimizer.search import NoPlanYet, find_plan
 from optimizer.shortage import explain
 from optimizer.watch import Watch

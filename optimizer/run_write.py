@@ -151,7 +151,7 @@ def _record(
     problem, scenario = joint.problem, loaded.scenario
     values = _values(problem, found, tables, ledger)
     stages = []
-    rules = {goal.goal: goal for goal in scenario.goals}
+    rules = {str(goal.goal): goal for goal in scenario.goals}
     for name in [*rules, "closeness"]:
         if name not in found.bounds:
             continue

@@ -13,8 +13,9 @@ from optimizer.fit import achieved, build_fit, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_together, set_aside
+from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.price_plan import Infeasible, PricePlan, Settings
-from optimizer.price_search import NoPlan
+from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
@@ -23,6 +24,8 @@ WHOLE_LIMIT = 400
 """Up to so many yes-or-no decisions a city is one model."""
 WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500}
 """Most nodes of the search for a goal in one model; a worst-off goal is hardly ever proven to the end that way."""
+SHOWN = {"spending": MONEY_UNIT_YUAN}
+"""Goals that are shown in another unit than the joint model's."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
 
 
@@ -124,7 +127,8 @@ class _Whole:
             found = found or Found(x, levels, "whole")
             found.x = x
             found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
-            found.seconds[goal.goal] = watch.end(goal.goal, value, bound, outcome.status.value)
+            unit = SHOWN.get(goal.goal, 1.0)
+            found.seconds[goal.goal] = watch.end(goal.goal, value * unit, bound * unit, outcome.status.value)
             if goal.goal == "worst_off":
                 levels = relaxed_levels(Levels(levels.scored, levels.floor, value), achieved(joint, x))
                 levels = Levels(levels.scored, levels.floor, max(0.0, levels.common * (1 - goal.tolerance)))
@@ -186,7 +190,8 @@ class _Prices:
         watch.start("worst_off", 1, count)
         relaxed = method.relaxed_unmet()
         levels, top = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0), None
-        seconds, starts = {}, (relaxed,)
+        seconds: dict[str, float] = {}
+        starts: tuple[Search, ...] = (relaxed,)
         if "worst_off" in rules:
             levels, top, raised = method.level(relaxed)
             starts = (relaxed, raised)
@@ -229,7 +234,8 @@ class _Prices:
                     return
                 found.x = outcome.x[: joint.n_columns]
                 found.bounds[goal.goal], found.scopes[goal.goal] = outcome.bound, KEPT_STATIONS
-                found.seconds[goal.goal] = watch.end(goal.goal, value_of(vector, found.x), outcome.bound, KEPT_STATIONS)
+                shown = value_of(vector, found.x) * SHOWN.get(goal.goal, 1.0), outcome.bound * SHOWN.get(goal.goal, 1.0)
+                found.seconds[goal.goal] = watch.end(goal.goal, *shown, KEPT_STATIONS)
             kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))
 
 

@@ -26,7 +26,7 @@ def rows(problem: Problem, model: Model) -> None:
 def cost(problem: Problem, model: Model) -> None:
     """A grant costs itself, equation (19)."""
     community, year = np.nonzero(problem.grant_limit > 0)
-    cell = np.array([problem.cell("work_funds", i) for i in community], dtype=np.int64)
+    cell = np.array([problem.cell("work_funds", int(i)) for i in community], dtype=np.int64)
     model.add_cost(model.columns["grant"].positions, cell, year, MONEY_UNIT_YUAN)
 
 
