@@ -5,6 +5,7 @@ import numpy as np
 from optimizer.coupling import Levels
 from optimizer.highs import Session, solve
 from optimizer.highs_arrays import Arrays, Options
+from optimizer.model import Model
 from optimizer.problem import Bools, Floats, Ints, Problem
 from optimizer.programmes import build_model
 
@@ -46,7 +47,7 @@ def attainable_alone(problem: Problem, communities: Ints) -> Floats:
     return np.array([best[i] for i in communities.tolist()])
 
 
-def _without_money(model, cost: Floats) -> Arrays:  # type: ignore[no-untyped-def]
+def _without_money(model: Model, cost: Floats) -> Arrays:
     relaxed = np.zeros(model.n_columns, dtype=bool)
     return Arrays(cost, model.lower, model.upper, relaxed, model.matrix, model.row_lower, model.row_upper)
 

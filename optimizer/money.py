@@ -4,6 +4,7 @@ The costs of a plan fall into cells (purpose, district, eligible sources) and ye
 of the sources' side; equation (19) links it to the costs of one model or of many.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,10 @@ class Money:
     def column_upper(self) -> Floats:
         """(columns,) upper limits."""
         return np.concatenate([np.full(len(self.source), np.inf), self.carry_upper])
+
+
+_Add = Callable[[str, Ints, Floats, float], None]
+"""Adds a row: its name, columns, coefficients and upper limit."""
 
 
 def build_money(problem: Problem, unit: float = MONEY_UNIT_YUAN) -> Money:
@@ -110,7 +115,7 @@ def district_sources(problem: Problem, district: int) -> list[int]:
     return [s for s, r in enumerate(rules) if r.role == "district" and (not r.districts or name in r.districts)]
 
 
-def _co_funding(problem, source, cell, year, add) -> None:  # type: ignore[no-untyped-def]
+def _co_funding(problem: Problem, source: Ints, cell: Ints, year: Ints, add: _Add) -> None:
     """(22): ratio x what the matched source pays <= what the district's own sources pay, per district and year."""
     cells = problem.cells
     for number, rule in enumerate(problem.scenario.co_funding):

@@ -4,7 +4,7 @@ Columns are those of the run folder's contract (`docs/run-folder.md`). Every cos
 quantities, in prices of its year, rounded half up, so that a reader can recompute it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -106,28 +106,35 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
     return frame.sort_values(["community", "site", "year"], ignore_index=True), area
 
 
+@dataclass
+class _Station:
+    """What a service has at a site, at one level, in one year; without a status while nothing is there."""
+
+    community: str
+    district: str
+    status: str = ""
+    capacity: float = 0.0
+    area_m2: float = 0.0
+    capital_yuan: int = 0
+    running_yuan: int = 0
+
+
 def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
     """Rows of `stations.csv`: existing capacity and new capacity per site, service, level and year."""
     services = list(problem.scenario.services.items())
     index, existing, places, arcs = problem.price_index, problem.existing, problem.places, problem.arcs
-    table: dict[tuple[str, str, str], list[dict[str, object]]] = {}
+    table: dict[tuple[str, str, str], list[_Station]] = {}
 
-    def rows_of(site: str, service: str, level: str, i: int) -> list[dict[str, object]]:
-        empty = {
-            "status": "",
-            "capacity": 0.0,
-            "area_m2": 0.0,
-            "capital_yuan": 0,
-            "running_yuan": 0,
-            "community": problem.communities[i],
-            "district": problem.districts[problem.district[i]],
-        }
-        return table.setdefault((site, service, level), [dict(empty) for _ in problem.years])
+    def rows_of(site: str, service: str, level: str, i: int) -> list[_Station]:
+        empty = _Station(problem.communities[i], problem.districts[problem.district[i]])
+        return table.setdefault((site, service, level), [replace(empty) for _ in problem.years])
 
-    def pay(purpose: str, row: dict[str, object], t: int, place: tuple[int, int, str], shared: bool, yuan: int) -> None:
+    def pay(purpose: str, row: _Station, t: int, place: tuple[int, int, str], shared: bool, yuan: int) -> None:
         i, k, site = place
-        column = "capital_yuan" if purpose == "service_capital" else "running_yuan"
-        row[column] = int(row[column]) + yuan  # type: ignore[call-overload]
+        if purpose == "service_capital":
+            row.capital_yuan += yuan
+        else:
+            row.running_yuan += yuan
         if yuan:
             name = services[k][0]
             community = "" if shared else problem.communities[i]
@@ -137,9 +144,9 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
         i, k = int(existing.community[e]), int(existing.service[e])
         name, rule = services[k]
         for t, row in enumerate(rows_of(site, name, existing.level[e], i)):
-            row["status"] = "existing"
-            row["capacity"] = float(row["capacity"]) + existing.capacity[e]  # type: ignore[arg-type]
-            row["area_m2"] = float(row["area_m2"]) + existing.area_m2[e]  # type: ignore[arg-type]
+            row.status = "existing"
+            row.capacity += float(existing.capacity[e])
+            row.area_m2 += float(existing.area_m2[e])
             if existing.paid[e]:
                 yuan = half_up(existing.running_yuan[e] * index[t])
                 pay("service_running", row, t, (i, k, site), rule.siting == "network", yuan)
@@ -152,23 +159,23 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
         capacity = float(np.ceil(used[j] * 10**DECIMALS - 1e-3) / 10**DECIMALS)
         capacity = max(capacity, rule.min_capacity)
         rows = rows_of(site, name, "station", i)
-        existed = bool(rows[0]["status"])
+        existed = bool(rows[0].status)
         shared = places.room[j] >= 0
         for t in range(int(start), len(problem.years)):
             row = rows[t]
-            row["status"] = ("upgraded" if existed else "opened") if t == start else "kept"
-            row["capacity"] = float(row["capacity"]) + capacity  # type: ignore[arg-type]
-            row["area_m2"] = float(row["area_m2"]) + rule.area_m2_per_unit * capacity  # type: ignore[arg-type]
+            row.status = ("upgraded" if existed else "opened") if t == start else "kept"
+            row.capacity += capacity
+            row.area_m2 += rule.area_m2_per_unit * capacity
             if t == start:
                 yuan = half_up(index[t] * (rule.fixed_yuan + rule.capital_yuan_per_unit * capacity))
                 pay("service_capital", row, t, (i, k, site), shared, yuan)
             yuan = half_up(index[t] * (rule.running_yuan + rule.running_yuan_per_unit * capacity))
             pay("service_running", row, t, (i, k, site), shared, yuan)
     rows_out = [
-        {"site": site, "service": service, "level": level, "year": problem.years[t], **row}
+        {"site": site, "service": service, "level": level, "year": problem.years[t], **asdict(row)}
         for (site, service, level), rows in sorted(table.items())
         for t, row in enumerate(rows)
-        if row["status"]
+        if row.status
     ]
     columns = ["site", "service", "level", "year", "status", "capacity", "area_m2", "capital_yuan", "running_yuan"]
     frame = pd.DataFrame(rows_out, columns=[*columns, "community", "district"])

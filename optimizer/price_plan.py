@@ -7,6 +7,7 @@ prices pay for are made to fit the money, then the pieces that lose most at thes
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 
 import numpy as np
@@ -136,7 +137,7 @@ class PricePlan:
         for start in starts:
             search.adopt(start)
         search.start()
-        report = lambda value, bound: self.report("unmet_need", value, bound)  # noqa: E731
+        report = partial(self.report, "unmet_need")
         search.improve(gap=0.01, rounds=12, report=report)
         search.improve(gap=2 * self.settings.price_gap, rounds=8, whole=SMALL_PIECE, report=report)
         return search
@@ -146,7 +147,7 @@ class PricePlan:
         coupling = couple(self.joint, self.joint.unmet, levels, towns=True)
         search = Search(coupling, fine.prices[: len(coupling.rhs)].copy(), self.settings.threads, self.stopped)
         search.worth = abs(fine.bound)
-        report = lambda value, bound: self.report("unmet_need", value, bound)  # noqa: E731
+        report = partial(self.report, "unmet_need")
         search.improve(
             gap=self.settings.price_gap,
             rounds=self.settings.whole_rounds,

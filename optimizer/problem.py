@@ -8,7 +8,7 @@ areas m2, distances m, years are indices 0..T-1. Symbols and equation numbers: `
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +22,21 @@ Bools = npt.NDArray[np.bool_]
 WORK_FUNDS, SPACE = 0, 1  # positions in Problem.needs; services follow
 
 
+@dataclass(frozen=True)
 class Rows:
     """Base of column-wise tables: every field is an array (or tuple) of the same length."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+        return len(getattr(self, fields(self)[0].name))
 
-    def take(self, keep: Ints) -> "Rows":
+    def take(self, keep: Ints) -> Self:
         """Return the rows at positions `keep`, in that order."""
-        values = {}
-        for column in fields(self):  # type: ignore[arg-type]
+        values: dict[str, Any] = {}
+        for column in fields(self):
             value = getattr(self, column.name)
             values[column.name] = tuple(value[i] for i in keep) if isinstance(value, tuple) else value[keep]
-        return replace(self, **values)  # type: ignore[type-var]
+        return replace(self, **values)
 
 
 class Located(Rows):

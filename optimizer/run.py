@@ -18,13 +18,13 @@ from geodata.findings import Finding, InputError
 from geodata.read import read_city
 from optimizer.joint import Joint, build_joint
 from optimizer.price_plan import Infeasible as _NoPlan
-from optimizer.problem import Problem
+from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import NoPlanYet, find_plan
+from optimizer.search import Found, NoPlanYet, find_plan
 from optimizer.shortage import explain
 from optimizer.watch import Watch
 
@@ -95,7 +95,7 @@ def run_scenario(
         said.append(f"{joint.n_columns:,} decisions, {int(joint.integer.sum()):,} of them yes or no; {rows:,} rules")
     watch = Watch(progress, stop or threading.Event(), scenario.solver.time_limit_seconds)
     with clock.phase("solving"):
-        found = _search(problem, joint, watch, close_to and previous_decisions(joint, close_to))
+        found = _search(problem, joint, watch, previous_decisions(joint, close_to) if close_to else None)
     return write_run(loaded, city, joint, found, out, clock, close_to)
 
 
@@ -125,7 +125,7 @@ def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
     return found
 
 
-def _search(problem: Problem, joint: Joint, watch: Watch, near):  # type: ignore[no-untyped-def]
+def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) -> Found:
     shortage = explain(problem)
     if shortage:
         raise Infeasible(shortage)
