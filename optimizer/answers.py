@@ -24,7 +24,7 @@ def answer(error: BaseException) -> Answer:
         ("geodata.findings", "InputError", _input),
         ("optimizer.run", "Infeasible", _infeasible),
         ("optimizer.run", "RunStopped", _stopped),
-        ("optimizer.run", "AuditFailed", _broken),
+        ("optimizer.run_write", "AuditFailed", _broken),
         ("optimizer.ledger", "MoneyShortError", _short),
         ("optimizer.run_folder", "RunError", _wrong),
         ("optimizer.compare", "CompareError", _wrong),

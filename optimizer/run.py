@@ -4,23 +4,20 @@ A run folder appears whole or not at all: everything is written beside it first,
 written as a plan.
 """
 
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from geodata.check import check_city
 from geodata.city import City
 from geodata.findings import Finding, InputError
 from geodata.read import read_city
+from optimizer.clock import Clock
 from optimizer.joint import Joint, build_joint
 from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
+from optimizer.run_write import previous_decisions, write_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
@@ -41,28 +38,6 @@ class RunStopped(Exception):
     """The search was stopped before it had any plan."""
 
 
-class AuditFailed(Exception):
-    """The plan did not pass its audit; it was not written as a plan."""
-
-
-@dataclass
-class Clock:
-    """Seconds by phase, told to the watcher as each phase ends."""
-
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[list[str]]:
-        """Measure a phase; what is appended to the list given is told in words."""
-        began = time.monotonic()
-        said: list[str] = []
-        yield said
-        self.seconds[name] = round(time.monotonic() - began, 3)
-        if said:
-            self.progress.phase(name, ", ".join(said), self.seconds[name])
-
-
 def run_scenario(
     loaded: LoadedScenario,
     out: Path,
@@ -77,8 +52,6 @@ def run_scenario(
     best plan found. Raises InputError for unusable data, Infeasible, RunStopped, FileExistsError where `out` holds
     something.
     """
-    from optimizer.run_write import previous_decisions, write_run
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(17, "exists already and is not empty; choose another folder with --out", str(out))
     progress = progress or Silent()
@@ -140,13 +113,3 @@ def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) ->
     except NoPlanYet as error:
         why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"
         raise RunStopped(f"stopped {why} before any plan was found") from None
-
-
-def peak_memory_mb() -> float:
-    """Peak memory of this process in MB; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(used / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

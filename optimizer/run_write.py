@@ -5,13 +5,14 @@ import platform
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from geodata.city import City
 from optimizer.audit import audit_run
+from optimizer.clock import Clock, peak_memory_mb
 from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
@@ -24,9 +25,6 @@ from optimizer.search import Found
 from optimizer.solution import Decisions, decode
 from optimizer.version import versions
 
-if TYPE_CHECKING:
-    from optimizer.run import Clock
-
 MOST_HELD_YUAN = 5000.0
 """Most that is held back of a source's money in a year so that whole yuan foot."""
 UNITS = {
@@ -38,22 +36,23 @@ UNITS = {
 }
 
 
+class AuditFailed(Exception):
+    """The plan did not pass its audit; it was not written as a plan."""
+
+
 def write_run(
     loaded: LoadedScenario,
     city: City,
     joint: Joint,
     found: Found,
     out: Path,
-    clock: "Clock",
+    clock: Clock,
     close_to: Path | None,
 ) -> Path:
     """Write the run folder of a plan and return it; nothing is left behind where that fails.
 
-    Raises optimizer.run.AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to
-    foot.
+    Raises AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to foot.
     """
-    from optimizer.run import AuditFailed
-
     problem = joint.problem
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.parent / f".{out.name}.draft"
@@ -90,8 +89,6 @@ def write_run(
         _write(draft, record)
         with clock.phase("report"):
             write_report(draft, city, loaded.scenario)
-        from optimizer.run import peak_memory_mb
-
         record["peak_memory_mb"] = peak_memory_mb()
         _write(draft, record)
         if out.exists():
