@@ -146,7 +146,7 @@ class PricePlan:
         """Plan every sub-district in whole numbers at the prices found, every level kept: bound and plans."""
         coupling = couple(self.joint, self.joint.unmet, levels, towns=True)
         search = Search(coupling, fine.prices[: len(coupling.rhs)].copy(), self.settings.threads, self.stopped)
-        search.worth = abs(fine.bound)
+        search.worth, search.event = abs(fine.bound), self.stop
         report = partial(self.report, "unmet_need")
         search.improve(
             gap=self.settings.price_gap,
@@ -175,10 +175,10 @@ class PricePlan:
         fit = build_fit(joint, joint.unmet, levels)
         best: Outcome | None = None
         for pick in (dict(search.last), self._chosen(search) if search.rounds else {}):
-            if len(pick) < len(search.coupling.pieces):
-                continue
+            if len(pick) < len(search.coupling.pieces) and not self.stopped():
+                continue  # a search stopped by hand decides nothing new where it had no plan yet
             x = np.zeros(joint.n_columns)
-            chosen = pick if self.near is None else self._nearer(search, pick, self.near)
+            chosen = pick if self.near is None or self.stopped() else self._nearer(search, pick, self.near)
             for piece, plan in chosen.items():
                 x[search.coupling.pieces[piece].columns] = plan
             outcome = fit.solve(x)

@@ -7,6 +7,7 @@ far (Marsten, Hogan, Blankenship 1975). Every price evaluated gives a proven bou
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 import numpy as np
 from scipy.sparse import block_array, coo_array, csr_array, eye_array, hstack, vstack
@@ -70,6 +71,7 @@ class Search:
     prices: Floats
     threads: int = 2
     stop: Callable[[], bool] = lambda: False
+    event: Event | None = None  # interrupts the solver in the middle
     bound: float = -np.inf
     columns: list[Column] = field(default_factory=list)
     rounds: int = 0
@@ -119,7 +121,8 @@ class Search:
         """Solve every piece at prices and keep its plan; return the bound proven.
 
         Pieces with at most `whole` yes-or-no columns are solved in whole numbers; what all large ones together leave
-        open is at most `gap` of what the goal is without any decision that money can buy.
+        open is at most `gap` of what the goal is worth. Once the search is stopped, pieces are only solved relaxed: the
+        bound still holds.
         """
         large = sum(int(p.arrays.integer.sum()) > SMALL_PIECE for p in self.coupling.pieces)
         allowed = gap * self.worth / max(1, large)
@@ -135,10 +138,11 @@ class Search:
             part = outcome.x[p.arrays.integer]
             if np.abs(part - np.rint(part)).max() < WHOLE:
                 return outcome, True
-            if len(part) > whole:
+            if len(part) > whole or self.stop():
                 return outcome, False
             options = LIGHT if len(part) <= SMALL_PIECE else Options(gap=0.0, nodes=400, absolute_gap=allowed)
-            return solve(replace(p.arrays, cost=cost), options, start=self.last.get(piece)), True
+            exact = solve(replace(p.arrays, cost=cost), options, start=self.last.get(piece), stop=self.event)
+            return (outcome, False) if exact.x is None and self.stop() else (exact, True)
 
         total = self.shared_minimum(prices)
         bounds: dict[int, float] = {}

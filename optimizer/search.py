@@ -200,6 +200,8 @@ class _Prices:
             )
         watch.start("unmet_need", min(2, count), count)
         fine = method.whole_unmet(levels, starts)
+        if watch.stopped():
+            raise NoPlanYet(watch.reason)
         towns = method.towns(levels, fine)
         x, levels, bound = method.plan(levels, fine, towns)
         unmet = value_of(joint.unmet, x)
