@@ -13,7 +13,8 @@ _DERIVED = ("office_area_m2", "own_income_yuan_per_person")
 def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
     """Return findings about sources, earmarks and guidance that do not fit the city."""
     found: list[Finding] = []
-    districts = sorted(set(city.communities["district"]))
+    here = set(city.communities["district"])
+    districts = sorted(here | set(city.districts["district"]))
     communities = set(city.communities["community"])
     kinds = set(city.communities["type"])
     for name, source in scenario.sources.items():
@@ -32,7 +33,19 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                     message="no community has one of these types, so this source may pay for nothing",
                 )
             )
-        if source.role == "district" and not source.districts and len(districts) > 1:
+        if source.districts and set(source.districts) <= set(districts) and not here & set(source.districts):
+            found.append(
+                Finding(
+                    "warning",
+                    file="scenario",
+                    column=f"{at}.districts",
+                    value=", ".join(source.districts),
+                    limit="districts that communities of this city lie in",
+                    remedy="name other districts or drop the source",
+                    message="no community lies there, so this source may pay for nothing",
+                )
+            )
+        if source.role == "district" and not source.districts and len(here) > 1:
             found.append(
                 Finding(
                     "warning",
