@@ -1,12 +1,13 @@
-"""A stage of the joint model taken apart: independent parts, and the rows that couple them.
+"""A stage of the joint model taken apart: independent pieces, and the rows that couple them.
 
-Without the money of (19), the halls of (7), the scores of (2) and earlier goals, a joint model falls into many small
-pieces: a community's own rooms and own services, a sub-district's network of stations. For any prices on the coupling
-rows (of the right sign) the sum of the pieces' own minima is a bound of the whole (Geoffrion 1974, Lagrangean
+Without the money of (19) a joint model falls into sub-districts (or several together where their
+communities share stations or halls), each with the levels that its own communities must reach. For any prices on the
+coupling rows (of the right sign) the sum of the pieces' own minima is a bound of the whole (Geoffrion 1974, Lagrangean
 relaxation).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_array, csc_array, csr_array, hstack, vstack
@@ -17,7 +18,8 @@ from optimizer.joint import Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats, Ints
 
-COUPLING_FAMILIES = ("eq7_hall",)
+MOST_MORE = 10.0
+"""Most that is asked for when the question is how much more money levels would take: so many times what there is."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,24 @@ class Kept:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part: its columns in the joint model, its own rows, and its use of the coupling rows."""
+    """A part: its columns in the joint model, its own rows, and its use of the coupling rows.
+
+    Its own rows at `score_rows` are the scores of `communities`.
+    """
 
     columns: Ints
     arrays: Arrays
     rows: Ints  # coupling rows it touches
     use: csr_array  # (rows touched, columns)
+    score_rows: Ints
+    communities: Ints
 
 
 @dataclass(frozen=True)
 class Coupling:
-    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use (= or ≥) rhs`.
+    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use = rhs`: the money of (19).
 
-    The shared columns are money, whatever has no whole numbers (grants) and, for the first goal, the common level
-    (last).
+    The shared columns are payments and whatever has neither whole numbers nor scores.
 
     `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in
     steps.
@@ -77,14 +83,18 @@ class Coupling:
     shared: Arrays
     shared_use: csr_array
     rhs: Floats
-    equal: Bools
     scale: Floats
     constant: float
-    n_columns: int
+
+    @cached_property
+    def by_size(self) -> list[int]:
+        """Numbers of the pieces, those with most yes-or-no columns first: they take longest."""
+        size = [int(p.arrays.integer.sum()) for p in self.pieces]
+        return sorted(range(len(size)), key=lambda i: -size[i])
 
 
-def score_rows(joint: Joint, levels: Levels, raising: bool) -> tuple[csr_array, Floats]:
-    """Rows `score_i − level ≥ −base_i` (with a last column for the level) or `score_i ≥ required_i − base_i`."""
+def score_rows(joint: Joint, levels: Levels, *, raising: bool = False) -> tuple[csr_array, Floats]:
+    """Rows `score_i ≥ required_i − base_i`, or with a last column for the level `score_i − level ≥ −base_i`."""
     scored = np.flatnonzero(levels.scored)
     rows = csr_array(joint.score[scored])
     follows = levels.follows[scored]
@@ -96,108 +106,90 @@ def score_rows(joint: Joint, levels: Levels, raising: bool) -> tuple[csr_array, 
     return rows, low
 
 
-def couple(
-    joint: Joint, goal: Goal | None, levels: Levels, kept: tuple[Kept, ...] = (), *, towns: bool = False
-) -> Coupling:
-    """Return a stage in pieces; `goal` None raises the common level (first goal, value = −level).
+def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
+    """Return a stage in pieces, the levels of communities inside them.
 
-    With `towns`, scores and halls stay within the pieces: these are then whole sub-districts, fewer and harder, whose
-    plans keep every community's level.
+    `goal` None asks how much more money the levels would take: least η such that every source's money and limit of a
+    year, times 1 + η, suffices. At most 0: the levels can be kept. η is one more column, the last.
     """
-    raising = goal is None
-    width = joint.n_columns + (1 if raising else 0)
-    cost = np.zeros(width)
-    constant = 0.0
-    if goal is None:
-        cost[-1] = -1.0
-    else:
-        cost[: joint.n_columns], constant = goal
-    lower, upper = (np.append(v, tail)[:width] for v, tail in ((joint.lower, 0.0), (joint.upper, 1.0)))
+    asking = goal is None
+    width = joint.n_columns + (1 if asking else 0)
+    cost, constant = (np.append(np.zeros(joint.n_columns), 1.0), 0.0) if goal is None else goal
+    lower, upper = np.append(joint.lower, -1.0)[:width], np.append(joint.upper, MOST_MORE)[:width]
     integer = np.append(joint.integer, False)[:width]
 
-    matrix = csr_array((joint.matrix.data, joint.matrix.indices, joint.matrix.indptr), (joint.matrix.shape[0], width))
+    matrix, row_upper = joint.matrix, joint.row_upper
     couples = np.zeros(matrix.shape[0], dtype=bool)
     couples[joint.link_rows] = True
-    for family in joint.model.row_families:
-        if family.name in COUPLING_FAMILIES and not towns:
-            couples[family.positions] = True
-    scores, score_low = score_rows(joint, levels, raising)
-    inside, inside_low = csr_array((0, width)), score_low[:0]
-    if towns:
-        inside, inside_low, scores, score_low = scores, score_low, inside, inside_low
-    halls = np.flatnonzero(couples & (np.arange(len(couples)) < joint.model.n_rows))
-    money = np.arange(len(couples))[joint.link_rows]
-    keep_rows = [csr_array(np.append(-k.goal[0], 0.0)[:width].reshape(1, -1)) for k in kept]
-    link = csc_array(vstack([matrix[money], -matrix[halls], scores, *keep_rows], format="csr"))
-    rhs = np.concatenate(
-        [joint.row_lower[money], -joint.row_upper[halls], score_low, [k.goal[1] - k.limit for k in kept]]
-    )
-    own = csr_array(vstack([matrix[~couples], inside], format="csr"))
-    own_low = np.concatenate([joint.row_lower[~couples], inside_low])
-    own_high = np.concatenate([joint.row_upper[~couples], np.full(len(inside_low), np.inf)])
+    if asking:
+        of_money = np.arange(joint.link_rows.stop, matrix.shape[0])
+        more = coo_array((-row_upper[of_money], (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
+        matrix = csr_array(hstack([matrix, csr_array(more)], format="csr"))
+    scores, score_low = score_rows(joint, levels)
+    own = csr_array(vstack([matrix[~couples], _wider(scores, width)], format="csr"))
+    own_low = np.concatenate([joint.row_lower[~couples], score_low])
+    own_high = np.concatenate([row_upper[~couples], np.full(len(score_low), np.inf)])
+    link = csc_array(matrix[couples])
 
-    label, whole = _components(own, integer)
-    shared_columns = np.flatnonzero(~whole[label])
+    scored, first_score = np.flatnonzero(levels.scored), own.shape[0] - len(score_low)
+    label, in_piece = _components(own, integer, first_score)
+    shared_columns = np.flatnonzero(~in_piece[label])
     own_by_column = csc_array(own)
     bounds = (cost, lower, upper, integer, own_low, own_high)
     order = np.argsort(label, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
     pieces = []
     for columns in groups:
-        if whole[label[columns[0]]]:
-            arrays = _cut(own_by_column, columns, bounds)
+        if in_piece[label[columns[0]]]:
+            arrays, own_rows = _cut(own_by_column, columns, bounds)
             use = csr_array(link[:, columns])
             rows = np.flatnonzero(np.diff(use.indptr))
-            pieces.append(Piece(columns, arrays, rows, csr_array(use[rows])))
+            at = np.flatnonzero(own_rows >= first_score)
+            pieces.append(Piece(columns, arrays, rows, csr_array(use[rows]), at, scored[own_rows[at] - first_score]))
     return Coupling(
         pieces=tuple(pieces),
         shared_columns=shared_columns,
-        shared=_cut(own_by_column, shared_columns, bounds),
+        shared=_cut(own_by_column, shared_columns, bounds)[0],
         shared_use=csr_array(link[:, shared_columns]),
-        rhs=rhs,
-        equal=np.arange(len(rhs)) < len(money),
-        scale=np.concatenate(_scales(joint, levels, raising, len(halls), scores.shape[0] > 0, kept)),
+        rhs=joint.row_lower[couples],
+        scale=_scale(joint, asking),
         constant=constant,
-        n_columns=width,
     )
 
 
-def _scales(
-    joint: Joint, levels: Levels, raising: bool, halls: int, scores: bool, kept: tuple[Kept, ...]
-) -> list[Floats]:
-    """Typical prices: of money, what it meets on average; of a score, what all needs of the community count."""
-    problem = joint.problem
-    points = problem.unmet_weight.sum(axis=1)[levels.scored]
-    whole = max(1e-9, float(points.sum()))
-    worth = joint.unmet[1] / max(1.0, float(problem.amount.sum()) / MONEY_UNIT_YUAN)
-    unit = 1 / whole if raising else 1.0
-    return [
-        np.full(len(joint.model.fixed_cost), 0.2 * worth * unit),
-        np.full(halls, 0.002 * worth * unit),
-        points * unit if scores else points[:0],
-        np.ones(len(kept)),
-    ]
+def _wider(matrix: csr_array, width: int) -> csr_array:
+    return csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width))
 
 
-def _components(own: csr_array, integer: Bools) -> tuple[Ints, Bools]:
-    """Return the component of each column when rows tie columns together, and which components have whole numbers."""
+def _scale(joint: Joint, asking: bool) -> Floats:
+    """Typical prices of money: what it meets on average, or its share of all money."""
+    money = max(1.0, float(joint.problem.amount.sum()) / MONEY_UNIT_YUAN)
+    return np.full(len(joint.model.fixed_cost), 1 / money if asking else 0.2 * joint.unmet[1] / money)
+
+
+def _components(own: csr_array, integer: Bools, first_score: int) -> tuple[Ints, Bools]:
+    """Return the component of each column when rows tie columns together, and which components are pieces.
+
+    These have whole numbers or scores (rows from `first_score` on); the rest is money.
+    """
     rows, columns = own.shape
     coordinates = coo_array(own)
     ties = coo_array(
         (np.ones(len(coordinates.row)), (coordinates.row, coordinates.col + rows)), shape=(rows + columns,) * 2
     )
     count, label = connected_components(ties, directed=False)
-    whole = np.zeros(count, dtype=bool)
-    whole[label[rows:][integer]] = True
-    return label[rows:].astype(np.int64), whole
+    in_piece = np.zeros(count, dtype=bool)
+    in_piece[label[rows:][integer]] = True
+    in_piece[label[first_score:rows]] = True
+    return label[rows:].astype(np.int64), in_piece
 
 
-def _cut(own: csc_array, columns: Ints, bounds: tuple[Floats, ...]) -> Arrays:
-    """Return the model of some columns and the rows they touch."""
+def _cut(own: csc_array, columns: Ints, bounds: tuple[Floats, ...]) -> tuple[Arrays, Ints]:
+    """Return the model of some columns and the rows they touch, and these rows."""
     cost, lower, upper, integer, low, high = bounds
     part = csr_array(own[:, columns])
     rows = np.flatnonzero(np.diff(part.indptr))
-    return Arrays(
+    arrays = Arrays(
         cost[columns],
         lower[columns],
         upper[columns],
@@ -206,3 +198,4 @@ def _cut(own: csc_array, columns: Ints, bounds: tuple[Floats, ...]) -> Arrays:
         low[rows],
         high[rows],
     )
+    return arrays, rows

@@ -1,6 +1,6 @@
 """Plans in whole numbers: fixed decisions made to fit the money, and neighbourhoods searched again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -8,12 +8,12 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from optimizer.coupling import Kept, Levels, score_rows
-from optimizer.highs import solve
+from optimizer.highs import Session, solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.highs_arrays import Progress as Tick
 from optimizer.joint import Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import Bools, Floats
+from optimizer.problem import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,38 @@ class Fit:
         return solve(self.fixed(x, free), options, start=start, stop=stop, on_progress=on_progress)
 
 
+class Exchange:
+    """The fitted plan kept loaded, to try other plans of single pieces in it: a try costs some tenths of a second."""
+
+    def __init__(self, fit: Fit, x: Floats, pieces: Sequence[Ints], whole: Bools) -> None:
+        """Begin with the plan `x`; `pieces` are their columns, `whole` marks the yes-or-no columns."""
+        self._session = Session(fit.fixed(x), Options(solver="simplex"))
+        self._pieces = [columns[whole[columns]] for columns in pieces]
+        self._misses = len(fit.arrays.cost) - fit.misses
+        outcome = self._session.run()
+        self.x = x if outcome.x is None else outcome.x
+        self.value = np.inf if outcome.value is None else outcome.value
+
+    def improve(self, patterns: Sequence[Floats], stopped: Callable[[], bool]) -> Floats:
+        """Try every piece's plan of every pattern (columns of the joint model), keep what helps; return the plan."""
+        for columns in self._pieces:
+            for pattern in patterns:
+                old, new = np.rint(self.x[columns]), np.rint(pattern[columns])
+                if stopped():
+                    return self.x
+                if not np.array_equal(old, new):
+                    self._session.set_bounds(columns, new, new)
+                    outcome = self._session.run()
+                    if outcome.x is not None and outcome.value is not None and outcome.value < self.value * (1 - 1e-9):
+                        self.x, self.value = outcome.x, outcome.value
+                    else:
+                        self._session.set_bounds(columns, old, old)
+        return self.x
+
+
 def build_fit(joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool = False) -> Fit:
     """Return the model of a goal; with `hard`, levels may not be missed at all."""
-    rows, low = score_rows(joint, levels, raising=False)
+    rows, low = score_rows(joint, levels)
     arrays = joint.arrays(goal)
     count = len(low)
     penalty = max(1.0, abs(goal[1]), float(np.abs(goal[0]).sum()) * 1e-2)

@@ -1,6 +1,7 @@
 """How high a score each community could reach at best, and who is set aside before the common level is raised."""
 
 import numpy as np
+from scipy.sparse import csr_array, hstack, vstack
 
 from optimizer.coupling import Levels
 from optimizer.highs import Session, solve
@@ -45,6 +46,29 @@ def attainable_alone(problem: Problem, communities: Ints) -> Floats:
             session.set_cost(everything, -np.asarray(model.score[[place]].toarray()).ravel())
             best[i] = model.score_base[place] - session.run().bound
     return np.array([best[i] for i in communities.tolist()])
+
+
+def attainable_level(problem: Problem, levels: Levels) -> float:
+    """Largest level that all who follow it could reach at once if money had no limit: no plan gives more."""
+    highest = 1.0
+    for part in problem.parts:
+        follows = np.flatnonzero(levels.follows[part])
+        if not len(follows):
+            continue
+        model = build_model(problem.part(part))
+        free = _without_money(model, np.zeros(model.n_columns))
+        rows = hstack([model.score[follows], csr_array(-np.ones((len(follows), 1)))])
+        level = Arrays(
+            cost=np.append(free.cost, -1.0),
+            lower=np.append(free.lower, 0.0),
+            upper=np.append(free.upper, 1.0),
+            integer=np.zeros(model.n_columns + 1, dtype=bool),
+            matrix=csr_array(vstack([hstack([free.matrix, csr_array((free.matrix.shape[0], 1))]), rows], format="csr")),
+            row_lower=np.concatenate([free.row_lower, -model.score_base[follows]]),
+            row_upper=np.concatenate([free.row_upper, np.full(len(follows), np.inf)]),
+        )
+        highest = min(highest, -solve(level, Options(solver="simplex")).bound)
+    return highest
 
 
 def _without_money(model: Model, cost: Floats) -> Arrays:

@@ -1,32 +1,35 @@
-"""The price method: a plan in whole numbers for a large city, with a proven bound.
+"""The price method: plans in whole numbers for a large city, with proven bounds.
 
-1. Prices for the second goal, pieces relaxed (`price_search`). 2. The common level that the first goal can reach, and
-its bound. 3. Prices again with that level, pieces in whole numbers: the bound of the second goal. 4. The plans the
-prices pay for are made to fit the money, then the pieces that lose most at these prices are decided again, together.
+1. Prices of the second goal, pieces relaxed (`price_search`). 2. The bound of the common level, and a plan that reaches
+it nearly. 3. Prices of the second goal with that level; plans of all pieces in whole numbers at these prices
+(`piece_plans`): the bound. 4. Prices corrected for what whole numbers use more than relaxed ones, plans again, made to
+fit the money (`fit`); the best is improved by exchanging plans of single pieces.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 
 import numpy as np
 
-from optimizer.coupling import Coupling, Levels, couple
-from optimizer.fit import Fit, achieved, best_level, build_fit, relaxed_levels
+from optimizer.coupling import Levels, couple
+from optimizer.fit import Exchange, Fit, achieved, best_level, build_fit, relaxed_levels
 from optimizer.highs import solve
-from optimizer.highs_arrays import Options, Outcome
-from optimizer.joint import Joint
-from optimizer.levels import attainable_alone, attainable_together, set_aside
-from optimizer.price_search import ALL_PIECES, SMALL_PIECE, NoPlan, Search
+from optimizer.joint import Goal, Joint
+from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside
+from optimizer.piece_plans import PiecePlans, plan_pieces
+from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
-LEVEL_TRIES = 3
+LEVEL_TRIES = 9
+MOST_ASIDE = 0.15
+"""At most this share of the communities is set aside because others can be raised higher."""
+LEVEL_SETTLED = 2e-3
+"""A level within so much of the one that decided who is set aside is final."""
 MISSED = 1e-5
 """A score this much below its level keeps it."""
-LEVEL_MARGIN = 0.997
-"""Part of the level that fixed decisions could reach at most that is asked of them: the last bit costs most."""
 
 
 class Infeasible(Exception):
@@ -35,36 +38,43 @@ class Infeasible(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to search: rounds of prices and neighbourhoods; work, not seconds, so that a run repeats.
+    """How long to search: gaps and rounds, work and not seconds, so that a run repeats.
 
-    `level_slack` is how far below the bound of the first goal its level is asked for, `target_gap` the gap of the
-    second goal at which the search ends; the other gaps follow from it.
+    `level_gap` is what the first goal's plan may lack of its bound, `level_slack` what later goals may take from it
+    (relative); `target_gap` the gap of the second goal at which the search ends; the other gaps follow from it.
     """
 
     threads: int = 2
-    level_gap: float = 0.008
+    level_gap: float = 0.01
     level_slack: float = 0.05
     target_gap: float = 0.01
-    whole_rounds: int = 0
-    free_columns: int = 700
+    rounds: int = 4
     closeness: float = 0.001
-    lifts: int = 3
-    neighbourhoods: int = 4
 
     @property
     def price_gap(self) -> float:
         """Gap between master and bound at which prices of relaxed pieces are good enough."""
-        return 0.2 * self.target_gap
+        return min(0.005, 0.2 * self.target_gap)
 
     @property
     def piece_gap(self) -> float:
-        """Part of the second goal that the plans of all sub-districts together may leave open."""
+        """Part of the second goal that the plans of all pieces together may leave open."""
         return 0.4 * self.target_gap
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The first goal: who follows which level, the bound `top` of the common level, prices, and a plan."""
+
+    levels: Levels
+    top: float
+    reached: float
+    x: Floats
 
 
 @dataclass
 class PricePlan:
-    """State of the price method on one joint model."""
+    """State of the price method on one joint model; `best` is the best plan so far, whatever happens."""
 
     joint: Joint
     settings: Settings
@@ -72,257 +82,192 @@ class PricePlan:
     report: Report
     stop: Event | None = None
     near: Bools | None = None
+    best: Floats | None = None
+    bound: float = -np.inf
+    patterns: list[Mapping[int, Floats]] = field(default_factory=list)
 
-    def first_prices(self, coupling: Coupling) -> Floats:
-        """Prices to start from: what money meets on average, half as much a year later."""
+    def _search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
+        coupling = couple(self.joint, goal, levels)
+        search = Search(coupling, prices, levels.follows, self.settings.threads, self.stopped)
+        if after is not None:
+            search.follow(after)
+        return search
+
+    def relaxed(self) -> Search:
+        """Search prices of the second goal without levels: a start for all that follows, and a first bound."""
         joint = self.joint
         years = len(joint.problem.years)
         worth = joint.unmet[1] / max(1.0, float(joint.problem.amount.sum()) / 1e4)
-        prices = np.zeros(len(coupling.rhs))
-        money = len(joint.model.fixed_cost)
-        prices[:money] = np.tile(0.5 * worth * 0.65 ** np.arange(years), money // years)
-        return prices
-
-    def relaxed_unmet(self) -> Search:
-        """Search prices of the second goal without levels, everything relaxed: a start for all that follows."""
-        joint = self.joint
-        free = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
-        coupling = couple(joint, joint.unmet, free)
-        search = Search(coupling, self.first_prices(coupling), self.settings.threads, self.stopped)
-        search.improve(gap=0.02, rounds=15)
+        prices = np.tile(0.5 * worth * 0.65 ** np.arange(years), len(joint.model.fixed_cost) // years)
+        levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        search = self._search(joint.unmet, levels, prices)
+        search.improve(gap=self.settings.price_gap, rounds=25)
+        self.bound = search.bound
         return search
 
-    def level(self, start: Search) -> tuple[Levels, float, Search]:
-        """Return the levels to ask for, the proven bound of the common level, and the search that found it."""
+    def level(self, start: Search) -> Raised:
+        """Raise the common level of all communities that can follow it.
+
+        For a level, prices tell how much more money than there is it would take, η, and what a point more of the
+        level costs. η is convex in the level, so that the level at which the tangent is zero is a bound; it is tried
+        next (Newton), who cannot reach it set aside, until it stays.
+        """
         problem = self.joint.problem
         best = attainable_together(problem)
         who = problem.score_weight.sum(axis=1) > 0
-        if not who.any():
-            levels = set_aside(problem, best, 0.0)
-            return levels, 1.0, start
-        guess = float(np.quantile(best[who], 0.25))
-        search = start
-        value = 0.0
+        top, search, tried, level = 1.0, start, np.inf, float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
+        prices = start.prices / max(1e-9, start.worth_of_money())
+        aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
         for _ in range(LEVEL_TRIES):
-            low = np.flatnonzero(who & (best < guess))
+            if not who.any() or abs(level - tried) < LEVEL_SETTLED or self.stopped():
+                break
+            tried, aside = level, min(aside, level)
+            low = np.flatnonzero(who & (best < aside))
             best[low] = np.maximum(best[low], attainable_alone(problem, low))
-            levels = set_aside(problem, best, guess)
-            search = self._raise(levels, search)
-            value = -search.bound
-            if not np.any((levels.floor > -np.inf) & (best >= value)) and value >= guess * (1 - 1e-3) - 1e-6:
-                break
-            if value >= guess:
-                break
-            guess = value
-        levels = set_aside(problem, best, min(guess, value))
-        return replace(levels, common=min(guess, value) * (1 - self.settings.level_slack)), value, search
+            levels = replace(set_aside(problem, best, aside), common=level)
+            search = self._search(None, without_floors(levels), prices, search)
+            try:
+                search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED)
+            except NoPlan:  # not even with all money
+                level = top = min(top, attainable_level(problem, levels))
+                continue
+            prices = search.prices
+            level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, 1.0))
+            top = min(top, level)
+            self.report("worst_off", None, top)
+        return self._reach(set_aside(problem, best, min(aside, top)), top, search)
 
-    def _raise(self, levels: Levels, start: Search) -> Search:
-        coupling = couple(self.joint, None, levels)
-        search = Search(coupling, np.zeros(len(coupling.rhs)), self.settings.threads, self.stopped)
-        search.adopt(start)
-        search.start()
-        search.improve(
-            gap=self.settings.level_gap,
-            rounds=30,
-            width=1.0,
-            report=lambda value, bound: self.report("worst_off", -value, -bound),
-        )
-        return search
+    def _reach(self, levels: Levels, top: float, raised: Search) -> Raised:
+        """Make a plan whose level is near the bound: the cheapest, at the prices found, that keeps a level just above.
 
-    def whole_unmet(self, levels: Levels, starts: tuple[Search, ...]) -> Search:
-        """Search prices of the second goal with levels, pieces in whole numbers; the bound is of the true problem."""
-        coupling = couple(self.joint, self.joint.unmet, levels)
-        search = Search(coupling, np.zeros(len(coupling.rhs)), self.settings.threads, self.stopped)
-        for start in starts:
-            search.adopt(start)
-        search.start()
-        report = partial(self.report, "unmet_need")
-        search.improve(gap=0.01, rounds=12, report=report)
-        search.improve(gap=2 * self.settings.price_gap, rounds=8, whole=SMALL_PIECE, report=report)
-        return search
-
-    def towns(self, levels: Levels, fine: Search) -> Search:
-        """Plan every sub-district in whole numbers at the prices found, every level kept: bound and plans."""
-        coupling = couple(self.joint, self.joint.unmet, levels, towns=True)
-        search = Search(coupling, fine.prices[: len(coupling.rhs)].copy(), self.settings.threads, self.stopped)
-        search.worth, search.event = abs(fine.bound), self.stop
-        report = partial(self.report, "unmet_need")
-        search.improve(
-            gap=self.settings.price_gap,
-            rounds=self.settings.whole_rounds,
-            whole=ALL_PIECES,
-            piece_gap=self.settings.piece_gap,
-            width=0.15,
-            report=report,
-        )
-        return search
-
-    def plan(self, levels: Levels, fine: Search, towns: Search) -> tuple[Floats, Levels, float]:
-        """Return a plan in whole numbers, the levels it keeps and the bound of the second goal at these levels."""
-        joint = self.joint
-        x, asked = self._fitted(levels, towns)
-        x = self._neighbourhoods(build_fit(joint, joint.unmet, asked), asked, levels, (fine, towns), x)
-        kept = relaxed_levels(asked, achieved(joint, x))
-        return x, kept, proven(fine, towns, levels, kept)
-
-    def _fitted(self, levels: Levels, search: Search) -> tuple[Floats, Levels]:
-        """Make plans of all pieces fit the money; return the best and the levels that it can be asked to keep.
-
-        Candidates are the plans at the last prices and those that the master chooses together.
+        Its yes-or-no decisions are kept; how high the level can be with them, money decides.
         """
-        joint = self.joint
-        fit = build_fit(joint, joint.unmet, levels)
-        best: Outcome | None = None
-        for pick in (dict(search.last), self._chosen(search) if search.rounds else {}):
-            if len(pick) < len(search.coupling.pieces) and not self.stopped():
-                continue  # a search stopped by hand decides nothing new where it had no plan yet
-            x = np.zeros(joint.n_columns)
-            chosen = pick if self.near is None or self.stopped() else self._nearer(search, pick, self.near)
-            for piece, plan in chosen.items():
-                x[search.coupling.pieces[piece].columns] = plan
-            outcome = fit.solve(x)
-            if outcome.value is not None and (best is None or best.value is None or outcome.value < best.value):
-                best = outcome
-        if best is None or best.x is None:
+        joint, settings = self.joint, self.settings
+        assert self.best is not None
+        x = self.best
+        gap = 0.3 * settings.level_gap
+        for level in (top + gap, top - gap, top - 3 * gap):
+            if self.stopped() or not levels.follows.any():
+                break
+            asked = replace(without_floors(levels), common=float(np.clip(level, 0.0, 1.0)))
+            search = self._search(None, asked, raised.prices.copy(), raised)
+            cost = gap * max(1e-3, raised.level_price)
+            try:
+                plans = plan_pieces(search, search.prices, gap=cost, near_ties=0.1 * cost, event=self.stop)
+            except NoPlan:  # whole numbers cannot reach it somewhere, whatever the money
+                continue
+            x = self.assembled(search, plans.plans)
+            break
+        reached = best_level(joint, levels, x)
+        if reached < 0:
             raise Infeasible
-        x = self._lift(fit, levels, search, best.x)
-        if x[joint.n_columns :].max(initial=0.0) <= MISSED:
-            return x, levels
-        asked = replace(levels, common=min(levels.common, LEVEL_MARGIN * best_level(joint, levels, x)))
-        fitted = build_fit(joint, joint.unmet, asked).solve(x)
-        return (x if fitted.x is None else fitted.x), asked
+        keeping = replace(levels, common=reached * (1 - settings.level_slack))
+        outcome = build_fit(joint, joint.unmet, keeping).solve(x)
+        if outcome.x is None:
+            raise Infeasible
+        self.best = outcome.x[: joint.n_columns]
+        return Raised(relaxed_levels(keeping, achieved(joint, self.best)), top, reached, self.best)
 
-    def _lift(self, fit: Fit, levels: Levels, search: Search, x: Floats) -> Floats:
-        """Decide again the pieces of communities that miss their level, most missing first, as long as that helps."""
-        scored = np.flatnonzero(levels.scored)
-        pieces = search.coupling.pieces
-        owner = np.full(self.joint.n_columns, -1, dtype=np.int64)
-        for number, piece in enumerate(pieces):
-            owner[piece.columns] = number
-        for _ in range(self.settings.lifts):
-            misses = x[self.joint.n_columns :]
-            if self.stopped() or misses.max(initial=0.0) < MISSED:
-                break
-            free, count = np.zeros(self.joint.n_columns, dtype=bool), 0
-            for who in np.argsort(-misses, kind="stable")[: int((misses > MISSED).sum())]:
-                touched = np.unique(owner[self.joint.score[[scored[who]]].indices])
-                for piece in touched[touched >= 0]:
-                    columns = pieces[piece].columns
-                    size = int(pieces[piece].arrays.integer.sum())
-                    if not free[columns[0]] and (count == 0 or count + size <= self.settings.free_columns):
-                        free[columns] = True
-                        count += size
-            options = Options(gap=1e-3, nodes=100, threads=self.settings.threads, time_limit_seconds=30)
-            outcome = fit.solve(x, free, options, self.stop)
-            if outcome.x is None or outcome.x[self.joint.n_columns :].sum() > 0.98 * misses.sum():
-                break
-            x = outcome.x
+    def assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
+        """Columns of the joint model with the plans of all pieces; nothing is decided where there is none."""
+        x = np.zeros(self.joint.n_columns)
+        for number, plan in plans.items():
+            x[search.coupling.pieces[number].columns] = plan
         return x
 
-    def _nearer(self, search: Search, pick: dict[int, Floats], near: Bools) -> dict[int, Floats]:
+    def nothing_new(self, levels: Levels) -> Floats:
+        """Return the plan that opens nothing and takes no room. Raises Infeasible where it breaks a hard rule."""
+        outcome = build_fit(self.joint, self.joint.unmet, levels).solve(np.zeros(self.joint.n_columns))
+        if outcome.x is None:
+            raise Infeasible
+        return outcome.x[: self.joint.n_columns]
+
+    def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
+        """Return a plan of the second goal in whole numbers that keeps the levels, and the bound."""
+        joint, settings = self.joint, self.settings
+        report = partial(self.report, "unmet_need")
+        search = self._search(joint.unmet, levels, start.prices.copy(), start)
+        search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
+        self.bound = max(self.bound, search.bound)
+        worth = abs(search.bound)
+        fit = build_fit(joint, joint.unmet, levels)
+        assert self.best is not None
+        value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
+        gap = settings.piece_gap * worth
+        plans = plan_pieces(
+            search, search.prices, gap=gap, near_ties=0.5 * gap, start=self._near_start(search), event=self.stop
+        )
+        value = self._better(fit, search, plans, value)
+        for number in range(settings.rounds):
+            report(value, self.bound)
+            if self.stopped() or value - self.bound <= settings.target_gap * value:
+                break
+            corrected = search.corrected(plans.use)
+            corrected.improve(gap=settings.price_gap, rounds=25, width=0.3)
+            ties = None if number == 0 else 0.5 * gap
+            search.mix = corrected.mix
+            plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
+            self.bound = max(self.bound, plans.bound if ties is None else -np.inf)
+            value = self._better(fit, search, plans, value)
+        if not self.stopped() and value - self.bound > settings.target_gap * value:
+            exchange = Exchange(fit, self.best, [p.columns for p in search.coupling.pieces], joint.integer)
+            self.best = exchange.improve([self.assembled(search, p) for p in self.patterns], self.stopped)[
+                : joint.n_columns
+            ]
+            value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
+        report(value, self.bound)
+        return self.best, self.bound
+
+    def _better(self, fit: Fit, search: Search, plans: PiecePlans, value: float) -> float:
+        """Make plans of all pieces fit the money, keep the result where it is better; return the best value."""
+        self.patterns.append(plans.plans)
+        candidates = [plans.plans]
+        if self.near is not None:
+            candidates.append(self._nearer(search, plans, self.near))
+        for candidate in candidates:
+            outcome = fit.solve(self.assembled(search, candidate))
+            missed = np.inf if outcome.x is None else outcome.x[self.joint.n_columns :].max(initial=0.0)
+            if outcome.x is not None and outcome.value is not None and missed <= MISSED:
+                closer = candidate is not plans.plans and outcome.value <= value * (1 + self.settings.closeness)
+                if outcome.value < value or closer:
+                    value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
+        return value
+
+    def _near_start(self, search: Search) -> dict[int, Floats] | None:
+        """Plans of all pieces that decide as the plan to stay close to does; what it does not decide is unknown."""
+        if self.near is None:
+            return None
+        start = {}
+        for number, piece in enumerate(search.coupling.pieces):
+            start[number] = np.where(piece.arrays.integer, self.near[piece.columns].astype(float), np.nan)
+        return start
+
+    def _nearer(self, search: Search, plans: PiecePlans, near: Bools) -> dict[int, Floats]:
         """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
 
         The pieces that lose least by it come first; what all of them lose together stays within `closeness` of the
         goal.
         """
         losses: list[tuple[float, int, Floats]] = []
-        for piece, p in enumerate(search.coupling.pieces):
+        for number, p in enumerate(search.coupling.pieces):
             whole = p.arrays.integer
             lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
             lower[whole] = upper[whole] = near[p.columns[whole]]
-            cost = search.priced_cost(piece, search.prices)
-            outcome = solve(replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole)))
-            if outcome.x is not None and outcome.value is not None:
-                losses.append((max(0.0, outcome.value - float(cost @ pick[piece])), piece, outcome.x))
+            cost = search.priced_cost(number, plans.prices)
+            fixed = replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
+            outcome = solve(fixed, SIMPLEX)
+            if outcome.x is not None and outcome.value is not None and number in plans.plans:
+                losses.append((max(0.0, outcome.value - float(cost @ plans.plans[number])), number, outcome.x))
         left = self.settings.closeness * abs(search.bound)
-        chosen = dict(pick)
-        for loss, piece, x in sorted(losses, key=lambda entry: entry[:2]):
+        chosen = dict(plans.plans)
+        for loss, number, x in sorted(losses, key=lambda entry: entry[:2]):
             left -= loss
             if left < 0:
                 break
-            chosen[piece] = x
+            chosen[number] = x
         return chosen
 
-    def _chosen(self, search: Search) -> dict[int, Floats]:
-        """One plan per piece, chosen together by the master; breaking a coupling row costs thrice its price."""
-        scale = search.scale()
-        try:
-            search.master(np.where(search.coupling.equal, -2 * scale, 0.0), search.prices + 2 * scale, whole=True)
-        except NoPlan:
-            return {}
-        return _heaviest(search)
 
-    def _neighbourhoods(
-        self, fit: Fit, asked: Levels, levels: Levels, searches: tuple[Search, Search], x: Floats
-    ) -> Floats:
-        """Decide again, together, the pieces that lose most at the prices, until the gap is small enough."""
-        fine, towns = searches
-        value = float(fit.arrays.cost @ x + fit.arrays.offset)
-        tried: set[int] = set()
-        for _ in range(self.settings.neighbourhoods):
-            bound = proven(fine, towns, levels, relaxed_levels(asked, achieved(self.joint, x)))
-            self.report("unmet_need", value, bound)
-            if self.stopped() or value - bound <= self.settings.target_gap * abs(value):
-                break
-            free, chosen = self._losing(towns, x, tried)
-            if not chosen:
-                break
-            tried |= chosen
-            options = Options(gap=5e-4, nodes=50, threads=self.settings.threads, time_limit_seconds=60)
-            outcome = fit.solve(x, free, options, self.stop)
-            if outcome.x is not None and outcome.value is not None and outcome.value < value - 1e-9 * abs(value):
-                value, x = outcome.value, outcome.x
-        return x
-
-    def _losing(self, search: Search, x: Floats, skip: set[int]) -> tuple[np.ndarray, set[int]]:
-        """Return the columns to free and their pieces: the largest losses against each piece's own bound."""
-        coupling = search.coupling
-        loss = []
-        for piece, p in enumerate(coupling.pieces):
-            value = float(search.priced_cost(piece, search.prices) @ x[p.columns])
-            loss.append((value - search.piece_bound.get(piece, value), piece))
-        free = np.zeros(self.joint.n_columns, dtype=bool)
-        chosen: set[int] = set()
-        count = 0
-        for lost, piece in sorted(loss, key=lambda entry: (-entry[0], entry[1])):
-            size = int(coupling.pieces[piece].arrays.integer.sum())
-            if piece in skip or lost <= 0 or (count and count + size > self.settings.free_columns):
-                continue
-            free[coupling.pieces[piece].columns] = True
-            chosen.add(piece)
-            count += size
-        return free, chosen
-
-
-def _heaviest(search: Search) -> dict[int, Floats]:
-    """Plan of each piece that weighs most in the master's mix, among those in whole numbers."""
-    best: dict[int, tuple[float, Floats]] = {}
-    for column, weight in search.mix:
-        if column.whole and weight > best.get(column.piece, (0.0, column.x))[0]:
-            best[column.piece] = (weight, column.x)
-    return {piece: x for piece, (_, x) in best.items()}
-
-
-def bound_at(search: Search, levels: Levels, kept: Levels) -> float:
-    """Bound of the goal when lower levels `kept` are asked for instead: linear in the levels."""
-    coupling = search.coupling
-    who = np.flatnonzero(levels.scored)
-    first = _score_row(coupling, levels)
-    price = search.prices[first : first + len(who)]
-    return search.bound - float(price @ (levels.required - kept.required)[who])
-
-
-def proven(fine: Search, towns: Search, levels: Levels, kept: Levels) -> float:
-    """Best bound of the second goal for plans that keep the levels `kept`.
-
-    The bound of the towns holds for the levels they were asked to keep; below these only that of the fine pieces does.
-    """
-    lower = bool(np.any((levels.required - kept.required)[levels.scored] > 10 * MISSED))
-    at = bound_at(fine, levels, kept)
-    return at if lower else max(at, towns.bound)
-
-
-def _score_row(coupling: Coupling, levels: Levels) -> int:
-    """First of the coupling rows for scores; they are the last ones of a stage without goals kept."""
-    return len(coupling.rhs) - int(levels.scored.sum())
+def without_floors(levels: Levels) -> Levels:
+    """Return the levels without floors of communities set aside: what can be reached at all ignores them."""
+    return replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))

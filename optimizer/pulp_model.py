@@ -32,7 +32,7 @@ def to_pulp(
     problem += _sum(variables, np.flatnonzero(goal[0]), goal[0][np.flatnonzero(goal[0])]) + goal[1]
     _add(problem, variables, joint.matrix, joint.row_lower, joint.row_upper, joint.row_names())
     if levels is not None:
-        rows, low = score_rows(joint, levels, raising=False)
+        rows, low = score_rows(joint, levels)
         labels = joint.model.key_labels["community"]
         names = [f"eq2_score({labels[i]})" for i in np.flatnonzero(levels.scored)]
         _add(problem, variables, rows, low, np.full(len(low), np.inf), names)

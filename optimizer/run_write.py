@@ -165,6 +165,7 @@ def _record(
                 "value": value,
                 "bound": bound,
                 "gap": gap,
+                **_reached(found, name, bound),
                 "seconds": round(found.seconds.get(name, 0.0), 3),
                 "tolerance": rule.tolerance if rule else 0.0,
                 "status": "proven" if reached else "feasible",
@@ -204,6 +205,14 @@ def _record(
         "seed": scenario.solver.seed,
         "threads": scenario.solver.threads,
     }
+
+
+def _reached(found: Found, name: str, bound: float) -> dict[str, float]:
+    """What the plan had reached when its goal ended, before later goals took what the tolerance gives them."""
+    if name not in found.reached:
+        return {}
+    value = found.reached[name]
+    return {"reached": value, "reached_gap": abs(value - bound) / max(1e-9, abs(value))}
 
 
 def _named(path: Path, loaded: LoadedScenario) -> str:

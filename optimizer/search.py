@@ -15,7 +15,7 @@ from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_together, set_aside
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.price_plan import Infeasible, PricePlan, Settings
-from optimizer.price_search import NoPlan, Search
+from optimizer.price_search import NoPlan
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
@@ -52,6 +52,7 @@ class Found:
     scopes: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
     different: int | None = None
+    reached: dict[str, float] = field(default_factory=dict)
 
 
 def goal_of(joint: Joint, name: str) -> Goal:
@@ -183,32 +184,30 @@ class _Prices:
         count = len(rules)
         settings = Settings(threads=solver.threads)
         if "worst_off" in rules:
-            settings = replace(settings, level_slack=rules["worst_off"].tolerance)
+            rule = rules["worst_off"]
+            settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, rule.gap))
         if "unmet_need" in rules:
             settings = replace(settings, target_gap=rules["unmet_need"].gap)
         method = PricePlan(joint, settings, watch.stopped, watch.update, watch.stop, near=self.near)
-        watch.start("worst_off", 1, count)
-        relaxed = method.relaxed_unmet()
-        levels, top = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0), None
-        seconds: dict[str, float] = {}
-        starts: tuple[Search, ...] = (relaxed,)
-        if "worst_off" in rules:
-            levels, top, raised = method.level(relaxed)
-            starts = (relaxed, raised)
-            seconds["worst_off"] = watch.end(
-                "worst_off", None, top, f"at most {top:.3f} can be reached; the plan follows"
-            )
-        watch.start("unmet_need", min(2, count), count)
-        fine = method.whole_unmet(levels, starts)
-        if watch.stopped():
-            raise NoPlanYet(watch.reason)
-        towns = method.towns(levels, fine)
-        x, levels, bound = method.plan(levels, fine, towns)
-        unmet = value_of(joint.unmet, x)
-        seconds["unmet_need"] = watch.end("unmet_need", unmet, bound, "")
-        found = Found(x[: joint.n_columns], levels, "prices", {"unmet_need": bound}, seconds, {"unmet_need": ALL_PLANS})
-        if top is not None:
-            found.bounds["worst_off"], found.scopes["worst_off"] = top, ALL_PLANS
+        levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        found = Found(method.nothing_new(levels), levels, "prices")
+        watch.start("worst_off" if "worst_off" in rules else "unmet_need", 1, count)
+        method.best = found.x
+        relaxed = method.relaxed()
+        found.bounds["unmet_need"], found.scopes["unmet_need"] = method.bound, ALL_PLANS
+        if "worst_off" in rules and not watch.stopped():
+            raised = method.level(relaxed)
+            found.levels, found.x = raised.levels, raised.x
+            found.bounds["worst_off"], found.scopes["worst_off"] = raised.top, ALL_PLANS
+            found.reached["worst_off"] = raised.reached
+            found.seconds["worst_off"] = watch.end("worst_off", raised.reached, raised.top, "")
+            watch.start("unmet_need", 2, count)
+        if not watch.stopped():
+            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed)
+            found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
+        unmet = value_of(joint.unmet, found.x)
+        found.reached["unmet_need"] = unmet
+        found.seconds["unmet_need"] = watch.end("unmet_need", unmet, found.bounds["unmet_need"], "")
         self._later_goals(found)
         if self.near is not None:
             whole = joint.integer

@@ -32,7 +32,7 @@ class WholePlan:
 
     def minimise(self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None) -> Outcome:
         """A later goal, with the levels and the earlier goals kept."""
-        rows, low = score_rows(self.joint, levels, raising=False)
+        rows, low = score_rows(self.joint, levels)
         extra = ExtraRows(
             csr_array(vstack([rows, *(csr_array(k.goal[0].reshape(1, -1)) for k in kept)], format="csr")),
             np.concatenate([low - 1e-9, np.full(len(kept), -np.inf)]),

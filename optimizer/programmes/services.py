@@ -1,5 +1,7 @@
 """Services at own offices and in networks of stations, equations (8) to (12)."""
 
+from itertools import combinations
+
 import numpy as np
 
 from optimizer.model import Model
@@ -27,7 +29,8 @@ class _Index:
         self.own: Bools = places.room < 0
         service = places.service[problem.arcs.target]
         self.peak: Floats = problem.peak[problem.arcs.community, service + 2]
-        self.most: Floats = _most(problem, self.peak, service)
+        self.most: Floats = _most(problem, self.peak, service)[self.arc]
+        self.most = np.minimum(self.most, _most_by_floor(problem, self))
 
 
 def _services(problem: Problem, name: str) -> Floats:
@@ -54,6 +57,24 @@ def _most(problem: Problem, peak: Floats, service: Ints) -> Floats:
     return np.minimum(np.minimum(1.0, _services(problem, "max_capacity")[service] / peak), np.maximum(left, smallest))
 
 
+def _most_by_floor(problem: Problem, ix: _Index) -> Floats:
+    """Return the largest share whose floor, equation (12), can be there in the year it is served from on."""
+    rooms, arcs, years = problem.rooms, problem.arcs, len(problem.years)
+    room, year = room_years(problem)
+    ready = np.zeros((len(rooms) + 1, years))  # the last for services at no room
+    np.maximum.at(ready, (room, np.minimum(year + rooms.lead[room], years - 1)), rooms.area_m2[room])
+    ready = np.maximum.accumulate(ready, axis=1)
+    office = np.repeat(problem.free_office_m2[:, None], years, axis=1)
+    extension = np.flatnonzero(~rooms.is_station)
+    np.add.at(office, rooms.community[extension], ready[extension])
+    target = arcs.target[ix.arc]
+    floor = np.where(
+        ix.own[target], office[arcs.community[ix.arc], ix.year], ready[problem.places.room[target], ix.year]
+    )
+    per_share = ix.peak[ix.arc] * _services(problem, "area_m2_per_unit")[problem.places.service[target]]
+    return np.asarray(np.divide(floor, per_share, out=np.full(len(floor), np.inf), where=per_share > 0))
+
+
 def columns(problem: Problem, model: Model) -> None:
     """Add the families of this programme.
 
@@ -73,7 +94,7 @@ def columns(problem: Problem, model: Model) -> None:
     model.add_columns("open", keys, upper=1.0, integer=True)
     target = problem.arcs.target[ix.arc]
     keys = [("community", problem.arcs.community[ix.arc]), ("site", target), ("need", places.service[target] + 2)]
-    model.add_columns("serve", [*keys, ("year", ix.year)], upper=ix.most[ix.arc])
+    model.add_columns("serve", [*keys, ("year", ix.year)], upper=ix.most)
     built = np.flatnonzero(~ix.own[ix.place])
     need = places.service[ix.place[built]] + 2
     most = _services(problem, "max_capacity")[places.service[ix.place[built]]]
@@ -103,7 +124,7 @@ def rows(problem: Problem, model: Model) -> None:
     keys = [("community", community), ("site", target), ("need", need), ("year", ix.year)]
     row = model.add_rows("eq8_link", keys, upper=0.0)
     model.put(row, serve, 1.0)
-    model.put(row, opened[station], -ix.most[ix.arc])
+    model.put(row, opened[station], -ix.most)
 
     scarce = np.unique(old_arcs.target)
     row_of = np.full(len(old), -1, dtype=np.int64)
@@ -128,7 +149,7 @@ def rows(problem: Problem, model: Model) -> None:
     row = model.add_rows("eq9_largest", built_keys, upper=0.0)
     model.put(row, size, 1.0)
     reach_peak = np.zeros(len(ix.place))
-    np.add.at(reach_peak, station, (ix.peak * ix.most)[ix.arc])
+    np.add.at(reach_peak, station, ix.peak[ix.arc] * ix.most)
     model.put(row, opened[built], -np.minimum(largest, reach_peak)[built])
     smallest = np.maximum(smallest, np.minimum(1.0, reach_peak))  # what is open serves somebody
     small = np.flatnonzero(smallest > 0)
@@ -144,6 +165,7 @@ def rows(problem: Problem, model: Model) -> None:
     model.put(once[ix.place], opened, 1.0)
     _one_stop_rows(problem, model, ix)
     _floor_rows(problem, model, ix, size_of)
+    _office_links(problem, model, ix)
 
 
 def _one_stop_rows(problem: Problem, model: Model, ix: _Index) -> None:
@@ -212,6 +234,71 @@ def _floor_rows(problem: Problem, model: Model, ix: _Index, size_of: Ints) -> No
         model.put(row_of[owner[extends], t], area[ready[extends]], -1.0)
         houses = rooms.is_station[room[ready]] & (room_row[room[ready], t] >= 0)
         model.put(room_row[room[ready[houses]], t], area[ready[houses]], -1.0)
+
+
+def _office_links(problem: Problem, model: Model, ix: _Index) -> None:
+    """(12) made stronger: beyond the free floor of an office nothing is served until an extension is taken.
+
+    For services S at an office with free floor F and full use D_S of floor: use of S ≤ F + (D_S − F)·Σ take. No plan
+    breaks it: with no extension it is (12), with one the right-hand side is at least D_S. Without it a relaxed plan
+    takes a sliver of an extension, too small to exist.
+    """
+    places, rooms, arcs, years = problem.places, problem.rooms, problem.arcs, len(problem.years)
+    n = len(problem.communities)
+    take, area, serve, opened = (model.columns[f].positions for f in ("take", "area", "serve", "open"))
+    station = ix.station_of[arcs.target[ix.arc], ix.year]
+    per_unit = _services(problem, "area_m2_per_unit")
+    room, year = room_years(problem)
+    take_of = np.full(len(room), -1, dtype=np.int64)
+    take_of[rooms.whole[room]] = take
+    extension = ~rooms.is_station[room]
+    extends = np.zeros(n, dtype=bool)
+    extends[rooms.community[room[extension & (take_of >= 0)]]] = True
+
+    own = np.flatnonzero(ix.own[arcs.target[ix.arc]] & extends[arcs.community[ix.arc]])
+    service, who = places.service[arcs.target[ix.arc[own]]], arcs.community[ix.arc[own]]
+    use_m2 = np.zeros((n, len(per_unit)))  # of the largest share that may be served
+    np.maximum.at(use_m2, (who, service), ix.most[own] * ix.peak[ix.arc[own]] * per_unit[service])
+    serve_service, serve_who = places.service[arcs.target[ix.arc]], arcs.community[ix.arc]
+    serve_m2 = np.where(ix.own[arcs.target[ix.arc]], ix.peak[ix.arc] * per_unit[serve_service], 0.0)
+    for group in _groups(np.unique(service[per_unit[service] > 0])):
+        floor, alone = problem.free_office_m2, len(group) == 1
+        full = use_m2[:, group].sum(axis=1)
+        short = np.flatnonzero((full > floor * (1 + 1e-9)) & (use_m2[:, group] > 0).all(axis=1))
+        if not len(short):
+            continue
+        user, in_year = (a.ravel() for a in np.meshgrid(short, np.arange(years), indexing="ij"))
+        row_of = np.full((n, years), -1, dtype=np.int64)
+        keys = [("community", user), ("services", np.full(len(user), _label(model, group))), ("year", in_year)]
+        row_of[user, in_year] = model.add_rows("eq12_office_link", keys, upper=0.0 if alone else floor[user])
+        for t in range(years):
+            now = np.flatnonzero((ix.year <= t) & np.isin(serve_service, group) & (serve_m2 > 0))
+            now = now[row_of[serve_who[now], t] >= 0]
+            model.put(row_of[serve_who[now], t], serve[now], serve_m2[now])
+            if alone:
+                model.put(row_of[serve_who[now], t], opened[station[now]], -floor[serve_who[now]])
+            ready = np.flatnonzero(extension & (year + rooms.lead[room] <= t))
+            ready = ready[row_of[rooms.community[room[ready]], t] >= 0]
+            owner, taken = rooms.community[room[ready]], take_of[ready]
+            model.put(
+                row_of[owner, t],
+                np.where(taken >= 0, taken, area[ready]),
+                np.where(taken >= 0, floor[owner] - full[owner], -1.0),
+            )
+
+
+def _groups(services: Ints) -> list[list[int]]:
+    """All groups of up to four services; of more, each one alone and all together."""
+    every = services.tolist()
+    sizes = range(1, len(every) + 1) if len(every) <= 4 else (1, len(every))
+    return [list(group) for size in sizes for group in combinations(every, size)]
+
+
+def _label(model: Model, group: list[int]) -> int:
+    """Position of the name of a group of services among the labels of that index."""
+    names = model.key_labels.setdefault("services", [])
+    names.append(".".join(model.key_labels["need"][k + 2] for k in group))
+    return len(names) - 1
 
 
 def cost(problem: Problem, model: Model) -> None:

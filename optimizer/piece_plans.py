@@ -1,0 +1,115 @@
+"""Plans in whole numbers of all pieces of a stage at given prices: a bound of the whole, and the makings of a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from threading import Event
+
+import numpy as np
+
+from optimizer.coupling import Piece
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome
+from optimizer.price_search import NoPlan, Search, in_parallel
+from optimizer.problem import Bools, Floats
+
+WHOLE = 1e-7
+"""A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""
+LARGE = 60
+"""Pieces with more yes-or-no columns share what the plans together may leave open; smaller ones are solved out."""
+NODES = 4000
+SPARING = {
+    "mip_heuristic_effort": 0.01,
+    "mip_heuristic_run_root_reduced_cost": False,
+    "mip_heuristic_run_rins": False,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_detect_symmetry": False,
+    "mip_allow_restart": False,
+}
+"""HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
+
+
+@dataclass(frozen=True)
+class PiecePlans:
+    """A plan of every piece at `prices`: `plans` (columns of the piece), their use of the coupling rows, their sum.
+
+    `value` is the sum with all prices paid, `bound` what no plan of the whole stage is below (minus infinity where
+    only a part of the decisions was open).
+    """
+
+    prices: Floats
+    plans: Mapping[int, Floats]
+    use: Floats
+    value: float
+    bound: float
+
+
+def plan_pieces(
+    search: Search,
+    prices: Floats,
+    *,
+    gap: float,
+    start: Mapping[int, Floats] | None = None,
+    near_ties: float | None = None,
+    event: Event | None = None,
+) -> PiecePlans:
+    """Plan every piece of a stage in whole numbers at `prices`.
+
+    `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
+    to keep for a piece where the search is stopped before it has a better one. With `near_ties` only decisions are
+    open that the relaxed piece takes or whose reduced cost is at most this much per piece: plans are almost as good
+    and much sooner there, but nothing is proven. Raises NoPlan where a piece has none.
+    """
+    pieces = search.coupling.pieces
+    large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
+    allowed = gap / max(1, large)
+    tied = None if near_ties is None else near_ties / max(1, large)
+
+    def one(number: int) -> tuple[Outcome, float]:
+        piece = pieces[number]
+        relaxed = search.relaxed(number, prices)
+        if relaxed.x is None:
+            raise NoPlan(piece.columns.tolist())
+        part = relaxed.x[piece.arrays.integer]
+        if not len(part) or np.abs(part - np.rint(part)).max() < WHOLE:
+            return relaxed, relaxed.bound
+        first = None if start is None else start.get(number)
+        arrays = replace(piece.arrays, cost=search.priced_cost(number, prices))
+        if tied is not None:
+            arrays = _only_near_ties(arrays, relaxed, tied, first)
+        small = len(part) <= LARGE
+        options = Options(gap=0.0, absolute_gap=0.05 * allowed if small else allowed, nodes=NODES, extra=SPARING)
+        exact = solve(arrays, options, start=first, stop=event)
+        return exact, relaxed.bound if tied is not None else max(relaxed.bound, exact.bound)
+
+    order = search.coupling.by_size
+    plans: dict[int, Floats] = {}
+    value = bound = search.shared_minimum(prices)
+    for number, (outcome, proven) in zip(order, in_parallel(one, order, search.threads), strict=True):
+        x = outcome.x if outcome.x is not None else (start or {}).get(number)
+        bound += proven
+        if x is not None:
+            plans[number] = x
+            value += float(search.priced_cost(number, prices) @ x)
+        elif not (event is not None and event.is_set()):
+            raise NoPlan(pieces[number].columns.tolist())
+    return PiecePlans(prices, plans, _use(search, plans), value, bound)
+
+
+def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
+    use = np.zeros(len(search.coupling.rhs))
+    for number, x in plans.items():
+        piece: Piece = search.coupling.pieces[number]
+        use[piece.rows] += piece.use @ x
+    return use
+
+
+def _only_near_ties(arrays: Arrays, relaxed: Outcome, tied: float, first: Floats | None) -> Arrays:
+    """Return the piece with every decision fixed that the relaxed plan takes or leaves by more than `tied`."""
+    assert relaxed.x is not None
+    assert relaxed.reduced_cost is not None
+    cost = relaxed.reduced_cost
+    taken: Bools = np.zeros_like(arrays.integer) if first is None else first > 0.5
+    left: Bools = np.zeros_like(arrays.integer) if first is None else ~taken
+    off = arrays.integer & (relaxed.x < WHOLE) & (cost > tied) & ~taken
+    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (cost < -tied) & ~left
+    return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
