@@ -82,8 +82,10 @@ class Exchange:
         return self.x
 
 
-def build_fit(joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool = False) -> Fit:
-    """Return the model of a goal; with `hard`, levels may not be missed at all."""
+def build_fit(
+    joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool | Bools = False
+) -> Fit:
+    """Return the model of a goal; where `hard` (all, or (n,) communities), levels may not be missed at all."""
     rows, low = score_rows(joint, levels)
     arrays = joint.arrays(goal)
     count = len(low)
@@ -101,7 +103,9 @@ def build_fit(joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] =
     full = Arrays(
         cost=np.concatenate([arrays.cost, np.full(count, penalty)]),
         lower=np.concatenate([arrays.lower, np.zeros(count)]),
-        upper=np.concatenate([arrays.upper, np.full(count, 0.0 if hard else 1.0)]),
+        upper=np.concatenate(
+            [arrays.upper, np.where(np.broadcast_to(hard, levels.scored.shape)[levels.scored], 0.0, 1.0)]
+        ),
         integer=np.concatenate([arrays.integer, np.zeros(count, dtype=bool)]),
         matrix=matrix,
         row_lower=np.concatenate([arrays.row_lower, np.full(len(kept), -np.inf), low]),
@@ -140,6 +144,19 @@ def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
     relaxed = np.zeros_like(arrays.integer)
     outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options())
     return -1.0 if outcome.value is None else -outcome.value
+
+
+def keep_levels(joint: Joint, levels: Levels, x: Floats) -> tuple[Floats, Levels]:
+    """Return the plan of the second goal with the decisions of `x`, and the levels it can be asked to keep.
+
+    The common level comes first; floors of communities set aside are kept as far as the money goes. Raises ValueError
+    where these decisions cannot be paid.
+    """
+    outcome = build_fit(joint, joint.unmet, levels, hard=levels.follows).solve(x[: joint.n_columns])
+    if outcome.x is None:
+        raise ValueError("these decisions cannot be paid")
+    plan = outcome.x[: joint.n_columns]
+    return plan, relaxed_levels(levels, achieved(joint, plan))
 
 
 def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:

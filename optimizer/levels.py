@@ -1,5 +1,7 @@
 """How high a score each community could reach at best, and who is set aside before the common level is raised."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
 
@@ -81,3 +83,8 @@ def set_aside(problem: Problem, best: Floats, level: float) -> Levels:
     who = scored(problem)
     floor = np.where(who & (best < level), KEEPS * best, -np.inf)
     return Levels(who, floor, level)
+
+
+def without_floors(levels: Levels) -> Levels:
+    """Return the levels without floors of communities set aside: what can be reached at all ignores them."""
+    return replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))

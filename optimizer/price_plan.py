@@ -14,10 +14,10 @@ from threading import Event
 import numpy as np
 
 from optimizer.coupling import Levels, couple
-from optimizer.fit import Exchange, Fit, achieved, best_level, build_fit, relaxed_levels
+from optimizer.fit import Exchange, Fit, best_level, build_fit, keep_levels
 from optimizer.highs import solve
 from optimizer.joint import Goal, Joint
-from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside
+from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
 from optimizer.piece_plans import PiecePlans, plan_pieces
 from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Bools, Floats
@@ -161,12 +161,9 @@ class PricePlan:
         reached = best_level(joint, levels, x)
         if reached < 0:
             raise Infeasible
-        keeping = replace(levels, common=reached * (1 - settings.level_slack))
-        outcome = build_fit(joint, joint.unmet, keeping).solve(x)
-        if outcome.x is None:
-            raise Infeasible
-        self.best = outcome.x[: joint.n_columns]
-        return Raised(relaxed_levels(keeping, achieved(joint, self.best)), top, reached, self.best)
+        keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack) - 1e-7))
+        self.best, kept = keep_levels(joint, keeping, x)
+        return Raised(kept, top, reached, self.best)
 
     def assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
         """Columns of the joint model with the plans of all pieces; nothing is decided where there is none."""
@@ -266,8 +263,3 @@ class PricePlan:
                 break
             chosen[number] = x
         return chosen
-
-
-def without_floors(levels: Levels) -> Levels:
-    """Return the levels without floors of communities set aside: what can be reached at all ignores them."""
-    return replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))

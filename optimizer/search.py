@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from optimizer.coupling import Kept, Levels
-from optimizer.fit import achieved, build_fit, relaxed_levels
+from optimizer.fit import achieved, build_fit, keep_levels, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
-from optimizer.levels import attainable_alone, attainable_together, set_aside
+from optimizer.levels import KEEPS, attainable_alone, attainable_together, set_aside, without_floors
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.price_plan import Infeasible, PricePlan, Settings
 from optimizer.price_search import NoPlan
@@ -129,10 +129,11 @@ class _Whole:
             found.x = x
             found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
             unit = SHOWN.get(goal.goal, 1.0)
+            found.reached[goal.goal] = value
             found.seconds[goal.goal] = watch.end(goal.goal, value * unit, bound * unit, outcome.status.value)
             if goal.goal == "worst_off":
-                levels = relaxed_levels(Levels(levels.scored, levels.floor, value), achieved(joint, x))
-                levels = Levels(levels.scored, levels.floor, max(0.0, levels.common * (1 - goal.tolerance)))
+                keeping = Levels(levels.scored, levels.floor, max(0.0, value * (1 - goal.tolerance) - 1e-7))
+                found.x, levels = keep_levels(joint, keeping, x)
             else:
                 vector = goal_of(joint, goal.goal)
                 kept.append(Kept(vector, value_of(vector, x) * (1 + goal.tolerance) + 1e-6))
@@ -162,9 +163,9 @@ class _Whole:
             if not len(stuck) or len(stuck) == levels.follows.sum():
                 return levels, outcome
             floor = levels.floor.copy()
-            floor[stuck] = best[stuck] * 0.9
+            floor[stuck] = best[stuck] * KEEPS
             raised = Levels(levels.scored, floor)
-            again = run.raise_level(raised)
+            again = run.raise_level(without_floors(raised))
             if again.value is None:
                 return levels, outcome
             levels, outcome = raised, again
