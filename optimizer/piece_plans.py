@@ -16,7 +16,8 @@ WHOLE = 1e-7
 """A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""
 LARGE = 60
 """Pieces with more yes-or-no columns share what the plans together may leave open; smaller ones are solved out."""
-NODES = 4000
+NODES, NEAR_NODES = 4000, 200
+"""Most nodes for a piece: where something is to be proven, and where only a good plan is wanted."""
 SPARING = {
     "mip_heuristic_effort": 0.01,
     "mip_heuristic_run_root_reduced_cost": False,
@@ -77,7 +78,12 @@ def plan_pieces(
         if tied is not None:
             arrays = _only_near_ties(arrays, relaxed, tied, first)
         small = len(part) <= LARGE
-        options = Options(gap=0.0, absolute_gap=0.05 * allowed if small else allowed, nodes=NODES, extra=SPARING)
+        options = Options(
+            gap=0.0,
+            absolute_gap=0.05 * allowed if small else allowed,
+            nodes=NODES if tied is None else NEAR_NODES,
+            extra=SPARING,
+        )
         exact = solve(arrays, options, start=first, stop=event)
         return exact, relaxed.bound if tied is not None else max(relaxed.bound, exact.bound)
 

@@ -6,7 +6,7 @@ it nearly. 3. Prices of the second goal with that level; plans of all pieces in 
 fit the money (`fit`); the best is improved by exchanging plans of single pieces.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -28,6 +28,8 @@ MOST_ASIDE = 0.15
 """At most this share of the communities is set aside because others can be raised higher."""
 LEVEL_SETTLED = 2e-3
 """A level within so much of the one that decided who is set aside is final."""
+LEVEL_PRICES, LEVEL_PIECES = 2e-3, 4e-3
+"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought."""
 MISSED = 1e-5
 """A score this much below its level keeps it."""
 
@@ -135,35 +137,48 @@ class PricePlan:
             level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, 1.0))
             top = min(top, level)
             self.report("worst_off", None, top)
-        return self._reach(set_aside(problem, best, min(aside, top)), top, search)
+        return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices, search)
 
-    def _reach(self, levels: Levels, top: float, raised: Search) -> Raised:
-        """Make a plan whose level is near the bound: the cheapest, at the prices found, that keeps a level just above.
+    def _reach(self, levels: Levels, top: float, start: Floats, raised: Search) -> Raised:
+        """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.
 
         Its yes-or-no decisions are kept; how high the level can be with them, money decides.
         """
         joint, settings = self.joint, self.settings
         assert self.best is not None
-        x = self.best
-        gap = 0.3 * settings.level_gap
-        for level in (top + gap, top - gap, top - 3 * gap):
+        x, reached = self.best, best_level(joint, levels, self.best)
+        for part in (0.3, 1.0, 3.0):
             if self.stopped() or not levels.follows.any():
                 break
-            asked = replace(without_floors(levels), common=float(np.clip(level, 0.0, 1.0)))
-            search = self._search(None, asked, raised.prices.copy(), raised)
-            cost = gap * max(1e-3, raised.level_price)
+            asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
             try:
-                plans = plan_pieces(search, search.prices, gap=cost, near_ties=0.1 * cost, event=self.stop)
+                for plan in self._near_level(self._search(joint.unmet, asked, start.copy(), raised)):
+                    level = best_level(joint, levels, plan)
+                    if level > reached:
+                        x, reached = plan, level
+                    self.report("worst_off", reached, top)
+                    if top - reached <= settings.level_gap or self.stopped():
+                        break
             except NoPlan:  # whole numbers cannot reach it somewhere, whatever the money
                 continue
-            x = self.assembled(search, plans.plans)
             break
-        reached = best_level(joint, levels, x)
         if reached < 0:
             raise Infeasible
         keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack) - 1e-7))
         self.best, kept = keep_levels(joint, keeping, x)
         return Raised(kept, top, reached, self.best)
+
+    def _near_level(self, search: Search) -> Iterator[Floats]:
+        """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
+        search.improve(gap=LEVEL_PRICES, rounds=40)
+        gap = LEVEL_PIECES * abs(search.bound)
+        plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, event=self.stop)
+        yield self.assembled(search, plans.plans)
+        corrected = search.corrected(plans.use)
+        corrected.improve(gap=LEVEL_PRICES, rounds=25, width=0.3)
+        ties = 0.2 * gap
+        again = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
+        yield self.assembled(search, again.plans)
 
     def assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
         """Columns of the joint model with the plans of all pieces; nothing is decided where there is none."""
@@ -192,7 +207,7 @@ class PricePlan:
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
         plans = plan_pieces(
-            search, search.prices, gap=gap, near_ties=0.5 * gap, start=self._near_start(search), event=self.stop
+            search, search.prices, gap=gap, near_ties=0.05 * gap, start=self._near_start(search), event=self.stop
         )
         value = self._better(fit, search, plans, value)
         for number in range(settings.rounds):
@@ -201,7 +216,7 @@ class PricePlan:
                 break
             corrected = search.corrected(plans.use)
             corrected.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            ties = None if number == 0 else 0.5 * gap
+            ties = None if number == 0 else 0.2 * gap
             search.mix = corrected.mix
             plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
             self.bound = max(self.bound, plans.bound if ties is None else -np.inf)

@@ -157,7 +157,8 @@ def _record(
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)
         gap = abs(value - bound) / max(1e-9, abs(value))
-        reached = rule is None or gap <= rule.gap + rule.tolerance
+        ended = _reached(found, name, bound)
+        reached = rule is None or ended.get("reached_gap", gap) <= rule.gap or gap <= rule.gap + rule.tolerance
         stages.append(
             {
                 "goal": name,
@@ -165,7 +166,7 @@ def _record(
                 "value": value,
                 "bound": bound,
                 "gap": gap,
-                **_reached(found, name, bound),
+                **ended,
                 "seconds": round(found.seconds.get(name, 0.0), 3),
                 "tolerance": rule.tolerance if rule else 0.0,
                 "status": "proven" if reached else "feasible",

@@ -246,7 +246,7 @@ class Solver(Part):
 
 def _goals() -> list[Goal]:
     return [
-        Goal(goal="worst_off", tolerance=0.05, gap=0.01),
+        Goal(goal="worst_off", tolerance=0.05, gap=0.015),
         Goal(goal="unmet_need", tolerance=0.001, gap=0.01),
         Goal(goal="travel", tolerance=0.001, gap=0.01),
         Goal(goal="spending", tolerance=0.0, gap=0.01),

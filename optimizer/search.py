@@ -186,7 +186,7 @@ class _Prices:
         settings = Settings(threads=solver.threads)
         if "worst_off" in rules:
             rule = rules["worst_off"]
-            settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, rule.gap))
+            settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 0.7 * rule.gap))
         if "unmet_need" in rules:
             settings = replace(settings, target_gap=rules["unmet_need"].gap)
         method = PricePlan(joint, settings, watch.stopped, watch.update, watch.stop, near=self.near)
