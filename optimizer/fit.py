@@ -152,11 +152,13 @@ def keep_levels(joint: Joint, levels: Levels, x: Floats) -> tuple[Floats, Levels
     The common level comes first; floors of communities set aside are kept as far as the money goes. Raises ValueError
     where these decisions cannot be paid.
     """
-    outcome = build_fit(joint, joint.unmet, levels, hard=levels.follows).solve(x[: joint.n_columns])
-    if outcome.x is None:
-        raise ValueError("these decisions cannot be paid")
-    plan = outcome.x[: joint.n_columns]
-    return plan, relaxed_levels(levels, achieved(joint, plan))
+    for margin in (0.0, 1e-7):  # a level that these decisions just reach may be missed by a rounding error
+        asked = replace(levels, common=max(0.0, levels.common - margin))
+        outcome = build_fit(joint, joint.unmet, asked, hard=levels.follows).solve(x[: joint.n_columns])
+        if outcome.x is not None:
+            plan = outcome.x[: joint.n_columns]
+            return plan, relaxed_levels(asked, achieved(joint, plan))
+    raise ValueError("these decisions cannot be paid")
 
 
 def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:

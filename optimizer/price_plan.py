@@ -164,7 +164,7 @@ class PricePlan:
             break
         if reached < 0:
             raise Infeasible
-        keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack) - 1e-7))
+        keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack)))
         self.best, kept = keep_levels(joint, keeping, x)
         return Raised(kept, top, reached, self.best)
 

@@ -132,7 +132,7 @@ class _Whole:
             found.reached[goal.goal] = value
             found.seconds[goal.goal] = watch.end(goal.goal, value * unit, bound * unit, outcome.status.value)
             if goal.goal == "worst_off":
-                keeping = Levels(levels.scored, levels.floor, max(0.0, value * (1 - goal.tolerance) - 1e-7))
+                keeping = Levels(levels.scored, levels.floor, max(0.0, value * (1 - goal.tolerance)))
                 found.x, levels = keep_levels(joint, keeping, x)
             else:
                 vector = goal_of(joint, goal.goal)
