@@ -157,8 +157,7 @@ def _record(
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)
         gap = abs(value - bound) / max(1e-9, abs(value))
-        ended = _reached(found, name, bound)
-        reached = rule is None or ended.get("reached_gap", gap) <= rule.gap or gap <= rule.gap + rule.tolerance
+        reached = rule is None or gap <= (rule.gap + rule.tolerance) / max(1e-9, 1 - rule.tolerance)
         stages.append(
             {
                 "goal": name,
@@ -166,7 +165,7 @@ def _record(
                 "value": value,
                 "bound": bound,
                 "gap": gap,
-                **ended,
+                **_reached(found, name, bound),
                 "seconds": round(found.seconds.get(name, 0.0), 3),
                 "tolerance": rule.tolerance if rule else 0.0,
                 "status": "proven" if reached else "feasible",

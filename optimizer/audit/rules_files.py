@@ -168,8 +168,10 @@ def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status:
         recorder.find(
             "record", f"the value of {goal}, {value:g}, is better than its bound {bound:g}", table="run.json", row=goal
         )
-    # Later goals may give up the tolerance of an earlier one.
-    allowed = goals[goal]["gap"] + goals[goal]["tolerance"] + BOUND_SLACK if goal in goals else float("inf")
+    allowed = float("inf")
+    if goal in goals:  # later goals may give up the tolerance of an earlier one; a gap refers to the value after that
+        tolerance = goals[goal]["tolerance"]
+        allowed = (goals[goal]["gap"] + tolerance) / max(1e-9, 1 - tolerance) + BOUND_SLACK
     if status == "proven" and gap > allowed and abs(value - bound) > 1e-6:
         recorder.find(
             "record",
