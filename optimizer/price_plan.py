@@ -28,8 +28,9 @@ MOST_ASIDE = 0.15
 """At most this share of the communities is set aside because others can be raised higher."""
 LEVEL_SETTLED = 2e-3
 """A level within so much of the one that decided who is set aside is final."""
-LEVEL_PRICES, LEVEL_PIECES = 2e-3, 4e-3
-"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought."""
+LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
+"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
+goal's gap."""
 MISSED = 1e-5
 """A score this much below its level keeps it."""
 
@@ -170,12 +171,13 @@ class PricePlan:
 
     def _near_level(self, search: Search) -> Iterator[Floats]:
         """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
-        search.improve(gap=LEVEL_PRICES, rounds=40)
-        gap = LEVEL_PIECES * abs(search.bound)
+        prices = LEVEL_PRICES * self.settings.level_gap
+        search.improve(gap=prices, rounds=40)
+        gap = LEVEL_PIECES * self.settings.level_gap * abs(search.bound)
         plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, event=self.stop)
         yield self.assembled(search, plans.plans)
         corrected = search.corrected(plans.use)
-        corrected.improve(gap=LEVEL_PRICES, rounds=25, width=0.3)
+        corrected.improve(gap=prices, rounds=25, width=0.3)
         ties = 0.2 * gap
         again = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
         yield self.assembled(search, again.plans)
