@@ -204,7 +204,7 @@ class PricePlan:
         search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
         self.bound = max(self.bound, search.bound)
         worth = abs(search.bound)
-        fit = build_fit(joint, joint.unmet, levels)
+        fit = build_fit(joint, joint.unmet, levels, hard=True)
         assert self.best is not None
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
