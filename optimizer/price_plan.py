@@ -31,8 +31,8 @@ LEVEL_SETTLED = 2e-3
 LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
 """Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
 goal's gap."""
-MISSED = 1e-5
-"""A score this much below its level keeps it."""
+ROUGH = 0.01
+"""For a gap as wide as this, prices corrected for the plans of the first goal are good enough for the proof."""
 
 
 class Infeasible(Exception):
@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Raised:
-    """The first goal: who follows which level, the bound `top` of the common level, prices, and a plan."""
+    """The first goal: who follows which level, the bound `top` of the common level, what of it is reached, a plan."""
 
     levels: Levels
     top: float
@@ -88,6 +88,7 @@ class PricePlan:
     best: Floats | None = None
     bound: float = -np.inf
     patterns: list[Mapping[int, Floats]] = field(default_factory=list)
+    extra_use: Floats | None = None  # (coupling rows,) by plans in whole numbers, over that of relaxed ones
 
     def _search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
         coupling = couple(self.joint, goal, levels)
@@ -175,12 +176,14 @@ class PricePlan:
         search.improve(gap=prices, rounds=40)
         gap = LEVEL_PIECES * self.settings.level_gap * abs(search.bound)
         plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, event=self.stop)
+        self.extra_use = plans.use - search.mixed_use()
         yield self.assembled(search, plans.plans)
-        corrected = search.corrected(plans.use)
+        corrected = search.corrected(self.extra_use)
         corrected.improve(gap=prices, rounds=25, width=0.3)
         ties = 0.2 * gap
-        again = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
-        yield self.assembled(search, again.plans)
+        plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
+        self.extra_use = plans.use - corrected.mixed_use()
+        yield self.assembled(search, plans.plans)
 
     def assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
         """Columns of the joint model with the plans of all pieces; nothing is decided where there is none."""
@@ -208,21 +211,21 @@ class PricePlan:
         assert self.best is not None
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
-        plans = plan_pieces(
-            search, search.prices, gap=gap, near_ties=0.05 * gap, start=self._near_start(search), event=self.stop
-        )
-        value = self._better(fit, search, plans, value)
-        for number in range(settings.rounds):
+        plans: Mapping[int, Floats] | None = self._near_start(search)
+        at = search
+        proof = 0 if self.extra_use is not None and settings.target_gap >= ROUGH else 1
+        for number in range(settings.rounds + 1):
             report(value, self.bound)
             if self.stopped() or value - self.bound <= settings.target_gap * value:
                 break
-            corrected = search.corrected(plans.use)
-            corrected.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            ties = None if number == 0 else 0.2 * gap
-            search.mix = corrected.mix
-            plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
-            self.bound = max(self.bound, plans.bound if ties is None else -np.inf)
-            value = self._better(fit, search, plans, value)
+            if self.extra_use is not None:
+                at = search.corrected(self.extra_use)
+                at.improve(gap=settings.price_gap, rounds=25, width=0.3)
+            ties = None if number == proof else 0.2 * gap
+            done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
+            self.bound = max(self.bound, done.bound if ties is None else -np.inf)
+            value = self._better(fit, search, done, value)
+            self.extra_use, plans = done.use - at.mixed_use(), done.plans
         if not self.stopped() and value - self.bound > settings.target_gap * value:
             exchange = Exchange(fit, self.best, [p.columns for p in search.coupling.pieces], joint.integer)
             self.best = exchange.improve([self.assembled(search, p) for p in self.patterns], self.stopped)[
@@ -240,8 +243,7 @@ class PricePlan:
             candidates.append(self._nearer(search, plans, self.near))
         for candidate in candidates:
             outcome = fit.solve(self.assembled(search, candidate))
-            missed = np.inf if outcome.x is None else outcome.x[self.joint.n_columns :].max(initial=0.0)
-            if outcome.x is not None and outcome.value is not None and missed <= MISSED:
+            if outcome.x is not None and outcome.value is not None:
                 closer = candidate is not plans.plans and outcome.value <= value * (1 + self.settings.closeness)
                 if outcome.value < value or closer:
                     value, self.best = outcome.value, outcome.x[: self.joint.n_columns]

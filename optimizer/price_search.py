@@ -203,13 +203,13 @@ class Search:
                 width /= 2.5
         return value
 
-    def corrected(self, use: Floats) -> "Search":
+    def corrected(self, extra_use: Floats) -> "Search":
         """Return a search that leaves room for what plans in whole numbers use more than relaxed ones.
 
-        `use` (coupling rows,) is what they use at these prices. Its prices are those at which plans in whole numbers,
+        `extra_use` (coupling rows,) is how much more they use. Its prices are those at which plans in whole numbers,
         and not relaxed ones, use what there is; its bound is not one of the stage.
         """
-        shifted = replace(self.coupling, rhs=self.coupling.rhs - (use - self.mixed_use()))
+        shifted = replace(self.coupling, rhs=self.coupling.rhs - extra_use)
         return Search(
             shifted,
             self.prices.copy(),

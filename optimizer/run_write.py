@@ -21,7 +21,7 @@ from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Problem
 from optimizer.report import write_report
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
-from optimizer.search import Found
+from optimizer.search import SHOWN, Found
 from optimizer.solution import Decisions, decode
 from optimizer.version import versions
 
@@ -152,7 +152,7 @@ def _record(
     for name in [*rules, "closeness"]:
         if name not in found.bounds:
             continue
-        value, bound = values[name], found.bounds[name] * (1e4 if name == "spending" else 1.0)
+        value, bound = values[name], found.bounds[name] * SHOWN.get(name, 1.0)
         # Rounding to whole yuan and six decimals may pass the bound by a hair.
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)
@@ -211,7 +211,7 @@ def _reached(found: Found, name: str, bound: float) -> dict[str, float]:
     """What the plan had reached when its goal ended, before later goals took what the tolerance gives them."""
     if name not in found.reached:
         return {}
-    value = found.reached[name]
+    value = found.reached[name] * SHOWN.get(name, 1.0)
     return {"reached": value, "reached_gap": abs(value - bound) / max(1e-9, abs(value))}
 
 

@@ -236,6 +236,7 @@ class _Prices:
                     return
                 found.x = outcome.x[: joint.n_columns]
                 found.bounds[goal.goal], found.scopes[goal.goal] = outcome.bound, KEPT_STATIONS
+                found.reached[goal.goal] = value_of(vector, found.x)
                 shown = value_of(vector, found.x) * SHOWN.get(goal.goal, 1.0), outcome.bound * SHOWN.get(goal.goal, 1.0)
                 found.seconds[goal.goal] = watch.end(goal.goal, *shown, KEPT_STATIONS)
             kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))

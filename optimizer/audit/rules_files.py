@@ -145,29 +145,21 @@ def _name(item: object) -> str:
     return str(item.get("community")) if isinstance(item, dict) else str(item)
 
 
+def _number(item: object) -> float:
+    return float(item) if isinstance(item, (int, float)) else float("nan")
+
+
 def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status: str, recorder: Recorder) -> None:
     goal = str(stage.get("goal"))
     recorder.checked("record", 3)
-    numbers = [stage.get(key) for key in ("value", "bound", "gap")]
-    value, bound, gap = (float(n) if isinstance(n, (int, float)) else float("nan") for n in numbers)
+    value, bound, gap = (_number(stage.get(key)) for key in ("value", "bound", "gap"))
     if not (abs(value) + abs(bound) + abs(gap) < float("inf")):
         recorder.find("record", f"the stage {goal} lacks a value, bound or gap", table="run.json", row=goal)
         return
-    expected = abs(value - bound) / max(1e-9, abs(value))
-    if abs(gap - expected) > 2e-6 and abs(value - bound) > 1e-6:
-        recorder.find(
-            "record",
-            f"the gap of {goal} is {gap:g}, but value {value:g} and bound {bound:g} make {expected:g}",
-            table="run.json",
-            row=goal,
-            value=gap,
-            limit=expected,
-        )
-    beyond = (value - bound) if goal == "worst_off" else (bound - value)
-    if beyond > 1e-6 + BOUND_SLACK * abs(value):
-        recorder.find(
-            "record", f"the value of {goal}, {value:g}, is better than its bound {bound:g}", table="run.json", row=goal
-        )
+    _agree(goal, ("value", value), bound, ("gap", gap), recorder)
+    if "reached" in stage or "reached_gap" in stage:
+        reached, reached_gap = _number(stage.get("reached")), _number(stage.get("reached_gap"))
+        _agree(goal, ("reached", reached), bound, ("reached_gap", reached_gap), recorder)
     allowed = float("inf")
     if goal in goals:  # later goals may give up the tolerance of an earlier one; a gap refers to the value after that
         tolerance = goals[goal]["tolerance"]
@@ -180,4 +172,27 @@ def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status:
             row=goal,
             value=gap,
             limit=allowed,
+        )
+
+
+def _agree(goal: str, value: tuple[str, float], bound: float, gap: tuple[str, float], recorder: Recorder) -> None:
+    """Judge whether a value, each with its name in the record, is no better than the bound and makes the gap."""
+    recorder.checked("record", 2)
+    expected = abs(value[1] - bound) / max(1e-9, abs(value[1]))
+    if not abs(gap[1] - expected) <= 2e-6 and not abs(value[1] - bound) <= 1e-6:
+        recorder.find(
+            "record",
+            f"the {gap[0]} of {goal} is {gap[1]:g}, but {value[0]} {value[1]:g} and bound {bound:g} make {expected:g}",
+            table="run.json",
+            row=goal,
+            value=gap[1],
+            limit=expected,
+        )
+    beyond = (value[1] - bound) if goal == "worst_off" else (bound - value[1])
+    if beyond > 1e-6 + BOUND_SLACK * abs(value[1]):
+        recorder.find(
+            "record",
+            f"the {value[0]} of {goal}, {value[1]:g}, is better than its bound {bound:g}",
+            table="run.json",
+            row=goal,
         )
