@@ -26,7 +26,7 @@ HOME = HERE / ".venv"
 BIN = HOME / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = HOME / "allot-set-up.txt"
-EXTRAS = {"plain": "", "full": "[dev,notebook,test]"}
+EXTRAS = {"plain": "", "full": "[dask,dev,notebook,test]"}
 CHECKS = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],

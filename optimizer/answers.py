@@ -28,6 +28,7 @@ def answer(error: BaseException) -> Answer:
         ("optimizer.ledger", "MoneyShortError", _short),
         ("optimizer.run_folder", "RunError", _wrong),
         ("optimizer.compare", "CompareError", _wrong),
+        ("optimizer.jobs_dask", "NoClusterError", _wrong),
     ):
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(error, kind):

@@ -172,6 +172,47 @@ def compare(
         cli_compare.compare_all(what, out, overrides=list(sets or []), years=years, again=again, as_json=as_json)
 
 
+@app.command(short_help="Plan every combination of some values.")
+def sweep(
+    scenario: Scenario,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary", metavar="KEY=A,B,…", help="Values that a key takes, for example horizon.discount=0.02,0.04."
+        ),
+    ] = None,
+    out: Out = None,
+    sets: Sets = None,
+    years: Years = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=512, help="Plan so many at once; else as many as cores.")
+    ] = None,
+    dask: Annotated[
+        str, typer.Option("--dask", metavar="ADDRESS", help="Plan on a Dask cluster: its scheduler, tcp://host:port.")
+    ] = "",
+    again: Again = False,
+    as_json: Json = False,
+) -> None:
+    """Plan a scenario with every combination of the values given, side by side, and leave one table of all plans.
+
+    Combinations that have a finished run are not run again. Ctrl-C stops all searches and keeps the best plans found.
+    """
+    from optimizer import cli_sweep
+
+    with _answering(as_json):
+        cli_sweep.sweep_all(
+            scenario,
+            list(vary or []),
+            out,
+            overrides=list(sets or []),
+            years=years,
+            again=again,
+            workers=workers,
+            dask=dask,
+            as_json=as_json,
+        )
+
+
 @app.command(short_help="Start a city of your own from polygons.")
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the city.")],

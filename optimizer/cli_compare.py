@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -20,6 +19,7 @@ from optimizer.cli_run import (
     run_facts,
     run_here,
     shown,
+    side_by_side,
     stoppable,
     whole_folder,
 )
@@ -131,13 +131,7 @@ def _place(
 
 
 def _side_by_side(todo: "Sequence[tuple[_Entry, jobs.Job]]", terminal: Terminal, stop: threading.Event) -> None:
-    for _, job in todo:
-        terminal.lane(job.name)
-
-    def say(lane: str, method: str, args: tuple[Any, ...]) -> None:
-        getattr(terminal.lane(lane), method)(*args)
-
-    results = jobs.run_jobs([job for _, job in todo], say, stop)
+    results = side_by_side([job for _, job in todo], terminal, stop)
     failed: list[tuple[str, Answer]] = []
     for (entry, _), result in zip(todo, results, strict=True):
         if isinstance(result, Answer):

@@ -1,4 +1,4 @@
-"""The command `allot run`, and what it shares with `allot compare`."""
+"""The command `allot run`, and what it shares with `allot compare` and `allot sweep`."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from optimizer import jobs
-from optimizer.answers import NO, STOPPED, WRONG
+from optimizer.answers import NO, STOPPED, WRONG, Answer
 from optimizer.scenario_file import LoadedScenario, NoScenarioError, ScenarioError, load_scenario
 from optimizer.terminal import Terminal, percent
 from optimizer.words import listed
@@ -56,6 +56,26 @@ def run_here(job: jobs.Job, terminal: Terminal, stop: threading.Event) -> Path:
     from optimizer.run import run_scenario
 
     return run_scenario(job.loaded, job.out, progress=terminal.lane(), close_to=job.close_to, stop=stop)
+
+
+def side_by_side(
+    todo: Sequence[jobs.Job], terminal: Terminal, stop: threading.Event, most: int | None = None, dask: str = ""
+) -> list[Path | Answer]:
+    """Make several plans, each with a line of progress; return folders or why there is none.
+
+    At most `most` are made at once here, or as many as the Dask cluster at the address `dask` takes.
+    """
+    for job in todo:
+        terminal.lane(job.name)
+
+    def say(lane: str, method: str, args: tuple[Any, ...]) -> None:
+        getattr(terminal.lane(lane), method)(*args)
+
+    if dask:
+        from optimizer.jobs_dask import run_on_dask
+
+        return run_on_dask(todo, say, stop, dask)
+    return jobs.run_jobs(todo, say, stop, most)
 
 
 def must_be_free(out: Path) -> None:

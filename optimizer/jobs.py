@@ -7,17 +7,22 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from optimizer.answers import Answer, answer
+from optimizer.answers import BROKEN, Answer, answer
 from optimizer.identity import run_identity
 from optimizer.scenario_file import LoadedScenario
 
 RUNS = Path("runs")
 _SHOWN = 8  # digits of the hash in a folder's name
+ATTEMPTS = 3
+"""So often jobs are begun when workers die (out of memory, killed) before they are given up."""
+LOST = Answer(
+    BROKEN, "broken", ("The process that planned this died, for want of memory perhaps; plan fewer at once.",)
+)
 Say = Callable[[str, str, tuple[Any, ...]], None]  # lane, method of Progress, arguments
 
 
@@ -28,11 +33,12 @@ class Job:
     loaded: LoadedScenario
     out: Path
     close_to: Path | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the scenario."""
-        return self.loaded.scenario.name
+        """What the run is called while it goes on: its label, or the name of its scenario."""
+        return self.label or self.loaded.scenario.name
 
 
 @dataclass(frozen=True)
@@ -101,16 +107,26 @@ def run_jobs(jobs: Sequence[Job], say: Say, stop: threading.Event, most: int | N
     """Run jobs side by side, at most `most` (the cores there are) at once, and return folders or why there is none.
 
     Every job searches with its part of the cores. `say` hears of progress; setting `stop` ends all searches, which
-    keep the best plans found.
+    keep the best plans found. Where a worker dies, what it and the others had not finished is begun again.
     """
     at_once = max(1, min(len(jobs), most or cores()))
     threads = max(1, cores() // at_once)
     context = multiprocessing.get_context("spawn")
-    heard, halt = context.Queue(), context.Event()
-    with _executor(at_once, context, (heard, halt)) as pool:
-        futures = [pool.submit(work, replace(job, loaded=with_threads(job.loaded, threads))) for job in jobs]
-        _listen(futures, heard, halt, say, stop)
-    return [_result(future) for future in futures]
+    done: dict[int, Path | Answer] = {}
+    for _ in range(ATTEMPTS):
+        heard, halt = context.Queue(), context.Event()  # a worker that died may have left the old ones locked
+        with _executor(at_once, context, (heard, halt)) as pool:
+            futures = {
+                number: pool.submit(work, replace(job, loaded=with_threads(job.loaded, threads)))
+                for number, job in enumerate(jobs)
+                if number not in done
+            }
+            _listen(list(futures.values()), heard, halt, say, stop)
+        lost = {number for number, future in futures.items() if isinstance(future.exception(), BrokenExecutor)}
+        done |= {number: _result(future) for number, future in futures.items() if number not in lost}
+        if not lost or stop.is_set():
+            break
+    return [done.get(number, LOST) for number in range(len(jobs))]
 
 
 def _executor(workers: int, context: Any, shared: tuple[Any, Any]) -> Executor:
@@ -157,13 +173,14 @@ def _begin(heard: Any, halt: Any) -> None:
 
 
 @dataclass(frozen=True)
-class _Speaker:
-    """Progress of a worker; it sends what it hears to the process that started it."""
+class Speaker:
+    """Progress of a worker; `send` passes what it hears (lane, method, arguments) on to whoever asked for the run."""
 
     lane: str
+    send: Callable[[tuple[str, str, tuple[Any, ...]]], None]
 
     def _send(self, method: str, *args: Any) -> None:
-        _Shared.heard.put((self.lane, method, args))
+        self.send((self.lane, method, args))
 
     def phase(self, name: str, detail: str, seconds: float) -> None:
         """Send a phase."""
@@ -194,7 +211,8 @@ def work(job: Job) -> Path | Answer:
     try:
         from optimizer.run import run_scenario
 
-        return run_scenario(job.loaded, job.out, progress=_Speaker(job.name), close_to=job.close_to, stop=stop)
+        speaker = Speaker(job.name, _Shared.heard.put)
+        return run_scenario(job.loaded, job.out, progress=speaker, close_to=job.close_to, stop=stop)
     except Exception as error:  # what to say about it is decided in one place
         return answer(error)
     finally:

@@ -27,6 +27,8 @@ SPARING = {
     "mip_allow_restart": False,
 }
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
+PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_heuristic_run_rens": False}
+"""With a good plan to start from, a proof needs no search for others."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def plan_pieces(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
             nodes=NODES if tied is None else NEAR_NODES,
-            extra=SPARING,
+            extra=PROVING if tied is None and first is not None else SPARING,
         )
         exact = solve(arrays, options, start=first, stop=event)
         return exact, relaxed.bound if tied is not None else max(relaxed.bound, exact.bound)

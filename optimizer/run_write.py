@@ -153,6 +153,7 @@ def _record(
         if name not in found.bounds:
             continue
         value, bound = values[name], found.bounds[name] * SHOWN.get(name, 1.0)
+        bound = min(bound, 1.0) if name == "worst_off" else max(bound, 0.0)  # a search stopped at once knows no better
         # Rounding to whole yuan and six decimals may pass the bound by a hair.
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)

@@ -12,7 +12,7 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -424,6 +424,81 @@ def test_workers_are_spawned_and_send_their_answers_back(folder: Path) -> None:
     results = jobs.run_jobs([job, job], lambda *_: None, threading.Event(), most=2)
     assert [result.code for result in results if not isinstance(result, Path)] == [2, 2]
     assert not (folder / "out").exists()
+
+
+def test_what_a_dead_worker_left_undone_is_begun_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def dies_twice(job: jobs.Job) -> Path:
+        begun.append(job.name)
+        if job.name == "frail" and begun.count("frail") <= deaths:
+            raise BrokenExecutor("a process died")
+        return job.out
+
+    monkeypatch.setattr(jobs, "_executor", in_threads)
+    monkeypatch.setattr(jobs, "work", dies_twice)
+    town = load_scenario("town")
+    both = [jobs.Job(town, folder / "a", label="strong"), jobs.Job(town, folder / "b", label="frail")]
+    deaths = 2
+    assert jobs.run_jobs(both, lambda *_: None, threading.Event(), most=2) == [folder / "a", folder / "b"]
+    assert sorted(begun) == ["frail", "frail", "frail", "strong"]
+    begun.clear()
+    deaths = 9
+    assert jobs.run_jobs(both, lambda *_: None, threading.Event(), most=2) == [folder / "a", jobs.LOST]
+
+
+# ---- sweep
+
+
+def test_a_sweep_plans_every_combination_once(
+    fake: FakeRuns, compared: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del compared
+    monkeypatch.setattr(
+        "optimizer.sweep._figures", lambda run: {"status": "proven", "money": 2_500_000, "met": 0.5, "run": str(run)}
+    )
+    monkeypatch.setattr("optimizer.sweep.read_run", Path)
+
+    def refuse(loaded: LoadedScenario, stop: Any) -> None:
+        if loaded.scenario.horizon.years == 3:
+            raise Infeasible("no plan at all")
+
+    fake.act = refuse
+    words = ["sweep", "town", "--vary", "horizon.years=1,3", "--vary", "sources.city.scale=0.9, 1,1.0"]
+    done = allot(*words)
+    assert done.exit_code == 1, done.output
+    assert len(fake.calls) == 4  # 1 and 1.0 are one scenario
+    assert all(threads == 1 for _, _, threads in fake.calls)
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["years", "scale", "money,", "M", "met", "worst-off", "unmet", "need", "gap", "status"]
+    assert lines[1].split() == ["1", "0.9", "2.5", "0.500", "proven"]
+    assert lines[4].split() == ["3", "0.9", "no", "plan", "at", "all"]
+    table = next(Path("runs").glob("sweep-town-*/sweep.csv")).read_text(encoding="utf-8").splitlines()
+    assert table[0].startswith("horizon.years,sources.city.scale,status,money,met,worst_off,")
+    assert len(table) == 7
+    fake.act = nothing
+    again = allot(*words, "--json")
+    assert again.exit_code == 0, again.output
+    assert len(fake.calls) == 6
+    assert [plan["status"] for plan in json.loads(again.stdout)["plans"]] == ["proven"] * 6
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Say what varies"),
+        (["--vary", "horizon.years=1", "--vary", "=2,3"], "a key and two values or more"),
+        (["--vary", "horizon.years=1,1"], "a value is named twice"),
+        (["--vary", "horizon.years=1,2", "--vary", "horizon.years=2,3"], "the key is named twice"),
+        (["--vary", "horizon.yeers=1,2"], "did you mean years?"),
+        (["--vary", "horizon.years=1,2", "--workers", "0"], "--workers"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused(fake: FakeRuns, words: list[str], said: str) -> None:
+    done = allot("sweep", "town", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert fake.calls == []
 
 
 # ---- looking

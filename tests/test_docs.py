@@ -3,8 +3,8 @@
 Fenced blocks marked `bash` and `python` are executed, page by page, top to bottom, in an empty folder of their own.
 An HTML comment right above a block says what else holds: `<!-- run: by hand, REASON -->` leaves it out, and
 `<!-- file: PATH -->` writes it to a file of the page's folder, whatever its language.
-For `allot run` and `allot compare` a small part of the reference city stands in for the whole, so that a page takes
-seconds; the whole is planned in other tests.
+For `allot run`, `allot compare` and `allot sweep` a small part of the reference city stands in for the whole, so that
+a page takes seconds; the whole is planned in other tests.
 """
 
 import importlib.resources
@@ -69,7 +69,7 @@ def name(page: Path) -> str:
 def shorten(words: list[str], small_city: Path) -> list[str]:
     """Make a command that plans a shipped scenario plan a small city."""
     own = any(word.endswith((".yaml", ".yml")) for word in words)
-    plans = words[:2] in (["allot", "run"], ["allot", "compare"])
+    plans = words[:2] in (["allot", "run"], ["allot", "compare"], ["allot", "sweep"])
     return [*words, "--set", f"data.path={small_city}"] if plans and not own else words
 
 

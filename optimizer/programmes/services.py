@@ -31,6 +31,14 @@ class _Index:
         self.peak: Floats = problem.peak[problem.arcs.community, service + 2]
         self.most: Floats = _most(problem, self.peak, service)[self.arc]
         self.most = np.minimum(self.most, _most_by_floor(problem, self))
+        reach_peak = np.zeros(len(self.place))  # all that a station could ever be asked for
+        np.add.at(
+            reach_peak, self.station_of[problem.arcs.target[self.arc], self.year], self.peak[self.arc] * self.most
+        )
+        limits = _services(problem, "max_capacity"), _services(problem, "min_capacity")
+        most, least = (limit[places.service[self.place]] for limit in limits)
+        self.largest: Floats = np.minimum(most, reach_peak)
+        self.smallest: Floats = np.maximum(least, np.minimum(1.0, reach_peak))  # what is open serves somebody
 
 
 def _services(problem: Problem, name: str) -> Floats:
@@ -97,8 +105,8 @@ def columns(problem: Problem, model: Model) -> None:
     model.add_columns("serve", [*keys, ("year", ix.year)], upper=ix.most)
     built = np.flatnonzero(~ix.own[ix.place])
     need = places.service[ix.place[built]] + 2
-    most = _services(problem, "max_capacity")[places.service[ix.place[built]]]
-    model.add_columns("size", [("site", ix.place[built]), ("need", need), ("year", ix.start[built])], upper=most)
+    keys = [("site", ix.place[built]), ("need", need), ("year", ix.start[built])]
+    model.add_columns("size", keys, upper=ix.largest[built])
 
 
 def rows(problem: Problem, model: Model) -> None:
@@ -140,7 +148,6 @@ def rows(problem: Problem, model: Model) -> None:
     keys = [("site", ix.place), ("need", service + 2), ("year", start)]
     built = np.flatnonzero(~ix.own[ix.place])
     built_keys = [(name, index[built]) for name, index in keys]
-    largest, smallest = _services(problem, "max_capacity")[service], _services(problem, "min_capacity")[service]
     row = np.full(len(ix.place), -1, dtype=np.int64)
     row[built] = model.add_rows("eq9_size", built_keys, lower=0.0, upper=0.0)
     model.put(row[built], size, -1.0)
@@ -148,14 +155,11 @@ def rows(problem: Problem, model: Model) -> None:
     model.put(row[station[in_building]], serve[in_building], ix.peak[ix.arc[in_building]])
     row = model.add_rows("eq9_largest", built_keys, upper=0.0)
     model.put(row, size, 1.0)
-    reach_peak = np.zeros(len(ix.place))
-    np.add.at(reach_peak, station, ix.peak[ix.arc] * ix.most)
-    model.put(row, opened[built], -np.minimum(largest, reach_peak)[built])
-    smallest = np.maximum(smallest, np.minimum(1.0, reach_peak))  # what is open serves somebody
-    small = np.flatnonzero(smallest > 0)
+    model.put(row, opened[built], -ix.largest[built])
+    small = np.flatnonzero(ix.smallest > 0)
     row = np.full(len(ix.place), -1, dtype=np.int64)
     row[small] = model.add_rows("eq9_smallest", [(name, index[small]) for name, index in keys], lower=0.0)
-    model.put(row[small], opened[small], -smallest[small])
+    model.put(row[small], opened[small], -ix.smallest[small])
     chosen = np.flatnonzero(row[station] >= 0)
     model.put(row[station[chosen]], serve[chosen], ix.peak[ix.arc[chosen]])
 
