@@ -214,6 +214,7 @@ class PricePlan:
         plans: Mapping[int, Floats] | None = self._near_start(search)
         at = search
         proof = 0 if self.extra_use is not None and settings.target_gap >= ROUGH else 1
+        self.extra_use = None if proof else self.extra_use
         for number in range(settings.rounds + 1):
             report(value, self.bound)
             if self.stopped() or value - self.bound <= settings.target_gap * value:
@@ -221,19 +222,24 @@ class PricePlan:
             if self.extra_use is not None:
                 at = search.corrected(self.extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            ties = None if number == proof else 0.2 * gap
+            ties = None if number == proof else 0.3 * gap
             done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
             self.bound = max(self.bound, done.bound if ties is None else -np.inf)
             value = self._better(fit, search, done, value)
             self.extra_use, plans = done.use - at.mixed_use(), done.plans
-        if not self.stopped() and value - self.bound > settings.target_gap * value:
-            exchange = Exchange(fit, self.best, [p.columns for p in search.coupling.pieces], joint.integer)
-            self.best = exchange.improve([self.assembled(search, p) for p in self.patterns], self.stopped)[
-                : joint.n_columns
-            ]
-            value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
+            if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
+                value = self._exchanged(fit, search)
         report(value, self.bound)
         return self.best, self.bound
+
+    def _exchanged(self, fit: Fit, search: Search) -> float:
+        """Exchange the plans of single pieces in the best plan for those of other rounds; return its new value."""
+        assert self.best is not None
+        columns = [piece.columns for piece in search.coupling.pieces]
+        exchange = Exchange(fit, self.best, columns, self.joint.integer)
+        others = [self.assembled(search, plans) for plans in self.patterns]
+        self.best = exchange.improve(others, self.stopped)[: self.joint.n_columns]
+        return float(fit.arrays.cost[: self.joint.n_columns] @ self.best + fit.arrays.offset)
 
     def _better(self, fit: Fit, search: Search, plans: PiecePlans, value: float) -> float:
         """Make plans of all pieces fit the money, keep the result where it is better; return the best value."""
