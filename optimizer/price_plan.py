@@ -139,9 +139,9 @@ class PricePlan:
             level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, 1.0))
             top = min(top, level)
             self.report("worst_off", None, top)
-        return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices, search)
+        return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices)
 
-    def _reach(self, levels: Levels, top: float, start: Floats, raised: Search) -> Raised:
+    def _reach(self, levels: Levels, top: float, start: Floats) -> Raised:
         """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.
 
         Its yes-or-no decisions are kept; how high the level can be with them, money decides.
@@ -154,7 +154,7 @@ class PricePlan:
                 break
             asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
             try:
-                for plan in self._near_level(self._search(joint.unmet, asked, start.copy(), raised)):
+                for plan in self._near_level(self._search(joint.unmet, asked, start.copy())):
                     level = best_level(joint, levels, plan)
                     if level > reached:
                         x, reached = plan, level
