@@ -136,7 +136,8 @@ def stopped_text(record: dict[str, Any], folder: Path) -> str:
     """Return the sentence about a search that was stopped by hand."""
     stages = [stage for stage in record.get("stages", []) if isinstance(stage, dict)]
     reached = [i for i, stage in enumerate(stages) if stage.get("value") is not None]
-    missing = [i + 1 for i in range(len(stages)) if i not in reached]
+    later = range(len(stages), len(stages) + len(record.get("not_reached", [])))  # goals come in their order
+    missing = [i + 1 for i in [*range(len(stages)), *later] if i not in reached]
     parts = []
     if reached:
         gap = stages[reached[-1]].get("gap")

@@ -317,6 +317,13 @@ def test_a_second_ctrl_c_ends_at_once(fake: FakeRuns) -> None:
     assert not Path("runs").exists()
 
 
+def test_goals_without_a_stage_are_named_as_not_reached() -> None:
+    stages = [{"goal": "worst_off", "value": 0.8, "gap": 0.01}, {"goal": "unmet_need", "value": 5.0, "gap": 0.084}]
+    record = {"stages": stages, "not_reached": ["travel", "spending"]}
+    said = cli_run.stopped_text(record, Path("runs/base"))
+    assert said.startswith("Stopped. Best plan so far: gap 8.4 % for goal 2, goals 3 and 4 not reached. Saved as")
+
+
 # ---- compare
 
 
