@@ -150,9 +150,4 @@ def _comparison_folder(entries: Sequence[_Entry]) -> Path:
     """Return a folder that is not there yet, named after what is compared."""
     folders = "\n".join(str(entry.folder.name) for entry in entries if entry.folder)
     names = "-".join(entry.name for entry in entries)[:60].rstrip("-")
-    stem = f"compare-{names}-{hashlib.sha256(folders.encode('utf-8')).hexdigest()[:4]}"
-    number, folder = 1, jobs.RUNS / stem
-    while folder.exists():
-        number += 1
-        folder = jobs.RUNS / f"{stem}-{number}"
-    return folder
+    return jobs.free_folder(f"compare-{names}-{hashlib.sha256(folders.encode('utf-8')).hexdigest()[:4]}")

@@ -4,14 +4,14 @@ import hashlib
 import math
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from optimizer import jobs
-from optimizer.answers import NO, STOPPED, WRONG, Answer, counted
+from optimizer.answers import STOPPED, WRONG, Answer, counted
 from optimizer.cli_run import load, must_be_free, print_json, shown, side_by_side, stoppable, whole_folder
 from optimizer.scenario_file import LoadedScenario, ScenarioError
 from optimizer.sweep import Vary, grid, read_vary, sweep_table
@@ -33,18 +33,24 @@ def sweep_all(
     dask: str,
     as_json: bool,
 ) -> None:
-    """Plan every combination and leave a table of them; exit with 1 where one has no plan."""
+    """Plan every combination and leave a table of them; exit with the code of the worst that has no plan."""
     if not vary:
         typer.echo("Say what varies, for example --vary programmes.work_funds.floor_yuan=40000,50000.", err=True)
+        raise typer.Exit(WRONG)
+    if dask and workers:
+        typer.echo("Give --workers (on this machine) or --dask (on a cluster), not both.", err=True)
         raise typer.Exit(WRONG)
     if out is not None:
         must_be_free(out)
     varies = read_vary(vary)
     scenarios = _scenarios(ref, varies, overrides, years)
-    with Terminal(currency=scenarios[0].scenario.currency.name) as terminal, stoppable(terminal) as stop:
+    currency = scenarios[0].scenario.currency.name
+    with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         outcomes = _plan(scenarios, varies, terminal, stop, again=again, workers=workers, dask=dask)
     table = sweep_table(varies, [o if isinstance(o, Path) else " ".join(o.lines) for o in outcomes])
-    target = out or _sweep_folder(scenarios[0].scenario.name, vary)
+    words = " ".join([ref, *overrides, *vary])
+    name = f"sweep-{scenarios[0].scenario.name}-{hashlib.sha256(words.encode('utf-8')).hexdigest()[:4]}"
+    target = out or jobs.free_folder(name)
     with whole_folder(target) as part:
         table.to_csv(part / "sweep.csv", index=False, lineterminator="\n", encoding="utf-8")
     if as_json:
@@ -54,13 +60,13 @@ def sweep_all(
         ]
         print_json({"folder": str(target), "table": str(target / "sweep.csv"), "plans": rows})
     else:
-        typer.echo(sweep_text(table, max(60, shutil.get_terminal_size((120, 24)).columns)))
+        typer.echo(sweep_text(table, currency, shutil.get_terminal_size((120, 24)).columns))
         typer.echo(f"\nSweep   {shown(target / 'sweep.csv')}")
     if stop.is_set():
         raise typer.Exit(STOPPED)
     codes = [outcome.code for outcome in outcomes if isinstance(outcome, Answer)]
     if codes:
-        raise typer.Exit(max(codes) if min(codes) != NO else NO)
+        raise typer.Exit(max(codes))
 
 
 def _scenarios(ref: str, varies: Sequence[Vary], overrides: Sequence[str], years: int | None) -> list[LoadedScenario]:
@@ -98,47 +104,34 @@ def _plan(
     used = sum(place.finished for place in places)
     again_used = f", {used} finished before and used again" if used else ""
     terminal.note(f"{counted(len(scenarios), 'combination')} of {', '.join(v.key for v in varies)}{again_used}")
-    made = (
-        dict(zip(todo, side_by_side(list(todo.values()), terminal, stop, workers, dask), strict=True)) if todo else {}
-    )
+    outcomes = side_by_side(list(todo.values()), terminal, stop, workers, dask) if todo else []
+    made = dict(zip(todo, outcomes, strict=True))
     return [made.get(place.folder, place.folder) for place in places]
 
 
-def sweep_text(table: "pd.DataFrame", width: int) -> str:
-    """Return the table of a sweep for a terminal."""
+def sweep_text(table: "pd.DataFrame", currency: str, width: int) -> str:
+    """Return the table of a sweep for a terminal; what is longer than `width` loses the end of its status."""
     keys = list(table.columns[: list(table.columns).index("status")])
-    short = {key: key.rsplit(".", 1)[-1] for key in keys}
-    names = [short[key] if list(short.values()).count(short[key]) == 1 else key for key in keys]
-    heads = [*names, "money, M", "met", "worst-off", "unmet need", "gap", "status"]
-    rows = [heads]
+    short = [key.rsplit(".", 1)[-1] for key in keys]
+    names = [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+    rows = [[*names, f"million {currency}", "met", "worst-off", "unmet need", "gap", "status"]]
     for row in table.to_dict("records"):
-        none = not isinstance(row["run"], str)
-        figures = (
-            ["", "", "", "", ""]
-            if none
-            else [
-                f"{row['money'] / 1e6:,.1f}",
-                f"{row['met']:.3f}",
-                _number(row["worst_off"], "{:.3f}"),
-                _number(row["unmet_need"], "{:,.0f}"),
-                percent(row["gap"]) if isinstance(row["gap"], float) and row["gap"] == row["gap"] else "",
-            ]
-        )
+        figures = [
+            _text(row["spent_yuan"], lambda value: f"{value / 1e6:,.1f}"),
+            _text(row["met_share"], "{:.3f}".format),
+            _text(row["worst_off_score"], "{:.3f}".format),
+            _text(row["unmet_need"], "{:,.0f}".format),
+            _text(row["gap"], percent),
+        ]
         rows.append([*(str(row[key]) for key in keys), *figures, str(row["status"])])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads) - 1)]
-    lines = ["  ".join([*(f"{c:>{w}}" for c, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
-    return "\n".join(line[: max(width, sum(widths) + 40)].rstrip() for line in lines)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    room = max(20, width - sum(widths) - 2 * len(widths))
+    cut = [f"{row[-1][: room - 1]}…" if len(row[-1]) > room else row[-1] for row in rows]
+    return "\n".join(
+        "  ".join([*(f"{cell:>{wide}}" for cell, wide in zip(row, widths, strict=False)), last])
+        for row, last in zip(rows, cut, strict=True)
+    )
 
 
-def _number(value: object, form: str) -> str:
-    return form.format(value) if isinstance(value, (int, float)) and value == value else ""
-
-
-def _sweep_folder(name: str, vary: Sequence[str]) -> Path:
-    """Return a folder that is not there yet, named after what is swept."""
-    stem = f"sweep-{name}-{hashlib.sha256(' '.join(vary).encode('utf-8')).hexdigest()[:4]}"
-    number, folder = 1, jobs.RUNS / stem
-    while folder.exists():
-        number += 1
-        folder = jobs.RUNS / f"{stem}-{number}"
-    return folder
+def _text(value: object, form: Callable[[float], str]) -> str:
+    return form(value) if isinstance(value, (int, float)) and not math.isnan(value) else ""

@@ -87,6 +87,15 @@ def place_for(loaded: LoadedScenario, *, again: bool, close_to: Path | None = No
     return Place(free, finished=False)
 
 
+def free_folder(stem: str, runs: Path = RUNS) -> Path:
+    """Return a folder below `runs` that is not there yet: `stem`, or `stem` and a number."""
+    folder, number = runs / stem, 1
+    while folder.exists():
+        number += 1
+        folder = runs / f"{stem}-{number}"
+    return folder
+
+
 def _usable(folder: Path) -> bool:
     record = read_record(folder)
     if record is None or not is_run(folder):

@@ -5,6 +5,7 @@ made where the worker is and comes back as one archive. Dask gives what a worker
 """
 
 import io
+import logging
 import shutil
 import tempfile
 import threading
@@ -16,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optimizer.answers import Answer, answer
+from optimizer.answers import BROKEN, STOPPED, Answer, answer
 from optimizer.jobs import LOST, Job, Say, Speaker, with_threads
 
 CONNECT_SECONDS = 10
+NO_WORKER = Answer(STOPPED, "stopped", ("Stopped while no worker was left to plan this. Nothing was saved.",))
+LOST_CLUSTER = Answer(BROKEN, "broken", ("The scheduler of the cluster went away before this was planned.",))
 
 
 class NoClusterError(Exception):
@@ -33,43 +36,60 @@ def run_on_dask(jobs: Sequence[Job], say: Say, stop: threading.Event, address: s
     plans found. Raises NoClusterError where Dask is not installed or no scheduler answers.
     """
     try:
-        from distributed import Client, Event, wait
+        from distributed import Client, Event
     except ImportError:
-        raise NoClusterError("--dask needs Dask: install allot-planner[dask], or use --workers.") from None
+        raise NoClusterError("--dask needs the package `distributed`: install it, or use --workers.") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said in words here
     try:
         client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise NoClusterError(
-            f"--dask {address}: no scheduler answers there ({str(error)[:200]}). Start one with `dask scheduler` and "
-            "workers with `dask worker`, or use --workers."
+            f"--dask {address}: no scheduler answers there ({str(error)[:200]}). Start one with `dask scheduler`, and "
+            f"workers with `dask worker {address}`, or use --workers."
         ) from None
     with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError:
+            said = f"--dask {address}: the scheduler has no workers. Start one with `dask worker {address}`."
+            raise NoClusterError(said) from None
         topic = f"allot-{uuid.uuid4().hex}"
         halt = Event(topic, client=client)
-
-        def hear(event: tuple[float, Any]) -> None:
-            lane, method, args = event[1]
-            say(lane, method, tuple(args))
-
-        client.subscribe_topic(topic, hear)
+        client.subscribe_topic(topic, lambda event: say(event[1][0], event[1][1], tuple(event[1][2])))
+        if stop.is_set():
+            halt.set()
         futures = [
             client.submit(work_away, replace(job, loaded=with_threads(job.loaded, 1)), topic, pure=False)
             for job in jobs
         ]
-        pending = set(futures)
-        while pending:
-            if stop.is_set():
-                halt.set()
-            try:
-                pending = wait(list(pending), timeout=0.5, return_when="FIRST_COMPLETED").not_done
-            except TimeoutError:
-                continue
+        _wait(client, futures, stop, halt)
         return [_result(future, job) for future, job in zip(futures, jobs, strict=True)]
+
+
+def _wait(client: Any, futures: Sequence[Any], stop: threading.Event, halt: Any) -> None:
+    """Wait until all jobs are done, or nobody is left to do them after a stop."""
+    from distributed import CancelledError, wait
+
+    while not all(future.done() for future in futures):
+        if stop.is_set():
+            halt.set()
+            if not client.nthreads():
+                return
+        try:
+            wait(futures, timeout=0.5)
+        except TimeoutError:
+            continue
+        except CancelledError:  # the scheduler went away, and what it knew with it
+            return
 
 
 def _result(future: Any, job: Job) -> Path | Answer:
     from distributed import KilledWorker
 
+    if future.cancelled():
+        return LOST_CLUSTER
+    if not future.done():
+        return NO_WORKER
     error = future.exception()
     if isinstance(error, KilledWorker):
         return LOST
@@ -105,10 +125,10 @@ def work_away(job: Job, topic: str) -> bytes | Answer:
     halt = Event(topic, client=get_client())
 
     def watch() -> None:
-        while not over.wait(0.5):
-            if halt.is_set():
-                stop.set()
+        while not halt.is_set():
+            if over.wait(0.5):
                 return
+        stop.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

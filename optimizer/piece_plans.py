@@ -84,7 +84,7 @@ def plan_pieces(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
             nodes=NODES if tied is None else NEAR_NODES,
-            extra=PROVING if tied is None and first is not None else SPARING,
+            extra=PROVING if tied is None and _complete(first) else SPARING,
         )
         exact = solve(arrays, options, start=first, stop=event)
         return exact, relaxed.bound if tied is not None else max(relaxed.bound, exact.bound)
@@ -93,14 +93,22 @@ def plan_pieces(
     plans: dict[int, Floats] = {}
     value = bound = search.shared_minimum(prices)
     for number, (outcome, proven) in zip(order, in_parallel(one, order, search.threads), strict=True):
-        x = outcome.x if outcome.x is not None else (start or {}).get(number)
+        x, first = outcome.x, (start or {}).get(number)
+        stopped = event is not None and event.is_set()
+        if x is None and first is not None and (stopped or _complete(first)):
+            x = np.nan_to_num(first)  # of a plan whose amounts are unknown, only the decisions count
         bound += proven
         if x is not None:
             plans[number] = x
             value += float(search.priced_cost(number, prices) @ x)
-        elif not (event is not None and event.is_set()):
+        elif not stopped:
             raise NoPlan(pieces[number].columns.tolist())
     return PiecePlans(prices, plans, _use(search, plans), value, bound)
+
+
+def _complete(plan: Floats | None) -> bool:
+    """Tell whether there is a plan whose every column is known."""
+    return plan is not None and not np.isnan(plan).any()
 
 
 def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:

@@ -88,7 +88,7 @@ class PricePlan:
     best: Floats | None = None
     bound: float = -np.inf
     patterns: list[Mapping[int, Floats]] = field(default_factory=list)
-    extra_use: Floats | None = None  # (coupling rows,) by plans in whole numbers, over that of relaxed ones
+    extra_use: Floats | None = None  # (coupling rows,) what the first goal's plans used more than relaxed ones
 
     def _search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
         coupling = couple(self.joint, goal, levels)
@@ -213,20 +213,20 @@ class PricePlan:
         gap = settings.piece_gap * worth
         plans: Mapping[int, Floats] | None = self._near_start(search)
         at = search
-        proof = 0 if self.extra_use is not None and settings.target_gap >= ROUGH else 1
-        self.extra_use = None if proof else self.extra_use
+        extra_use = self.extra_use if settings.target_gap >= ROUGH else None
+        proof = 1 if extra_use is None else 0
         for number in range(settings.rounds + 1):
             report(value, self.bound)
             if self.stopped() or value - self.bound <= settings.target_gap * value:
                 break
-            if self.extra_use is not None:
-                at = search.corrected(self.extra_use)
+            if extra_use is not None:
+                at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
             ties = None if number == proof else 0.3 * gap
             done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
             self.bound = max(self.bound, done.bound if ties is None else -np.inf)
             value = self._better(fit, search, done, value)
-            self.extra_use, plans = done.use - at.mixed_use(), done.plans
+            extra_use, plans = done.use - at.mixed_use(), done.plans
             if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
                 value = self._exchanged(fit, search)
         report(value, self.bound)

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from optimizer.run_folder import Run, read_run
+from geodata.city import City
+from optimizer.compare_figures import figure_rows
+from optimizer.compare_side import measure, measured
+from optimizer.facts import Facts
+from optimizer.run_folder import Run, read_run, read_run_city
 from optimizer.scenario_file import ScenarioError
 
-FIGURES = ["status", "money", "met", "worst_off", "unmet_need", "unmet_need_bound", "gap", "seconds", "run"]
-"""Columns of the table of a sweep, after one for every key that varies.
-
-`money` in whole units of the currency, `met` the share met of all person-needs, `worst_off` the score of the worst-off
-community, `unmet_need` and its bound in person-needs, `gap` relative, `seconds` of the whole run, `run` its folder.
-"""
+FIGURES = {"money": "spent_yuan", "met": "met_share", "worst_off": "worst_off_score", "unmet_need": "unmet_need",
+           "stations": "stations", "gini": "gini"}  # fmt: skip
+"""Figures of a comparison that a sweep shows, and their columns."""
+COLUMNS = ["status", *FIGURES.values(), "unmet_need_bound", "gap", "seconds", "run"]
+"""Columns of the table of a sweep, after one for every key that varies; `docs/run-folder.md` says what they hold."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +58,35 @@ def grid(varies: Sequence[Vary]) -> list[tuple[str, ...]]:
 
 
 def sweep_table(varies: Sequence[Vary], outcomes: Sequence[Path | str]) -> pd.DataFrame:
-    """Return one row per combination: its values and the figures of its plan.
+    """Return one row per combination: its values and the columns of `COLUMNS`, each plan by its own needs.
 
-    `outcomes` has a run folder for every combination, or why there is no plan; that goes into `status`.
+    `outcomes` has a run folder for every combination, or why there is no plan; that goes into `status`. Raises
+    RunError where a folder is no finished run or its inputs are gone.
     """
-    rows = []
+    rows, cities = [], {}
     for values, outcome in zip(grid(varies), outcomes, strict=True):
         row: dict[str, object] = {vary.key: value for vary, value in zip(varies, values, strict=True)}
-        rows.append(row | ({"status": outcome} if isinstance(outcome, str) else _figures(read_run(outcome))))
-    return pd.DataFrame(rows, columns=[*(vary.key for vary in varies), *FIGURES])
+        rows.append(row)
+        if isinstance(outcome, str):
+            row["status"] = outcome
+            continue
+        run = read_run(outcome)
+        data = run.scenario.data.model_dump_json()
+        if data not in cities:
+            cities[data] = read_run_city(run)
+        row.update(_figures(run, cities[data]))
+    return pd.DataFrame(rows, columns=[*(vary.key for vary in varies), *COLUMNS])
 
 
-def _figures(run: Run) -> dict[str, object]:
-    needs = run.met[run.met["need_amount"] > 0]
-    weight = needs["year"].map(dict(zip(run.years, run.scenario.year_weights(), strict=True)))
-    heft = weight * needs["persons"] * needs["weight"]
-    unmet = run.stage("unmet_need")
+def _figures(run: Run, city: City) -> dict[str, object]:
+    facts = Facts(run, city)
+    side = measured("", facts, measure(facts))
+    found = {figure: value for figure, group, _, value, *_ in figure_rows([side]) if figure in FIGURES and not group}
     return {
         "status": run.record.get("status"),
-        "money": int(run.ledger["yuan"].sum()),
-        "met": round(float((heft * needs["met_share"]).sum() / heft.sum()), 6),
-        "worst_off": run.stage("worst_off").get("value"),
-        "unmet_need": unmet.get("value"),
+        **{column: found.get(figure) for figure, column in FIGURES.items()},
         "unmet_need_bound": run.bound("unmet_need"),
-        "gap": unmet.get("gap"),
+        "gap": run.stage("unmet_need").get("gap"),
         "seconds": round(sum(float(s) for s in run.record.get("seconds", {}).values()), 1),
         "run": run.folder.as_posix(),
     }

@@ -835,7 +835,7 @@ def test_the_folder_keeps_the_contract(run: Path, shared: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-ODD = [None, 3, "word", [], {"a": 1}, [{"goal": None, "value": "x"}]]
+ODD = [None, 3, "word", [], {}, [1], {"a": 1}, [{"goal": "travel"}], [{"goal": None, "value": "x"}], True]
 
 
 @pytest.mark.usefixtures("read_once")

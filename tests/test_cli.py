@@ -4,6 +4,7 @@ import errno
 import importlib
 import io
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -24,6 +26,7 @@ from optimizer import cli, cli_check, cli_run, jobs
 from optimizer.answers import answer
 from optimizer.identity import run_identity
 from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
+from optimizer.sweep import FIGURES, read_vary, sweep_table
 from optimizer.terminal import Terminal, bar, percent, proven
 
 TOWN = """\
@@ -454,17 +457,60 @@ def test_what_a_dead_worker_left_undone_is_begun_again(folder: Path, monkeypatch
     assert jobs.run_jobs(both, lambda *_: None, threading.Event(), most=2) == [folder / "a", jobs.LOST]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="kills a process by a signal that Windows does not have")
+def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
+    from tests.optimizer.test_run import loaded
+
+    job = jobs.Job(loaded("everything", tmp_path), tmp_path / "run")
+    killed: list[int | None] = []
+
+    def kill(lane: str, method: str, _: Any) -> None:
+        del lane
+        if method == "stage_start" and not killed:
+            killed.extend(child.pid for child in multiprocessing.active_children())
+            for pid in killed:
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+
+    assert jobs.run_jobs([job], kill, threading.Event(), most=1) == [tmp_path / "run"]
+    assert len(killed) == 1
+
+
 # ---- sweep
+
+
+def test_a_sweep_shows_the_figures_of_a_comparison(tmp_path: Path) -> None:
+    from optimizer.compare import compare
+    from optimizer.run import run_scenario
+    from tests.optimizer.test_run import loaded
+
+    runs = [
+        run_scenario(loaded("everything", tmp_path, horizon={"discount": discount}), tmp_path / f"run {discount}")
+        for discount in (0.0, 0.1)
+    ]
+    varies = read_vary(["horizon.discount=0.0,0.1,0.2"])
+    table = sweep_table(varies, [*runs, "no plan"]).set_index("horizon.discount")
+    comparison = compare(runs)
+    for figure, column in FIGURES.items():
+        assert table.loc["0.0", column] == pytest.approx(comparison.value(figure)), figure
+    for run, row in zip(runs, table.itertuples(), strict=False):
+        assert row.spent_yuan == pd.read_csv(run / "tables" / "ledger.csv")["yuan"].sum()
+        unmet = json.loads((run / "run.json").read_text(encoding="utf-8"))["stages"][1]
+        assert row.unmet_need == pytest.approx(unmet["value"], rel=1e-4)
+        assert (row.unmet_need_bound, row.gap) == (unmet["bound"], unmet["gap"])
+    assert table.loc["0.2", "status"] == "no plan"
+    assert table.loc["0.2"].drop("status").isna().all()
 
 
 def test_a_sweep_plans_every_combination_once(
     fake: FakeRuns, compared: list[list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del compared
-    monkeypatch.setattr(
-        "optimizer.sweep._figures", lambda run: {"status": "proven", "money": 2_500_000, "met": 0.5, "run": str(run)}
-    )
-    monkeypatch.setattr("optimizer.sweep.read_run", Path)
+    figures = {"status": "proven", "spent_yuan": 2_500_000, "met_share": 0.5}
+    scenario = types.SimpleNamespace(data=load_scenario("town").scenario.data)
+    monkeypatch.setattr("optimizer.sweep._figures", lambda *_: figures)
+    monkeypatch.setattr("optimizer.sweep.read_run", lambda _: types.SimpleNamespace(scenario=scenario))
+    monkeypatch.setattr("optimizer.sweep.read_run_city", lambda _: None)
 
     def refuse(loaded: LoadedScenario, stop: Any) -> None:
         if loaded.scenario.horizon.years == 3:
@@ -477,11 +523,22 @@ def test_a_sweep_plans_every_combination_once(
     assert len(fake.calls) == 4  # 1 and 1.0 are one scenario
     assert all(threads == 1 for _, _, threads in fake.calls)
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["years", "scale", "money,", "M", "met", "worst-off", "unmet", "need", "gap", "status"]
+    assert lines[0].split() == [
+        "years",
+        "scale",
+        "million",
+        "yuan",
+        "met",
+        "worst-off",
+        "unmet",
+        "need",
+        "gap",
+        "status",
+    ]
     assert lines[1].split() == ["1", "0.9", "2.5", "0.500", "proven"]
     assert lines[4].split() == ["3", "0.9", "no", "plan", "at", "all"]
     table = next(Path("runs").glob("sweep-town-*/sweep.csv")).read_text(encoding="utf-8").splitlines()
-    assert table[0].startswith("horizon.years,sources.city.scale,status,money,met,worst_off,")
+    assert table[0].startswith("horizon.years,sources.city.scale,status,spent_yuan,met_share,worst_off_score,")
     assert len(table) == 7
     fake.act = nothing
     again = allot(*words, "--json")

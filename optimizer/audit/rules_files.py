@@ -151,7 +151,7 @@ def _number(item: object) -> float:
 
 def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status: str, recorder: Recorder) -> None:
     goal = str(stage.get("goal"))
-    recorder.checked("record", 3)
+    recorder.checked("record", 2)
     value, bound, gap = (_number(stage.get(key)) for key in ("value", "bound", "gap"))
     if not (abs(value) + abs(bound) + abs(gap) < float("inf")):
         recorder.find("record", f"the stage {goal} lacks a value, bound or gap", table="run.json", row=goal)

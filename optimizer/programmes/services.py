@@ -35,10 +35,10 @@ class _Index:
         np.add.at(
             reach_peak, self.station_of[problem.arcs.target[self.arc], self.year], self.peak[self.arc] * self.most
         )
-        limits = _services(problem, "max_capacity"), _services(problem, "min_capacity")
-        most, least = (limit[places.service[self.place]] for limit in limits)
-        self.largest: Floats = np.minimum(most, reach_peak)
-        self.smallest: Floats = np.maximum(least, np.minimum(1.0, reach_peak))  # what is open serves somebody
+        kind = places.service[self.place]
+        self.largest: Floats = np.minimum(_services(problem, "max_capacity")[kind], reach_peak)
+        least = np.minimum(1.0, reach_peak)  # what is open serves somebody
+        self.smallest: Floats = np.maximum(_services(problem, "min_capacity")[kind], least)
 
 
 def _services(problem: Problem, name: str) -> Floats:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import optimizer.run_write
 from geodata.findings import InputError
+from optimizer.progress import Silent
 from optimizer.run import Infeasible, RunStopped, run_scenario
 from optimizer.run_folder import COLUMNS, read_run
 from optimizer.scenario import Scenario
@@ -165,6 +167,37 @@ def test_the_price_method_stopped_at_once_says_so_or_leaves_nothing(tmp_path: Pa
         assert left(tmp_path) == []
     else:
         assert json.loads((out / "run.json").read_text(encoding="utf-8"))["status"] == "stopped by hand"
+
+
+class StopsAt(Silent):
+    """Stops the search when a goal begins."""
+
+    def __init__(self, goal: str) -> None:
+        self.goal, self.stop = goal, Event()
+
+    def stage_start(self, goal: str, index: int, count: int) -> None:
+        """Stop where the goal is the one asked for."""
+        del index, count
+        if goal == self.goal:
+            self.stop.set()
+
+
+@pytest.mark.parametrize("goal", STAGES)
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_a_search_stopped_at_any_goal_still_has_bounds(goal: str, method: str, tmp_path: Path) -> None:
+    watcher = StopsAt(goal)
+    out = tmp_path / "out"
+    try:
+        scenario = loaded("everything", tmp_path, solver={"method": method})
+        run_scenario(scenario, out, progress=watcher, stop=watcher.stop)
+    except RunStopped:
+        assert left(tmp_path) == []
+        return
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["status"] == "stopped by hand"
+    assert record["audit"]["passed"] is True
+    assert all(math.isfinite(stage["bound"]) and math.isfinite(stage["value"]) for stage in record["stages"])
+    assert goal in [stage["goal"] for stage in record["stages"]] + record["not_reached"]
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
