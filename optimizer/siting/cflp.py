@@ -1,0 +1,239 @@
+"""Capacitated facility location (CFLP): which sites to open so that fixed and serving costs together are least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from optimizer.highs import Arrays, Outcome, Session, Status, solve
+from optimizer.siting.checks import Checks
+from optimizer.siting.errors import Finding, SitingInfeasible, listed
+from optimizer.siting.limits import Limits
+from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
+
+_ALL_LINKS = 30_000  # pairs up to which all links stand in the model from the start
+_ROUNDS = 40
+
+
+def cflp(
+    cost: npt.ArrayLike,
+    *,
+    fixed_cost: npt.ArrayLike,
+    demand: npt.ArrayLike | None = None,
+    capacity: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    p: int | None = None,
+    existing: Sequence[int] | npt.ArrayLike = (),
+    time_limit: float = np.inf,
+    threads: int = 1,
+    seed: int = 0,
+) -> Result:
+    """Open sites and serve all demand from them, which may be split, at the least fixed and serving cost.
+
+    ``min sum_j f_j y_j + sum_ij w_i c_ij x_ij`` with ``sum_j x_ij = 1``, ``sum_i d_i x_ij <= s_j y_j`` and the links
+    ``x_ij <= min(1, s_j / d_i) y_j``, added where broken; x_ij is the share of client i's demand served by j.
+
+    Args:
+        cost: (n clients, m sites) cost of serving ALL demand of a client from a site, 0 or more; ``inf`` forbids.
+        fixed_cost: (m,) cost of each open site, 0 or more; a number for all.
+        demand: (n,) demand of each client, 0 or more; 1 where not given.
+        capacity: (m,) most demand a site serves; a number for all; without limit where not given.
+        weights: (n,) factor on each client's serving cost; 1 where not given.
+        p: number of open sites, existing ones included; free where not given.
+        existing: indices of sites that are open whatever is decided; their fixed cost counts.
+        time_limit: seconds after which the search stops with what is known.
+        threads: of the solver.
+        seed: of the solver.
+
+    Returns:
+        ``assignment`` (n, m) holds the share of each client's demand served by each site; rows sum to 1.
+
+    Raises:
+        SitingInputError: with all mistakes in the input; capacity below demand says how much is missing.
+        SitingInfeasible: capacity where it may be used does not hold the demand; says how much and whose.
+
+    Sources: J. E. Beasley, European Journal of Operational Research 33 (1988); links: J. Krarup and P. M. Pruzan,
+    European Journal of Operational Research 12 (1983).
+    """
+    began = perf_counter()
+    checks = Checks(cost)
+    weight = checks.numbers("weights", weights, 1.0, checks.clients)
+    need = checks.numbers("demand", demand, 1.0, checks.clients)
+    room = checks.numbers("capacity", capacity, np.inf, checks.sites, infinite=True)
+    price = checks.numbers("fixed_cost", fixed_cost, 0.0, checks.sites)
+    stands = checks.existing(existing)
+    count = None if p is None else checks.count(p, stands)
+    checks.reachable(np.isfinite(checks.cost), "allow a site for each of them or leave them out")
+    checks.enough(need, room, count, stands)
+    checks.done()
+    with np.errstate(invalid="ignore"):
+        weighted = np.where(np.isfinite(checks.cost), weight[:, None] * checks.cost, np.inf)
+    case = _Case(weighted, need, np.minimum(room, need.sum()), price, count, stands)
+    outcome = _solved(case, Limits(began + time_limit, threads, seed))
+    if outcome.status is Status.INFEASIBLE:
+        raise SitingInfeasible([_missing(case)])
+    if outcome.x is None:
+        none = np.zeros(checks.cost.shape)
+        return make_result("cflp", None, outcome.bound, [], none, began, nodes=outcome.nodes)
+    sites = np.flatnonzero(outcome.x[: checks.sites] > 0.5)
+    shares = _shares(case, outcome.x, sites)
+    value = float(price[sites].sum() + (np.where(shares > 0, weighted, 0.0) * shares).sum())
+    return make_result("cflp", value, outcome.bound, sites, shares, began, nodes=outcome.nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """Sound input: costs with weights, capacities no larger than all demand."""
+
+    cost: Floats
+    demand: Floats
+    capacity: Floats
+    fixed: Floats
+    p: int | None
+    existing: Ints
+
+    @property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """Clients and sites of the pairs that are allowed."""
+        client, site = np.nonzero(np.isfinite(self.cost))
+        return client, site
+
+
+def _arrays(case: _Case) -> Arrays:
+    """Sites first, then the allowed pairs; without links."""
+    client, site = case.pairs
+    clients, sites = case.cost.shape
+    pair = sites + np.arange(client.size)
+    capacity = clients + site
+    rows = np.concatenate([client, capacity, clients + np.arange(sites), np.full(sites, clients + sites)])
+    columns = np.concatenate([pair, pair, np.arange(sites), np.arange(sites)])
+    total = case.demand.sum()
+    entries = np.concatenate([np.ones(client.size), case.demand[client], -case.capacity, case.capacity])
+    lowest: list[Floats] = [np.ones(clients), np.full(sites, -np.inf), np.array([total])]
+    highest: list[Floats] = [np.ones(clients), np.zeros(sites), np.array([np.inf])]
+    if case.p is not None:
+        rows = np.concatenate([rows, np.full(sites, clients + sites + 1)])
+        columns, entries = np.concatenate([columns, np.arange(sites)]), np.concatenate([entries, np.ones(sites)])
+        lowest, highest = [*lowest, np.array([float(case.p)])], [*highest, np.array([float(case.p)])]
+    row_lower: Floats = np.concatenate(lowest)
+    return Arrays(
+        cost=np.concatenate([case.fixed, case.cost[client, site]]),
+        lower=np.concatenate([np.isin(np.arange(sites), case.existing).astype(float), np.zeros(client.size)]),
+        upper=np.ones(sites + client.size),
+        integer=np.arange(sites + client.size) < sites,
+        matrix=sparse.csr_matrix((entries, (rows, columns)), (row_lower.size, sites + client.size)),
+        row_lower=row_lower,
+        row_upper=np.concatenate(highest),
+    )
+
+
+def _links(case: _Case, which: Ints) -> sparse.csr_matrix:
+    """The links of allowed pairs by number: share less what an open site can give is at most 0."""
+    client, site = case.pairs
+    sites = case.cost.shape[1]
+    most = np.ones(which.size)
+    some = case.demand[client[which]] > 0
+    most[some] = np.minimum(1.0, case.capacity[site[which]][some] / case.demand[client[which]][some])
+    row = np.arange(which.size)
+    entries = np.concatenate([np.ones(which.size), -most])
+    columns = np.concatenate([sites + which, site[which]])
+    return sparse.csr_matrix((entries, (np.concatenate([row, row]), columns)), (which.size, sites + client.size))
+
+
+def _solved(case: _Case, limits: Limits) -> Outcome:
+    arrays = _arrays(case)
+    pairs = case.pairs[0].size
+    if pairs <= _ALL_LINKS:
+        links = _links(case, np.arange(pairs))
+    else:
+        links, bound = _broken_links(case, arrays, limits)
+        if bound == np.inf:
+            return solve(arrays, limits.whole())
+    count = links.shape[0]
+    whole = replace(
+        arrays,
+        matrix=sparse.vstack([arrays.matrix, links]).tocsr(),
+        row_lower=np.concatenate([arrays.row_lower, np.full(count, -np.inf)]),
+        row_upper=np.concatenate([arrays.row_upper, np.zeros(count)]),
+    )
+    usual = float(case.cost.min(axis=1).sum() + case.fixed.min())
+    return solve(whole, limits.whole(absolute_gap=1e-7 * max(usual, 1e-3)))
+
+
+def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.csr_matrix, float]:
+    """The links that carry the relaxed model, found by adding those that are broken; and the relaxed value."""
+    session = Session(replace(arrays, integer=np.zeros(arrays.cost.size, bool)), limits.linear())
+    first, added, value = arrays.row_lower.size, np.zeros(0, np.int64), -np.inf
+    client, site = case.pairs
+    sites = case.cost.shape[1]
+    most = np.ones(client.size)
+    some = case.demand[client] > 0
+    most[some] = np.minimum(1.0, case.capacity[site[some]] / case.demand[client[some]])
+    outcome = session.run()
+    for _ in range(_ROUNDS):
+        if outcome.status is Status.INFEASIBLE:
+            return _links(case, added), np.inf
+        if outcome.x is None or limits.left <= 0:
+            break
+        broken = np.flatnonzero(outcome.x[sites:] > most * outcome.x[site] + 1e-6)
+        if not broken.size:
+            break
+        session.add_rows(_links(case, broken), np.full(broken.size, -np.inf), np.zeros(broken.size))
+        added = np.concatenate([added, broken])
+        outcome = session.run()
+    if outcome.row_dual is not None and outcome.value is not None:
+        value = outcome.value
+        added = added[np.abs(outcome.row_dual[first:]) > 1e-9]
+    return _links(case, np.unique(added)), value
+
+
+def _shares(case: _Case, x: Floats, sites: Ints) -> Floats:
+    """Shares served, cleaned of what the solver's tolerance leaves; the nearest site wholly where capacity allows."""
+    whole = np.zeros(case.cost.shape)
+    whole[np.arange(case.cost.shape[0]), nearest(case.cost, sites)] = 1.0
+    if (nearest(case.cost, sites) >= 0).all() and _fits(case, whole):
+        return whole
+    shares = np.zeros(case.cost.shape)
+    client, site = case.pairs
+    shares[client, site] = np.where(np.isin(site, sites), x[case.cost.shape[1] :], 0.0)
+    shares[shares < 1e-9] = 0.0
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _fits(case: _Case, shares: Floats) -> bool:
+    return bool((case.demand @ shares <= case.capacity * (1 + 1e-12)).all())
+
+
+def _missing(case: _Case) -> Finding:
+    """What cannot be served with every site open, and whose; else that p sites are too few."""
+    client, site = case.pairs
+    clients, sites = case.cost.shape
+    matrix = sparse.vstack(
+        [
+            sparse.csr_matrix((np.ones(client.size), (client, np.arange(client.size))), (clients, client.size)),
+            sparse.csr_matrix((case.demand[client], (site, np.arange(client.size))), (sites, client.size)),
+        ]
+    )
+    slack = sparse.vstack([sparse.identity(clients), sparse.csr_matrix((sites, clients))])
+    elastic = Arrays(
+        cost=np.concatenate([np.zeros(client.size), case.demand]),
+        lower=np.zeros(client.size + clients),
+        upper=np.ones(client.size + clients),
+        integer=np.zeros(client.size + clients, bool),
+        matrix=sparse.hstack([matrix, slack], format="csr"),
+        row_lower=np.concatenate([np.ones(clients), np.full(sites, -np.inf)]),
+        row_upper=np.concatenate([np.ones(clients), case.capacity]),
+    )
+    outcome = solve(elastic)
+    short: Flags = np.zeros(clients, bool) if outcome.x is None else outcome.x[client.size :] > 1e-9
+    if outcome.value is None or outcome.value <= 1e-9 * case.demand.sum():
+        what = f"{case.p} sites cannot serve all demand where they may"
+        return Finding("p_cannot_serve_all", what, remedy="ask for more sites or allow more pairs")
+    what = f"with every site open, demand of {outcome.value:g} cannot be served where it may be"
+    where = f"client {listed(np.flatnonzero(short))}"
+    return Finding("demand_not_served", what, where=where, remedy="add capacity there or allow more pairs")

@@ -1,0 +1,145 @@
+"""The one place where the input of a siting model is looked at: all mistakes at once, each with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.siting.errors import Finding, SitingInputError, listed
+from optimizer.siting.result import Flags, Floats, Ints
+
+FORBIDDEN = "use inf to forbid a pair"
+
+
+class Checks:
+    """Collects what is wrong with the input of one model; ``done`` raises it."""
+
+    def __init__(self, cost: npt.ArrayLike, *, square: bool = False) -> None:
+        self.findings: list[Finding] = []
+        self.cost = self._matrix(cost)
+        self.clients, self.sites = self.cost.shape
+        if square and self.clients != self.sites:
+            self.say("not_square", f"distances have the shape {self.cost.shape}", remedy="give one row a site")
+
+    def say(self, code: str, message: str, **words: str) -> None:
+        """Note one finding."""
+        self.findings.append(Finding(code, message, **words))
+
+    def done(self) -> None:
+        """Raise ``SitingInputError`` with all findings, if there are any."""
+        if self.findings:
+            raise SitingInputError(self.findings)
+
+    def _matrix(self, cost: npt.ArrayLike) -> Floats:
+        try:
+            matrix = np.array(cost, float)
+        except (TypeError, ValueError) as error:
+            raise SitingInputError([Finding("not_numbers", f"the cost matrix is not numbers: {error}")]) from None
+        if matrix.ndim != 2 or 0 in matrix.shape:
+            what = f"the cost matrix has the shape {matrix.shape}"
+            raise SitingInputError([Finding("empty", what, remedy="give clients × sites, at least one of each")])
+        self._cells("not_a_number", "cost", matrix, np.isnan(matrix), FORBIDDEN)
+        with np.errstate(invalid="ignore"):
+            self._cells("negative", "cost", matrix, matrix < 0, "0 or more; " + FORBIDDEN)
+        return matrix
+
+    def _cells(self, code: str, what: str, matrix: Floats, wrong: Flags, remedy: str) -> None:
+        rows, columns = np.nonzero(wrong)
+        if rows.size:
+            places = [f"client {i}, site {j} ({matrix[i, j]:g})" for i, j in zip(rows[:12], columns[:12], strict=True)]
+            more = f" and {rows.size - 12} more" if rows.size > 12 else ""
+            message = f"{what} is {'not a number' if code == 'not_a_number' else 'below 0'}"
+            self.say(code, message, where=", ".join(places) + more, remedy=remedy)
+
+    def numbers(
+        self, name: str, given: npt.ArrayLike | None, default: float, size: int, *, infinite: bool = False
+    ) -> Floats:
+        """One number for each client or site (or one for all): not NaN, not negative, finite unless allowed."""
+        kind = "client" if size == self.clients and name not in {"capacity", "fixed_cost"} else "site"
+        try:
+            array = np.asarray(default if given is None else given, float)
+            array = np.broadcast_to(array, (size,)).copy()
+        except (TypeError, ValueError):
+            self.say(
+                "shape",
+                f"{name} is not one number a {kind}",
+                limit=f"{size} {kind}s",
+                remedy=f"give one number a {kind}, or one for all",
+            )
+            return np.full(size, default)
+        for code, wrong, said in (
+            ("not_a_number", np.isnan(array), "not a number"),
+            ("negative", array < 0, "below 0"),
+            ("infinite", np.isinf(array) & (array > 0) & (not infinite), "infinite"),
+        ):
+            if wrong.any():
+                at = np.flatnonzero(wrong)
+                where = listed(f"{kind} {i}" for i in at)
+                self.say(code, f"{name} is {said}", where=where, value=f"{array[at[0]]:g}", limit="0 or more")
+                array[at] = default
+        return array
+
+    def existing(self, given: Sequence[int] | npt.ArrayLike) -> Ints:
+        """Indices of sites that are open whatever is decided."""
+        raw = np.asarray(given)
+        if raw.size == 0:
+            return np.zeros(0, np.int64)
+        if raw.ndim != 1 or raw.dtype.kind not in "iu":
+            self.say("existing", "existing must be indices of sites", value=str(raw.dtype), remedy="give whole numbers")
+            return np.zeros(0, np.int64)
+        outside = raw[(raw < 0) | (raw >= self.sites)]
+        if outside.size:
+            self.say(
+                "existing", "there is no such site", where=f"existing {listed(outside)}", limit=f"0 to {self.sites - 1}"
+            )
+        values, counts = np.unique(raw, return_counts=True)
+        if (counts > 1).any():
+            self.say("existing_twice", "is named twice", where=f"existing site {listed(values[counts > 1])}")
+        inside: Ints = values[(values >= 0) & (values < self.sites)].astype(np.int64)
+        return inside
+
+    def count(self, p: object, existing: Ints, *, least: int = 1) -> int:
+        """The number of sites to be open: whole, no more than there are, no fewer than stand already."""
+        if isinstance(p, bool) or not isinstance(p, (int, np.integer)):
+            self.say("p", "must be a whole number", where="p", value=repr(p))
+            return least
+        if p > self.sites:
+            remedy = "ask for fewer or give more sites"
+            limit = f"there are {self.sites}"
+            self.say("p_too_large", "more than there are sites", where="p", value=str(p), limit=limit, remedy=remedy)
+        if p < least:
+            self.say("p_too_small", f"must be {least} or more", where="p", value=str(p))
+        if p < existing.size:
+            remedy = f"p counts them too: ask for {existing.size} or more"
+            limit = f"{existing.size} stand already"
+            self.say("p_below_existing", "fewer than exist", where="p", value=str(p), limit=limit, remedy=remedy)
+        return int(p)
+
+    def limit(self, given: npt.ArrayLike | None) -> Floats:
+        """The farthest a site may be (inclusive), one for all clients or one each."""
+        if given is None:
+            self.say("limit", "is missing", where="limit", remedy="say how far a site may be")
+            return np.zeros(self.clients)
+        return self.numbers("limit", given, 0.0, self.clients, infinite=True)
+
+    def reachable(self, allowed: Flags, remedy: str) -> None:
+        """Every client must have a site that may serve it."""
+        lost = np.flatnonzero(~allowed.any(axis=1))
+        if lost.size:
+            where = f"client {listed(lost)}"
+            message = "no site can reach it" if lost.size == 1 else f"no site can reach these {lost.size} clients"
+            clients = tuple(int(client) for client in lost)
+            self.findings.append(Finding("unreachable_clients", message, where, remedy=remedy, clients=clients))
+
+    def enough(self, demand: Floats, capacity: Floats, p: int | None = None, existing: Ints | None = None) -> None:
+        """The capacity of all sites, or of the largest ``p`` with the existing ones, must hold the demand."""
+        stands = np.zeros(0, np.int64) if existing is None else existing
+        others = np.sort(np.delete(capacity, stands))[::-1]
+        most = others if p is None else others[: max(0, p - stands.size)]
+        room, need = float(capacity[stands].sum() + most.sum()), float(demand.sum())
+        if room < need * (1 - 1e-12):
+            which = "all sites" if p is None else f"the {p} largest sites"
+            message = f"capacity of {which} is {room:g}, demand is {need:g}: {need - room:g} is missing"
+            self.say("capacity_below_demand", message, remedy="add capacity or sites, or lower the demand")

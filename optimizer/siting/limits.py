@@ -1,0 +1,41 @@
+"""When a search stops, and how the solver is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from optimizer.highs import Options
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The end of a search by the clock, and threads and seed of the solver."""
+
+    end: float = np.inf  #: time.perf_counter() at which the search stops
+    threads: int = 1
+    seed: int = 0
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.end - perf_counter()
+
+    def linear(self) -> Options:
+        """For relaxed programmes that are solved again and again: the clock is looked at between them."""
+        return Options(solver="simplex", threads=self.threads, seed=self.seed)
+
+    def whole(self, *, absolute_gap: float = 1e-9, cutoff: float | None = None, target: float | None = None) -> Options:
+        """For integer programmes, to a proof."""
+        left = max(0.01, self.left)
+        return Options(
+            gap=0.0,
+            absolute_gap=absolute_gap,
+            time_limit_seconds=left,
+            threads=self.threads,
+            seed=self.seed,
+            cutoff=cutoff,
+            objective_target=target,
+        )

@@ -1,0 +1,261 @@
+"""Tables of clients, sites and costs turned into the arrays of the siting models; mistakes found by name.
+
+Straight-line distances between points in metres, unless a table of costs is given (columns client, site, cost; a pair
+that is not in it is forbidden).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from optimizer.siting.errors import Finding, SitingInputError, listed
+from optimizer.siting.result import Floats, Ints, Result
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_TEXT = {".csv", ".txt", ".tsv"}
+_DEGREES = {"lon", "lat", "long", "longitude", "latitude"}
+
+
+@dataclass(frozen=True, eq=False)
+class SitingData:
+    """Sound arrays with the names of their rows and columns; columns that a table does not have are None."""
+
+    cost: Floats  #: (n, m)
+    clients: tuple[str, ...]
+    sites: tuple[str, ...]
+    weights: Floats | None = None
+    demand: Floats | None = None
+    capacity: Floats | None = None
+    fixed_cost: Floats | None = None
+    existing: Ints | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns with numbers."""
+
+    weight: str = "weight"
+    demand: str = "demand"
+    capacity: str = "capacity"
+    fixed_cost: str = "fixed_cost"
+    existing: str = "existing"
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read a table: CSV (UTF-8), GeoPackage, GeoJSON, Shapefile or Parquet. Raises ``SitingInputError``."""
+    file = Path(path)
+    if not file.is_file():
+        raise SitingInputError([Finding("no_file", "there is no such file", where=str(file))])
+    try:
+        if file.suffix.lower() in _TEXT:
+            return pd.read_csv(file, sep=None, engine="python", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        import geopandas as gpd
+
+        return gpd.read_parquet(file) if file.suffix.lower() == ".parquet" else gpd.read_file(file)
+    except (ValueError, OSError, RuntimeError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SitingInputError([Finding("unreadable", f"cannot be read: {first}", where=str(file))]) from None
+
+
+def from_points(
+    demand: pd.DataFrame, sites: pd.DataFrame, *, columns: Columns | None = None, allow_duplicates: bool = False
+) -> SitingData:
+    """Straight-line distances from every client to every site, in metres of their common coordinate system.
+
+    Both tables have an identifier in the column ``id`` (else the first column) and points: the columns ``x`` and ``y`` in
+    metres, or geometries, of which the centroids are taken. Raises ``SitingInputError`` with all mistakes at once; two
+    clients or two sites at the same place are one unless ``allow_duplicates``.
+    """
+    found: list[Finding] = []
+    demand, sites = _same_system(demand, sites, found)
+    clients, places = _names(demand, "demand", found), _names(sites, "sites", found)
+    ends = _points(demand, "demand", clients, found), _points(sites, "sites", places, found)
+    if not allow_duplicates:
+        for points, table, names in ((ends[0], "demand", clients), (ends[1], "sites", places)):
+            _no_duplicates(points, table, names, found)
+    data = _with_numbers(np.zeros((len(clients), len(places))), demand, sites, clients, places, columns, found)
+    _raise(found)
+    cost = np.hypot(*(ends[0][:, None, :] - ends[1][None, :, :]).transpose(2, 0, 1))
+    return replace(data, cost=cost)
+
+
+def from_costs(
+    costs: pd.DataFrame,
+    demand: pd.DataFrame | None = None,
+    sites: pd.DataFrame | None = None,
+    *,
+    columns: Columns | None = None,
+) -> SitingData:
+    """Costs of pairs from a table with the columns client, site and cost; pairs that are not in it are forbidden.
+
+    Clients and sites are those of ``demand`` and ``sites``, else those of the table in their order there. Raises
+    ``SitingInputError`` with all mistakes at once.
+    """
+    found: list[Finding] = []
+    missing = [name for name in ("client", "site", "cost") if name not in costs.columns]
+    if missing:
+        what = f"columns are missing: {', '.join(missing)}"
+        raise SitingInputError([Finding("columns", what, where="costs", remedy="name them client, site, cost")])
+    client, site = costs["client"].astype(str), costs["site"].astype(str)
+    clients = tuple(client.unique()) if demand is None else _names(demand, "demand", found)
+    places = tuple(site.unique()) if sites is None else _names(sites, "sites", found)
+    for names, given, table in ((clients, client, "demand"), (places, site, "sites")):
+        unknown = [name for name in given.unique() if name not in set(names)]
+        if unknown:
+            what = f"{len(unknown)} of the costs are not in {table}"
+            found.append(
+                Finding("unknown", what, where=listed(unknown), remedy=f"add them to {table} or take them out")
+            )
+    twice = costs[pd.DataFrame({"client": client, "site": site}).duplicated().to_numpy()]
+    if len(twice):
+        pairs = listed(f"{c}–{s}" for c, s in zip(twice["client"], twice["site"], strict=True))
+        found.append(
+            Finding("pair_twice", "the pair stands twice", where=f"costs {pairs}", remedy="keep one row a pair")
+        )
+    values = _numbers(
+        costs["cost"], "costs", "cost", tuple(f"{c}–{s}" for c, s in zip(client, site, strict=True)), found
+    )
+    data = _with_numbers(np.full((len(clients), len(places)), np.inf), demand, sites, clients, places, columns, found)
+    _raise(found)
+    row, column = pd.Index(clients).get_indexer(client), pd.Index(places).get_indexer(site)
+    data.cost[row, column] = values
+    return data
+
+
+def result_tables(data: SitingData, result: Result) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sites (open or not, clients served) and assignments (client, site, share, cost) of a result, by name."""
+    shares = result.assignment if result.assignment.ndim > 1 else _as_shares(result.assignment, len(data.sites))
+    client, site = np.nonzero(shares > 0)
+    assignments = pd.DataFrame(
+        {
+            "client": [data.clients[i] for i in client],
+            "site": [data.sites[j] for j in site],
+            "share": shares[client, site],
+            "cost": data.cost[client, site],
+        }
+    )
+    is_open = np.isin(np.arange(len(data.sites)), result.open_sites)
+    served = (shares > 0).sum(axis=0)
+    sites = pd.DataFrame({"site": data.sites, "open": is_open.astype(int), "clients": served})
+    return sites, assignments
+
+
+def _as_shares(assignment: Ints, sites: int) -> Floats:
+    shares = np.zeros((assignment.size, sites))
+    served = assignment >= 0
+    shares[np.flatnonzero(served), assignment[served]] = 1.0
+    return shares
+
+
+def _raise(found: list[Finding]) -> None:
+    if found:
+        raise SitingInputError(found)
+
+
+def _names(table: pd.DataFrame, name: str, found: list[Finding]) -> tuple[str, ...]:
+    if not len(table) or not len(table.columns):
+        found.append(Finding("empty", "has no rows", where=name))
+        return ()
+    column = "id" if "id" in table.columns else str(table.columns[0])
+    names = table[column].astype(str)
+    double = names[names.duplicated()].unique()
+    if len(double):
+        found.append(Finding("id_twice", f"{column} stands twice", where=f"{name} {listed(double)}"))
+    return tuple(names)
+
+
+def _numbers(
+    series: pd.Series, table: str, column: str, names: tuple[str, ...], found: list[Finding], *, signed: bool = False
+) -> Floats:
+    values = pd.to_numeric(series, errors="coerce").to_numpy(float)
+    tests = [("not_a_number", ~np.isfinite(values), "is not a number")]
+    tests += [] if signed else [("negative", values < 0, "is below 0")]
+    for code, wrong, said in tests:
+        if wrong.any():
+            at = np.flatnonzero(wrong)
+            where, value = f"{table} {listed(names[i] for i in at)}: {column}", str(series.iloc[at[0]])
+            found.append(Finding(code, said, where=where, value=value, remedy="correct it or leave the row out"))
+    return np.asarray(np.where(np.isfinite(values), values, 0.0))
+
+
+def _points(table: pd.DataFrame, name: str, names: tuple[str, ...], found: list[Finding]) -> Floats:
+    if {"x", "y"} <= set(table.columns):
+        return np.stack([_numbers(table[c], name, c, names, found, signed=True) for c in ("x", "y")], axis=1)
+    if "geometry" in table.columns:
+        empty = np.asarray(table.geometry.isna() | table.geometry.is_empty)
+        if empty.any():
+            where = f"{name} {listed(names[i] for i in np.flatnonzero(empty))}"
+            found.append(Finding("no_geometry", "has no geometry", where=where))
+            return np.zeros((len(table), 2))
+        centre = table.geometry.centroid
+        return np.stack([centre.x.to_numpy(), centre.y.to_numpy()], axis=1)
+    degrees = _DEGREES & {str(column).lower() for column in table.columns}
+    what = "has degrees, not metres" if degrees else "has no columns x and y"
+    remedy = "project it to metres, in columns x and y" if degrees else "give x and y in metres, or a table of costs"
+    found.append(Finding("no_points", what, where=name, remedy=remedy))
+    return np.zeros((len(table), 2))
+
+
+def _same_system(demand: pd.DataFrame, sites: pd.DataFrame, found: list[Finding]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables in one coordinate system in metres, where they say theirs."""
+    tables: list[gpd.GeoDataFrame] = [table for table in (demand, sites) if getattr(table, "crs", None) is not None]
+    if not tables:
+        return demand, sites
+    if len(tables) == 1:
+        what = "only one of the tables says its coordinate system"
+        found.append(Finding("crs", what, where="demand and sites", remedy="give both as layers with a system"))
+        return demand, sites
+    first = tables[0].crs
+    metric = first if first.is_projected else tables[0].estimate_utm_crs()
+    return tables[0].to_crs(metric), tables[1].to_crs(metric)
+
+
+def _no_duplicates(points: Floats, table: str, names: tuple[str, ...], found: list[Finding]) -> None:
+    _, first, group, count = np.unique(points, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    again = [i for i in np.flatnonzero(count[group.ravel()] > 1) if first[group.ravel()[i]] != i]
+    if again:
+        pairs = listed(f"{names[first[group.ravel()[i]]]} and {names[i]}" for i in again)
+        remedy = "correct the coordinates, make them one, or allow duplicates"
+        found.append(
+            Finding("duplicate_coordinates", "stand at the same place", where=f"{table} {pairs}", remedy=remedy)
+        )
+
+
+def _with_numbers(
+    cost: Floats,
+    demand: pd.DataFrame | None,
+    sites: pd.DataFrame | None,
+    clients: tuple[str, ...],
+    places: tuple[str, ...],
+    columns: Columns | None,
+    found: list[Finding],
+) -> SitingData:
+    """The columns that the tables have, checked."""
+    named = columns or Columns()
+
+    def taken(table: pd.DataFrame | None, which: str, name: str, names: tuple[str, ...]) -> Floats | None:
+        column, usual = getattr(named, which), getattr(Columns(), which)
+        if table is not None and column in table.columns:
+            return _numbers(table[column], name, column, names, found)
+        if column != usual:
+            found.append(Finding("columns", f"there is no column {column}", where=name))
+        return None
+
+    stands = taken(sites, "existing", "sites", places)
+    return SitingData(
+        cost,
+        clients,
+        places,
+        weights=taken(demand, "weight", "demand", clients),
+        demand=taken(demand, "demand", "demand", clients),
+        capacity=taken(sites, "capacity", "sites", places),
+        fixed_cost=taken(sites, "fixed_cost", "sites", places),
+        existing=None if stands is None else np.flatnonzero(stands > 0),
+    )
