@@ -29,6 +29,8 @@ def answer(error: BaseException) -> Answer:
         ("optimizer.run_folder", "RunError", _wrong),
         ("optimizer.compare", "CompareError", _wrong),
         ("optimizer.jobs_dask", "NoClusterError", _wrong),
+        ("optimizer.siting.errors", "SitingInputError", _siting_input),
+        ("optimizer.siting.errors", "SitingInfeasible", _siting_infeasible),
     ):
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(error, kind):
@@ -68,6 +70,15 @@ def _input(error: BaseException) -> Answer:
 
 def _infeasible(error: BaseException) -> Answer:
     return Answer(NO, "infeasible", tuple(str(getattr(error, "report", error)).splitlines()))
+
+
+def _siting_input(error: BaseException) -> Answer:
+    lines = tuple(finding.text() for finding in getattr(error, "findings", ()))
+    return Answer(WRONG, "error", (*lines, f"{counted(len(lines))}, nothing was run."))
+
+
+def _siting_infeasible(error: BaseException) -> Answer:
+    return Answer(NO, "infeasible", tuple(f"No plan: {line}" for line in str(error).splitlines()))
 
 
 def _stopped(error: BaseException) -> Answer:

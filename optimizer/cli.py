@@ -30,6 +30,10 @@ Sets = Annotated[
 Years = Annotated[int | None, typer.Option("--years", min=1, max=30, help="Plan so many years.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Again = Annotated[bool, typer.Option("--again", "--force", help="Run again although a finished run is there.")]
+_MODELS = (
+    "lscp, backup-coverage, mclp, p-median, p-center, cflp, capacitated-p-median or p-dispersion; docs/siting.md has "
+    "the mathematics of each."
+)
 
 
 def main() -> None:
@@ -211,6 +215,63 @@ def sweep(
             dask=dask,
             as_json=as_json,
         )
+
+
+@app.command(short_help="Choose sites by a classical location model.")
+def site(
+    model: Annotated[
+        Literal[
+            "lscp",
+            "backup-coverage",
+            "mclp",
+            "p-median",
+            "p-center",
+            "cflp",
+            "capacitated-p-median",
+            "p-dispersion",
+        ],
+        typer.Argument(metavar="MODEL", help=_MODELS),
+    ],
+    demand: Annotated[
+        Path | None, typer.Option("--demand", metavar="FILE", help="Clients: id, x, y (m), weight, demand.")
+    ] = None,
+    sites: Annotated[
+        Path | None,
+        typer.Option("--sites", metavar="FILE", help="Sites: id, x, y (m), capacity, fixed_cost, existing (0 or 1)."),
+    ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option("--costs", metavar="FILE", help="Cost of pairs: client, site, cost; else straight-line metres."),
+    ] = None,
+    p: Annotated[int | None, typer.Option("-p", help="Number of open sites, existing ones included.")] = None,
+    limit: Annotated[
+        float | None, typer.Option("--limit", help="The farthest a site may be, inclusive (coverage models).")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=COLUMN", help="Take weight, demand, capacity … from another column."),
+    ] = None,
+    duplicates: Annotated[
+        bool, typer.Option("--allow-duplicates", help="Let two clients or two sites stand at the same place.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.001, metavar="SECONDS", help="Stop the search after this.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the solver.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=512, help="Threads of the solver.")] = 1,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Choose sites by a classical location model, with a proof of how good the choice is.
+
+    Tables are CSV, GeoPackage, GeoJSON or Parquet. With --out, sites and assignments are left in a new folder.
+    """
+    from optimizer import cli_site
+
+    with _answering(as_json):
+        asked = cli_site.Asked(model, demand, sites, costs, p, limit, tuple(columns or ()), duplicates)
+        search = {"time_limit": time_limit, "seed": seed, "threads": threads}
+        raise typer.Exit(cli_site.site(asked, search, out, as_json=as_json))
 
 
 @app.command(short_help="Start a city of your own from polygons.")

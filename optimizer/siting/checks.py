@@ -23,9 +23,11 @@ class Checks:
         if square and self.clients != self.sites:
             self.say("not_square", f"distances have the shape {self.cost.shape}", remedy="give one row a site")
 
-    def say(self, code: str, message: str, **words: str) -> None:
+    def say(
+        self, code: str, message: str, *, where: str = "", value: str = "", limit: str = "", remedy: str = ""
+    ) -> None:
         """Note one finding."""
-        self.findings.append(Finding(code, message, **words))
+        self.findings.append(Finding(code, message, where, value, limit, remedy))
 
     def done(self) -> None:
         """Raise ``SitingInputError`` with all findings, if there are any."""

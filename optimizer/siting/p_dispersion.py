@@ -131,7 +131,7 @@ def _packed(close: Flags, p: int, existing: Ints, limits: Limits) -> tuple[Ints 
     """The p sites no two of which are close, or None; and whether that is known."""
     if limits.left <= 0:
         return None, False
-    free: Flags = ~close[:, existing].any(axis=1)
+    free = np.asarray(~close[:, existing].any(axis=1), bool).reshape(-1)
     free[existing] = True
     number = np.flatnonzero(free)
     if number.size < p:

@@ -54,14 +54,19 @@ def read(path: str | Path) -> pd.DataFrame:
     if not file.is_file():
         raise SitingInputError([Finding("no_file", "there is no such file", where=str(file))])
     try:
-        if file.suffix.lower() in _TEXT:
-            return pd.read_csv(file, sep=None, engine="python", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        import geopandas as gpd
-
-        return gpd.read_parquet(file) if file.suffix.lower() == ".parquet" else gpd.read_file(file)
+        return _read(file)
     except (ValueError, OSError, RuntimeError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SitingInputError([Finding("unreadable", f"cannot be read: {first}", where=str(file))]) from None
+
+
+def _read(file: Path) -> pd.DataFrame:
+    if file.suffix.lower() in _TEXT:
+        return pd.read_csv(file, sep=None, engine="python", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    import geopandas as gpd
+
+    table: pd.DataFrame = gpd.read_parquet(file) if file.suffix.lower() == ".parquet" else gpd.read_file(file)
+    return table
 
 
 def from_points(
@@ -69,9 +74,9 @@ def from_points(
 ) -> SitingData:
     """Straight-line distances from every client to every site, in metres of their common coordinate system.
 
-    Both tables have an identifier in the column ``id`` (else the first column) and points: the columns ``x`` and ``y`` in
-    metres, or geometries, of which the centroids are taken. Raises ``SitingInputError`` with all mistakes at once; two
-    clients or two sites at the same place are one unless ``allow_duplicates``.
+    Both tables have an identifier in the column ``id`` (else the first column) and points: the columns ``x`` and ``y``
+    in metres, or geometries, of which the centroids are taken. Raises ``SitingInputError`` with all mistakes at once;
+    two clients or two sites at the same place are a mistake unless ``allow_duplicates``.
     """
     found: list[Finding] = []
     demand, sites = _same_system(demand, sites, found)
@@ -124,7 +129,7 @@ def from_costs(
     )
     data = _with_numbers(np.full((len(clients), len(places)), np.inf), demand, sites, clients, places, columns, found)
     _raise(found)
-    row, column = pd.Index(clients).get_indexer(client), pd.Index(places).get_indexer(site)
+    row, column = pd.Index(clients).get_indexer(pd.Index(client)), pd.Index(places).get_indexer(pd.Index(site))
     data.cost[row, column] = values
     return data
 
