@@ -32,7 +32,8 @@ def pmed(folder: Path, name: str) -> tuple[Floats, int]:
     words = _numbers(folder / f"{name}.txt")
     count, p = int(words[0]), int(words[2])
     edges = {
-        (int(min(a, b)) - 1, int(max(a, b)) - 1): c for a, b, c in zip(*(words[3 + k :: 3] for k in range(3)), strict=True)
+        (int(min(a, b)) - 1, int(max(a, b)) - 1): c
+        for a, b, c in zip(*(words[3 + k :: 3] for k in range(3)), strict=True)
     }
     ends = np.array(list(edges))
     graph = csr_matrix((list(edges.values()), (ends[:, 0], ends[:, 1])), (count, count))
@@ -42,7 +43,7 @@ def pmed(folder: Path, name: str) -> tuple[Floats, int]:
 def tsplib(path: Path) -> Floats:
     """Distances between the points of a TSPLIB file, rounded down."""
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    points = [[float(x), float(y)] for number, x, y in (w for w in lines if len(w) == 3) if number.isdigit()]  # noqa: PLR2004
+    points = [[float(x), float(y)] for number, x, y in (w for w in lines if len(w) == 3) if number.isdigit()]
     return _rounded_down(np.array(points))
 
 
@@ -87,7 +88,9 @@ def san_francisco(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     pairs = pd.read_csv(folder / "SF_network_distance_candidateStore_16_censusTract_205_new.csv", dtype=str)
     costs = pairs.rename(columns={"DestinationName": "client", "name": "site", "distance": "cost"})
     tracts = pd.read_csv(folder / "SF_demand_205_centroid_uniform_weight.csv", dtype=str)
-    return costs[["client", "site", "cost"]], tracts.rename(columns={"NAME": "id", "POP2000": "weight"})[["id", "weight"]]
+    return costs[["client", "site", "cost"]], tracts.rename(columns={"NAME": "id", "POP2000": "weight"})[
+        ["id", "weight"]
+    ]
 
 
 def scattered(count: int, seed: int = 0) -> Floats:

@@ -96,7 +96,9 @@ def choices(sites: int, p: int, existing: list[int]) -> Iterator[list[int]]:
             yield list(chosen)
 
 
-def best(cost: np.ndarray, p: int, existing: list[int], value: Callable[[list[int]], float], most: bool = False) -> float:
+def best(
+    cost: np.ndarray, p: int, existing: list[int], value: Callable[[list[int]], float], most: bool = False
+) -> float:
     values = [value(chosen) for chosen in choices(cost.shape[1], p, existing)]
     return (max if most else min)(values, default=INF)
 

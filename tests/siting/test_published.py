@@ -61,7 +61,7 @@ def test_stores_of_san_francisco(folder: Path) -> None:
         options |= {"weights": data.weights} if row["problem"] in {"MCLP", "p-median"} else {}
         solve = {"LSCP": siting.lscp, "MCLP": siting.mclp, "p-median": siting.p_median, "p-center": siting.p_center}
         found = solve[row["problem"]](data.cost, **options)
-        assert found.value == pytest.approx(float(row["optimum"]), rel=1e-12), row
+        assert found.value == pytest.approx(float(row["optimum"]), rel=1e-10), row
         assert found.proven
         if row["problem"] in {"MCLP", "p-median"}:
             assert {data.sites[j] for j in found.open_sites} == set(row["one_optimal_set"].split())

@@ -1,0 +1,154 @@
+"""Tables of clients, sites and costs; the command that reads them."""
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely import Point
+from typer.testing import CliRunner
+
+from optimizer import siting
+from optimizer.cli import app
+from optimizer.siting import tables
+
+DEMAND = "id,x,y,weight,demand\n东街,0,0,1,2\nB,2,0,1,2\nC,6,0,1,2\nD,7,0,1,2\n"
+SITES = "id,x,y,capacity,fixed_cost,existing\nP,0,0,3,1,0\nQ,4,0,9,9,0\nR,7,0,5,1,1\n"
+COSTS = "client,site,cost\n东街,P,0\n东街,Q,4\nB,P,2\nB,Q,2\nC,Q,2\nC,R,1\nD,R,0\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in (("demand.csv", DEMAND), ("sites.csv", SITES), ("costs.csv", COSTS)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def site(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["site", *words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+POINTS = ("--demand", "demand.csv", "--sites", "sites.csv")
+
+
+def test_points_become_distances(folder: Path) -> None:
+    data = tables.from_points(tables.read("demand.csv"), tables.read("sites.csv"))
+    assert data.cost.tolist() == [[0, 4, 7], [2, 2, 5], [6, 2, 1], [7, 3, 0]]
+    assert data.clients[0] == "东街"
+    assert data.existing is not None
+    assert data.existing.tolist() == [2]
+
+
+def test_layers_in_degrees_are_measured_in_metres() -> None:
+    places = {"id": ["a", "b"], "geometry": [Point(104.7, 31.4), Point(104.8, 31.4)]}
+    layer = gpd.GeoDataFrame(places, crs="EPSG:4326")
+    data = tables.from_points(layer, layer)
+    assert data.cost[0, 1] == pytest.approx(9510, rel=0.005)
+
+
+def test_pairs_that_are_not_in_the_table_are_forbidden(folder: Path) -> None:
+    data = tables.from_costs(tables.read("costs.csv"), tables.read("demand.csv"), tables.read("sites.csv"))
+    assert np.isinf(data.cost).sum() == 5
+    assert data.cost[2].tolist() == [np.inf, 2, 1]
+    alone = tables.from_costs(tables.read("costs.csv"))
+    assert alone.sites == ("P", "Q", "R")
+
+
+def test_mistakes_in_tables_are_said_by_name_all_at_once() -> None:
+    demand = pd.DataFrame({"id": ["a", "b", "b"], "x": [0, 1, 1], "y": [0, "one", 1], "weight": [1, -2, 1]})
+    sites = pd.DataFrame({"id": ["p", "q"], "x": [5, 5], "y": [5, 5], "capacity": ["", 3]})
+    with pytest.raises(siting.SitingInputError) as wrong:
+        tables.from_points(demand, sites)
+    codes = set(wrong.value.codes)
+    assert codes == {"id_twice", "not_a_number", "negative", "duplicate_coordinates"}
+    assert "p and q" in str(wrong.value)
+    assert "one" in str(wrong.value)
+
+
+def test_duplicate_coordinates_may_be_allowed() -> None:
+    sites = pd.DataFrame({"id": ["p", "q"], "x": [5, 5], "y": [5, 5]})
+    assert tables.from_points(sites, sites, allow_duplicates=True).cost.tolist() == [[0, 0], [0, 0]]
+
+
+def test_mistakes_in_a_table_of_costs() -> None:
+    costs = pd.DataFrame({"client": ["a", "a", "z"], "site": ["p", "p", "p"], "cost": [1, 2, "?"]})
+    with pytest.raises(siting.SitingInputError) as wrong:
+        tables.from_costs(costs, pd.DataFrame({"id": ["a"]}))
+    assert set(wrong.value.codes) == {"unknown", "pair_twice", "not_a_number"}
+    with pytest.raises(siting.SitingInputError, match="client, site, cost"):
+        tables.from_costs(pd.DataFrame({"from": ["a"]}))
+
+
+def test_degrees_in_columns_are_refused() -> None:
+    places = pd.DataFrame({"id": ["a"], "lon": [104.7], "lat": [31.4]})
+    with pytest.raises(siting.SitingInputError, match="degrees"):
+        tables.from_points(places, places)
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("p-median", *POINTS, "-p", "2"), 3),
+        (("p-center", *POINTS, "-p", "2"), 2),
+        (("lscp", *POINTS, "--limit", "4"), 2),
+        (("mclp", *POINTS, "--limit", "1", "-p", "2"), 3),
+        (("backup-coverage", *POINTS, "--limit", "7", "-p", "2"), 4),
+        (("cflp", *POINTS), 6.5),
+        (("capacitated-p-median", *POINTS, "-p", "3"), 3),
+        (("p-dispersion", "--sites", "sites.csv", "-p", "2"), 7),
+        (("p-median", "--costs", "costs.csv", "-p", "2"), 3),
+    ],
+    ids=lambda words: words[0] if isinstance(words, tuple) else "",
+)
+def test_every_model_from_the_command_line(folder: Path, words: tuple[str, ...], value: float) -> None:
+    code, output = site(*words, "--json")
+    assert code == 0, output
+    said = json.loads(output)
+    assert said["value"] == pytest.approx(value)
+    assert said["status"] == "optimal"
+    code, output = site(*words)
+    assert (code, "proven best" in output) == (0, True)
+
+
+def test_tables_are_left_whole_and_nothing_is_written_over(folder: Path) -> None:
+    code, _ = site("cflp", *POINTS, "--out", "choice")
+    assert code == 0
+    shares = pd.read_csv(folder / "choice" / "assignments.csv")
+    assert shares.groupby("client")["share"].sum().tolist() == pytest.approx([1] * 4)
+    assert pd.read_csv(folder / "choice" / "sites.csv")["open"].tolist() == [1, 0, 1]
+    assert json.loads((folder / "choice" / "site.json").read_text(encoding="utf-8"))["model"] == "cflp"
+    before = (folder / "choice" / "sites.csv").read_bytes()
+    assert site("cflp", *POINTS, "--out", "choice")[0] == 2
+    assert (folder / "choice" / "sites.csv").read_bytes() == before
+    assert site("lscp", *POINTS, "--limit", "0.5", "--out", "none")[0] == 2
+    assert not (folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("p-median", *POINTS), 2, "needs -p"),
+        (("lscp", *POINTS), 2, "needs --limit"),
+        (("lscp", *POINTS, "--limit", "3", "-p", "2"), 2, "takes no -p"),
+        (("p-median", *POINTS, "-p", "2", "--limit", "3"), 2, "takes no --limit"),
+        (("p-median", "-p", "2"), 2, "--demand and --sites, or --costs"),
+        (("p-dispersion", *POINTS, "-p", "2"), 2, "sites alone"),
+        (("p-median", *POINTS, "-p", "9"), 2, "there are 3"),
+        (("p-median", *POINTS, "-p", "2", "--column", "weights=x"), 2, "one of weight"),
+        (("p-median", *POINTS, "-p", "2", "--column", "weight=people"), 2, "no column people"),
+        (("p-median", "--demand", "demand.csv", "--sites", "gone.csv", "-p", "2"), 2, "no such file"),
+        (("lscp", *POINTS, "--limit", "1"), 2, "client B"),
+        (("p-median", "--costs", "costs.csv", "-p", "1"), 1, "at least 2 are needed"),
+        (("backup-coverage", *POINTS, "--limit", "4", "-p", "1"), 1, "No plan"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_what_cannot_be_done_is_said_in_words(folder: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    done, output = site(*words)
+    assert (done, said in output) == (code, True), output
+    assert "Traceback" not in output
