@@ -16,12 +16,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import highspy
 import numpy as np
 import pulp
 
@@ -62,7 +62,7 @@ def comparison() -> list[Case]:
                 "LSCP",
                 {"cost_matrix": large, "service_radius": limit},
             )
-            for limit in (40, 60, 150)
+            for limit in (30, 50, 60, 300)
         ),
         *(
             Case(
@@ -82,8 +82,7 @@ def peer_value(case: Case) -> float | None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from spopt import locate
-
+        locate = import_module("spopt.locate")
         model = getattr(locate, case.peer).from_cost_matrix(**case.words)
         model = model.solve(pulp.HiGHS(msg=False, threads=1, gapRel=0.0))
         return float(pulp.value(model.problem.objective))
@@ -119,9 +118,9 @@ def large() -> list[str]:
         )
         for n, p, seed in ((1000, 50, 0), (2000, 100, 0), (1000, 10, 0), (1000, 10, 1), (1000, 10, 2), (1000, 5, 3))
     ]
-    distances = sets.scattered(1000)
     cases += [
-        ("p-center 1,000 × 1,000, p = 20", lambda: siting.p_center(distances, p=20, time_limit=100)),
+        ("p-center 400 × 400, p = 10", lambda: siting.p_center(sets.scattered(400), p=10, time_limit=60)),
+        ("LSCP 1,000 × 1,000, limit 80", lambda: siting.lscp(sets.scattered(1000), limit=80, time_limit=60)),
         ("p-dispersion 200, p = 15", lambda: siting.p_dispersion(sets.scattered(200), p=15, time_limit=100)),
         ("backup coverage 200 × 200, limit 150", lambda: siting.backup_coverage(sets.scattered(200), limit=150)),
         (
@@ -192,7 +191,7 @@ def _machine() -> str:
         memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     return (
         f"{day}, {os.cpu_count()} cores{memory}, {platform.system()}, Python {platform.python_version()}, "
-        f"HiGHS {highspy.Highs().version()}, PuLP {version('pulp')}, spopt {peer}; one thread, wall-clock seconds, "
+        f"HiGHS {version('highspy')}, PuLP {version('pulp')}, spopt {peer}; one thread, wall-clock seconds, "
         "one run"
     )
 

@@ -16,7 +16,7 @@ from optimizer.siting.errors import Finding, SitingInfeasible, listed
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
 
-_ALL_LINKS = 30_000  # pairs up to which all links stand in the model from the start
+_ALL_LINKS = 3_000  # pairs up to which all links stand in the model from the start
 _ROUNDS = 40
 
 

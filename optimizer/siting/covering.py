@@ -52,7 +52,7 @@ def cover(allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: 
         return Cover(np.union1d(forced, left.sites[chosen]), base)
     cutoff = None if enough is None or not whole else enough - base + 0.5
     target = None if enough is None else enough - base
-    options = limits.whole(absolute_gap=0.99 if whole else 1e-9, cutoff=cutoff, target=target)
+    options = limits.whole(absolute_gap=0.99 if whole else 1e-9, cutoff=cutoff, target=target, presolve=False)
     outcome = solve(_programme(part, price), options)
     bound = max(0.0, outcome.bound)
     if whole and np.isfinite(bound):

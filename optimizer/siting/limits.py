@@ -27,8 +27,15 @@ class Limits:
         """For relaxed programmes that are solved again and again: the clock is looked at between them."""
         return Options(solver="simplex", threads=self.threads, seed=self.seed)
 
-    def whole(self, *, absolute_gap: float = 1e-9, cutoff: float | None = None, target: float | None = None) -> Options:
-        """For integer programmes, to a proof."""
+    def whole(
+        self,
+        *,
+        absolute_gap: float = 1e-9,
+        cutoff: float | None = None,
+        target: float | None = None,
+        presolve: bool = True,
+    ) -> Options:
+        """For integer programmes, to a proof; without presolve where the reductions are done before."""
         left = max(0.01, self.left)
         return Options(
             gap=0.0,
@@ -38,4 +45,5 @@ class Limits:
             seed=self.seed,
             cutoff=cutoff,
             objective_target=target,
+            presolve=presolve,
         )

@@ -82,9 +82,8 @@ def _most(allowed: Flags, weight: Floats, p: int, existing: Ints, limits: Limits
     whole = bool((amount == np.rint(amount)).all())
     total = float(amount.sum())
     start = np.concatenate([np.isin(np.arange(sites.size), chosen), ~rows[:, chosen].any(axis=1)]).astype(float)
-    outcome = solve(
-        _programme(rows, amount, more), limits.whole(absolute_gap=0.99 if whole else 1e-9 * total), start=start
-    )
+    options = limits.whole(absolute_gap=0.99 if whole else 1e-9 * total, presolve=False)
+    outcome = solve(_programme(rows, amount, more), options, start=start)
     if outcome.x is not None and outcome.value is not None:
         found = np.flatnonzero(outcome.x[: sites.size] > 0.5)
         if amount[rows[:, found].any(axis=1)].sum() > amount[rows[:, chosen].any(axis=1)].sum():
