@@ -70,10 +70,12 @@ def backup_coverage(
         remedy = "ask for more sites or raise the limit"
         raise SitingInfeasible([Finding("p_cannot_cover_all", what, remedy=remedy)])
     start = first_sites(count, least.sites, checks.sites) if least.sites.size <= count else None
+    fewest = p is not None or least.bound >= count
     sites, bound = _twice(allowed, weight, count, keep, start, limits)
     if sites is None:
         none = np.full(checks.clients, -1, np.int64)
         return make_result("backup-coverage", None, bound, [], none, began, maximise=True)
+    bound = bound if fewest else float(weight.sum())  # of a smaller number of sites nothing is known
     covered = allowed[:, sites].sum(axis=1)
     value = float(weight[covered > 1].sum())
     assignment = nearest(checks.cost, sites)

@@ -189,7 +189,8 @@ def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.c
     if outcome.row_dual is not None and outcome.value is not None:
         value = outcome.value
         added = added[np.abs(outcome.row_dual[first:]) > 1e-9]
-    return _links(case, np.unique(added)), value
+    unbound = np.flatnonzero(case.demand[client] == 0)  # no capacity keeps these from closed sites
+    return _links(case, np.union1d(added, unbound)), value
 
 
 def _shares(case: _Case, x: Floats, sites: Ints) -> Floats:

@@ -64,6 +64,8 @@ def p_median(
     limits = Limits(began + time_limit, threads, seed)
     sites, bound, nodes = solve_median(checks.cost, weight, count, stands, limits)
     assignment = nearest(checks.cost, sites)
+    if not sites.size:
+        return make_result("p-median", None, bound, sites, assignment, began)
     value = float(weight @ checks.cost[np.arange(checks.clients), assignment])
     return make_result("p-median", value, bound, sites, assignment, began, nodes=nodes)
 
@@ -84,6 +86,8 @@ def solve_median(cost: Floats, weight: Floats, p: int, existing: Ints, limits: L
     penalised = np.where(np.isfinite(weighted), weighted, _penalty(weighted))
     near = Near.of(weighted, max(50, 8 * cost.shape[1] // p))
     sites = _start(weighted, penalised, near, p, keep, limits)
+    if sites is None:
+        return np.zeros(0, np.int64), 0.0, 0
     value, sites = improved(penalised, near, sites, keep)
     prices = priced(penalised, near, keep, (value, sites), _ROUNDS)
     step = step_of(weighted * scale) / scale
@@ -120,8 +124,8 @@ def step_of(weighted: Floats) -> float:
     return float(max(1, np.gcd.reduce(finite.astype(np.int64))))
 
 
-def _start(weighted: Floats, penalised: Floats, near: Near, p: int, keep: Flags, limits: Limits) -> Ints:
-    """A choice of sites that reaches every client; ``SitingInfeasible`` where there is none."""
+def _start(weighted: Floats, penalised: Floats, near: Near, p: int, keep: Flags, limits: Limits) -> Ints | None:
+    """Sites that reach every client, None if time ran out; ``SitingInfeasible`` where there are none."""
     sites = greedy(penalised, p, np.flatnonzero(keep))
     allowed = np.isfinite(weighted)
     if allowed.all():
@@ -129,9 +133,9 @@ def _start(weighted: Floats, penalised: Floats, near: Near, p: int, keep: Flags,
     _, sites = improved(penalised, near, sites, keep)
     if allowed[:, sites].any(axis=1).all():
         return sites
-    needed = cover(allowed, np.ones(keep.size), keep, limits).sites
-    if needed.size > p:
-        what = f"{p} sites cannot reach all clients: at least {needed.size} are needed"
-        remedy = f"ask for {needed.size} or more, or allow more pairs"
+    needed = cover(allowed, np.ones(keep.size), keep, limits)
+    if needed.bound > p:
+        what = f"{p} sites cannot reach all clients: at least {needed.bound:.0f} are needed"
+        remedy = f"ask for {needed.bound:.0f} or more, or allow more pairs"
         raise SitingInfeasible([Finding("p_cannot_reach_all", what, remedy=remedy)])
-    return first_sites(p, needed, keep.size)
+    return first_sites(p, needed.sites, keep.size) if needed.sites.size <= p else None

@@ -1,6 +1,7 @@
 """Each model: a case solved by hand, agreement with trying every choice, and what must not matter."""
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -296,3 +297,35 @@ def test_a_stopped_search_says_so() -> None:
     assert stopped.bound < stopped.value
     none = siting.cflp(cost, fixed_cost=50.0, capacity=20.0, time_limit=0.0)
     assert none.status in {"no_plan", "feasible"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_links_added_where_broken_give_the_same_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    cost, demand = scattered(30, 12, seed), rng.integers(0, 5, 30).astype(float)
+
+    def solve() -> siting.Result:
+        return siting.cflp(cost, fixed_cost=60.0, capacity=25.0, demand=demand)
+
+    first = solve()
+    monkeypatch.setattr(sys.modules["optimizer.siting.cflp"], "_ALL_LINKS", 0)
+    other = solve()
+    assert other.value == pytest.approx(first.value, rel=1e-6)
+    assert other.proven
+    assert other.assignment.sum(axis=1) == pytest.approx(np.ones(30))
+
+
+def test_demands_that_are_not_whole() -> None:
+    cost = scattered(12, 6, 4)
+    demand = np.linspace(0.3, 1.7, 12)
+    found = siting.capacitated_p_median(cost, p=3, demand=demand, capacity=4.5)
+    assert found.proven
+    assert (np.bincount(found.assignment, demand, 6) <= 4.5 + 1e-6).all()
+    loose = siting.capacitated_p_median(cost, p=3, demand=demand, capacity=100.0)
+    assert loose.value == pytest.approx(siting.p_median(cost, p=3).value)
+
+
+def test_site_numbers_of_cflp() -> None:
+    cost = scattered(20, 8, 6)
+    for p in (1, 3):
+        assert siting.cflp(cost, fixed_cost=0, p=p).value == pytest.approx(siting.p_median(cost, p=p).value)
