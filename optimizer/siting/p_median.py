@@ -85,10 +85,10 @@ def solve_median(cost: Floats, weight: Floats, p: int, existing: Ints, limits: L
     weighted = weighted / scale
     penalised = np.where(np.isfinite(weighted), weighted, _penalty(weighted))
     near = Near.of(weighted, max(50, 8 * cost.shape[1] // p))
-    sites = _start(weighted, penalised, near, p, keep, limits)
-    if sites is None:
+    start = _start(weighted, penalised, near, p, keep, limits)
+    if start is None:
         return np.zeros(0, np.int64), 0.0, 0
-    value, sites = improved(penalised, near, sites, keep)
+    value, sites = improved(penalised, near, start, keep)
     prices = priced(penalised, near, keep, (value, sites), _ROUNDS)
     step = step_of(weighted * scale) / scale
     cutoff = prices.value - step * (1 - 1e-4) if step else prices.value * (1 - 1e-9)
