@@ -7,7 +7,7 @@ Two variants of the same city:
 - `structured`: four services stand at each community's own office, four are networks with about five candidate
   buildings per town. Real cities look like this.
 - `hard`: every service is a network and every community has a building that may take any of them, so catchments
-  overlap everywhere: a covering problem with fractional vertices.
+  overlap everywhere in a sub-district: a covering problem with fractional vertices.
 
 Same arguments, same city, on every machine.
 """
@@ -271,7 +271,7 @@ def _service(kind: Kind, variant: Variant) -> dict[str, Any]:
         "need": {"per": "population", "rate": kind.share},
     }
     if variant == "hard":
-        return {"siting": "network", "limit_m": kind.limit_m * 1.3, "within": "city", "candidates": 8, **costs}
+        return {"siting": "network", "limit_m": kind.limit_m * 1.3, "candidates": 8, **costs}
     if kind.own:
         return {"siting": "own", **costs}
     return {"siting": "network", "limit_m": STRUCTURED_LIMIT_M, "candidates": 5, **costs}

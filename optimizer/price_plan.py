@@ -23,11 +23,15 @@ from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
-LEVEL_TRIES = 9
+LEVEL_TRIES = 20
 MOST_ASIDE = 0.15
 """At most this share of the communities is set aside because others can be raised higher."""
 LEVEL_SETTLED = 2e-3
 """A level within so much of the one that decided who is set aside is final."""
+LEVEL_NEAR = 0.05
+"""A level that moved less than this since the last try is near the one looked for."""
+LACKING = 0.05
+"""Where a level takes so much more money than there is, prices need not be better to try a lower one."""
 LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
 """Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
 goal's gap."""
@@ -122,21 +126,25 @@ class PricePlan:
         top, search, tried, level = 1.0, start, np.inf, float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
         prices = start.prices / max(1e-9, start.worth_of_money())
         aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
+        sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
         for _ in range(LEVEL_TRIES):
-            if not who.any() or abs(level - tried) < LEVEL_SETTLED or self.stopped():
+            if not who.any() or (sure and abs(level - tried) < LEVEL_SETTLED) or self.stopped():
                 break
+            sure = abs(level - tried) < LEVEL_NEAR
             tried, aside = level, min(aside, level)
             low = np.flatnonzero(who & (best < aside))
-            best[low] = np.maximum(best[low], attainable_alone(problem, low))
+            if sure:
+                best[low] = np.maximum(best[low], attainable_alone(problem, low))
             levels = replace(set_aside(problem, best, aside), common=level)
             search = self._search(None, without_floors(levels), prices, search)
             try:
-                search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED)
-            except NoPlan:  # not even with all money
-                level = top = min(top, attainable_level(problem, levels))
+                search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
+            except NoPlan:  # not even with all money; how far the money goes is asked just below what can be reached
+                top = min(top, attainable_level(problem, levels))
+                level, tried = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf
                 continue
             prices = search.prices
-            level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, 1.0))
+            level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
             top = min(top, level)
             self.report("worst_off", None, top)
         return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices)
@@ -199,11 +207,14 @@ class PricePlan:
             raise Infeasible
         return outcome.x[: self.joint.n_columns]
 
-    def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
-        """Return a plan of the second goal in whole numbers that keeps the levels, and the bound."""
+    def unmet(self, levels: Levels, prices: Floats) -> tuple[Floats, float]:
+        """Return a plan of the second goal in whole numbers that keeps the levels, and the bound.
+
+        `prices` (coupling rows,) are where the search of prices begins.
+        """
         joint, settings = self.joint, self.settings
         report = partial(self.report, "unmet_need")
-        search = self._search(joint.unmet, levels, start.prices.copy(), start)
+        search = self._search(joint.unmet, levels, prices.copy())
         search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
         self.bound = max(self.bound, search.bound)
         worth = abs(search.bound)

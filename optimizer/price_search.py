@@ -171,17 +171,19 @@ class Search:
         rounds: int,
         width: float = 0.5,
         least: float = 1e-9,
+        enough: float = np.inf,
         report: Callable[[float, float], None] | None = None,
     ) -> float:
         """Search for better prices by box steps until bound and master agree; return the latter.
 
-        They agree when they are within `gap` (relative) or `least` (in the unit of the goal).
+        They agree when they are within `gap` (relative) or `least` (in the unit of the goal). A bound of `enough` ends
+        the search too.
         """
         self.bound = -np.inf
         self.bound = self.evaluate(self.prices)
         value = np.inf
         for _ in range(rounds):
-            if self.stop():
+            if self.stop() or self.bound >= enough:
                 break
             self.rounds += 1
             low, high = self.box(width)

@@ -4,6 +4,7 @@ A run folder appears whole or not at all: everything is written beside it first,
 written as a plan.
 """
 
+import math
 import threading
 from pathlib import Path
 
@@ -21,9 +22,16 @@ from optimizer.run_write import previous_decisions, write_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import Found, NoPlanYet, find_plan
+from optimizer.search import SHOWN, Found, NoPlanYet, find_plan
 from optimizer.shortage import explain
 from optimizer.watch import Watch
+
+BOUND_WORDS = {
+    "worst_off": "a worst-off score above",
+    "unmet_need": "an unmet need below",
+    "travel": "travel of persons x metres below",
+    "spending": "spending below",
+}
 
 
 class Infeasible(Exception):
@@ -112,4 +120,8 @@ def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) ->
         ) from None
     except NoPlanYet as error:
         why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"
-        raise RunStopped(f"stopped {why} before any plan was found") from None
+        proven = "nothing is proven yet"
+        if math.isfinite(error.bound):
+            bound = error.bound * SHOWN.get(error.goal, 1.0)
+            proven = f"proven so far: no plan has {BOUND_WORDS[error.goal]} {bound:,.6g}"
+        raise RunStopped(f"stopped {why} before any plan was found; {proven}") from None

@@ -29,12 +29,19 @@ SHOWN = {"spending": MONEY_UNIT_YUAN}
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
 
 
-class NoPlanYet(Exception):
-    """The search was stopped before it had a plan; `reason` is hand or time."""
+PRICES_FAILED = "whole, as prices did not settle"
 
-    def __init__(self, reason: str) -> None:
+
+class NoPlanYet(Exception):
+    """The search was stopped before it had a plan; `reason` is hand or time.
+
+    `goal` and `bound`: what no plan is better than in that goal, in the joint model's unit; infinite where nothing is
+    proven.
+    """
+
+    def __init__(self, reason: str, goal: str = "", bound: float = -np.inf) -> None:
         super().__init__("stopped before any plan was found")
-        self.reason = reason
+        self.reason, self.goal, self.bound = reason, goal, bound
 
 
 @dataclass
@@ -79,7 +86,7 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     try:
         return _Prices(joint, watch, near).find()
     except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
-        return _Whole(joint, watch, near).find()
+        return replace(_Whole(joint, watch, near).find(), method=PRICES_FAILED)
 
 
 def _later(joint: Joint) -> list[str]:
@@ -121,7 +128,9 @@ class _Whole:
                 value, bound = outcome.value or 0.0, outcome.bound
             if outcome.x is None:
                 if found is None:
-                    raise (Infeasible() if outcome.status is Status.INFEASIBLE else NoPlanYet(watch.reason or "time"))
+                    if outcome.status is Status.INFEASIBLE:
+                        raise Infeasible
+                    raise NoPlanYet(watch.reason or "time", goal.goal, bound)
                 watch.end(goal.goal, None, None, "not reached")
                 break
             x = outcome.x[: joint.n_columns]
@@ -204,7 +213,7 @@ class _Prices:
             found.seconds["worst_off"] = watch.end("worst_off", raised.reached, raised.top, "")
             watch.start("unmet_need", 2, count)
         if not watch.stopped():
-            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed)
+            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed.prices)
             found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
         unmet = value_of(joint.unmet, found.x)
         found.reached["unmet_need"] = unmet

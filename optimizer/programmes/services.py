@@ -36,7 +36,8 @@ class _Index:
             reach_peak, self.station_of[problem.arcs.target[self.arc], self.year], self.peak[self.arc] * self.most
         )
         kind = places.service[self.place]
-        self.largest: Floats = np.minimum(_services(problem, "max_capacity")[kind], reach_peak)
+        limit = np.minimum(_services(problem, "max_capacity")[kind], _most_by_building(problem, self))
+        self.largest: Floats = np.minimum(limit, reach_peak)
         least = np.minimum(1.0, reach_peak)  # what is open serves somebody
         self.smallest: Floats = np.maximum(_services(problem, "min_capacity")[kind], least)
 
@@ -81,6 +82,14 @@ def _most_by_floor(problem: Problem, ix: _Index) -> Floats:
     )
     per_share = ix.peak[ix.arc] * _services(problem, "area_m2_per_unit")[problem.places.service[target]]
     return np.asarray(np.divide(floor, per_share, out=np.full(len(floor), np.inf), where=per_share > 0))
+
+
+def _most_by_building(problem: Problem, ix: _Index) -> Floats:
+    """Return the largest capacity per station whose floor, equation (12), its building can ever give."""
+    rooms, places = problem.rooms, problem.places
+    floor = np.append(rooms.area_m2, np.inf)[places.room[ix.place]]  # the last for services at no room
+    per_unit = _services(problem, "area_m2_per_unit")[places.service[ix.place]]
+    return np.asarray(np.divide(floor, per_unit, out=np.full(len(floor), np.inf), where=per_unit > 0))
 
 
 def columns(problem: Problem, model: Model) -> None:

@@ -14,11 +14,13 @@ import pytest
 
 import optimizer.run_write
 from geodata.findings import InputError
+from optimizer.price_search import NoPlan
 from optimizer.progress import Silent
 from optimizer.run import Infeasible, RunStopped, run_scenario
 from optimizer.run_folder import COLUMNS, read_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
+from optimizer.search import NoPlanYet
 from tests.optimizer.cases import CASES, case
 from tests.optimizer.tiny import merged, write_city
 
@@ -245,3 +247,44 @@ def test_unusable_data_is_told_and_leaves_nothing(tmp_path: Path) -> None:
         )
     assert any("nowhere" in finding.text() for finding in caught.value.findings)
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("bound", [0.75, math.inf])
+def test_a_search_stopped_before_any_plan_keeps_its_bound(
+    bound: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise NoPlanYet("time", "worst_off", bound)
+
+    monkeypatch.setattr(sys.modules["optimizer.run"], "find_plan", stopped)  # `optimizer.run` is the function
+    with pytest.raises(RunStopped) as told:
+        run_scenario(loaded("everything", tmp_path), tmp_path / "out")
+    said = "no plan has a worst-off score above 0.75" if math.isfinite(bound) else "nothing is proven yet"
+    assert "time limit" in str(told.value)
+    assert said in str(told.value)
+    assert left(tmp_path) == []
+
+
+def test_prices_that_do_not_settle_are_left_for_one_model_and_the_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise NoPlan([])
+
+    monkeypatch.setattr("optimizer.price_search.Search.improve", away)
+    out = run_scenario(loaded("everything", tmp_path, solver={"method": "prices"}), tmp_path / "out")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["method"] == "whole, as prices did not settle"
+    assert record["audit"]["passed"] is True
+    assert record["status"] == "proven"
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_a_yuan_beside_ten_thousand_million_is_planned_and_footed(method: str, tmp_path: Path) -> None:
+    names = list(case("everything")[1].sources)
+    amounts = {names[0]: 10_000_000_000, **dict.fromkeys(names[1:], 1)}
+    sources = {name: {"amount_yuan": yuan} for name, yuan in amounts.items()}
+    out = run_scenario(loaded("everything", tmp_path, solver={"method": method}, sources=sources), tmp_path / "out")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["audit"]["passed"] is True
+    assert all(stage["gap"] is not None for stage in record["stages"])
