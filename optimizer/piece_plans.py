@@ -1,6 +1,6 @@
 """Plans in whole numbers of all pieces of a stage at given prices: a bound of the whole, and the makings of a plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.coupling import Piece
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
-from optimizer.price_search import NoPlan, Search, in_parallel
+from optimizer.price_search import SIMPLEX, Column, NoPlan, Search, in_parallel
 from optimizer.problem import Bools, Floats
 
 WHOLE = 1e-7
@@ -29,6 +29,8 @@ SPARING = {
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_heuristic_run_rens": False}
 """With a good plan to start from, a proof needs no search for others."""
+MIXING_BOX = 1.0
+"""When plans in whole numbers are mixed, money that is short costs up to twice its price."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +131,49 @@ def _only_near_ties(arrays: Arrays, relaxed: Outcome, tied: float, first: Floats
     off = arrays.integer & (relaxed.x < WHOLE) & (cost > tied) & ~taken
     on = arrays.integer & (relaxed.x > 1 - WHOLE) & (cost < -tied) & ~left
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
+
+
+def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[int, Floats]:
+    """Mix plans of pieces so that the coupling rows hold nearly; return every piece's plan with the largest part.
+
+    `patterns` are plans of all pieces, from rounds at different prices. Only as many pieces as there are coupling rows
+    are mixed at all (a basic solution of Dantzig and Wolfe's master, 1960), so that in a large city nearly all of them
+    keep the plan that the mix wants.
+    """
+    columns: list[Column] = []
+    plans: dict[int, Floats] = {}
+    for pattern in patterns:
+        for number, x in pattern.items():
+            piece = search.coupling.pieces[number]
+            columns.append(Column(number, float(piece.arrays.cost @ x), piece.use @ x, 0))
+            plans[id(columns[-1])] = x
+    mixing = Search(search.coupling, search.prices, search.follows, columns=columns)
+    mixing.master(*search.box(MIXING_BOX))
+    largest_last = sorted(mixing.mix, key=lambda part: part[1])
+    return {column.piece: plans[id(column)] for column, _ in largest_last}
+
+
+def nearer_plans(search: Search, plans: PiecePlans, near: Bools, closeness: float) -> dict[int, Floats]:
+    """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
+
+    `near` (columns,) marks that plan's yes-or-no decisions. The pieces that lose least by it come first; what all of
+    them lose together stays within `closeness` (relative) of the goal.
+    """
+    losses: list[tuple[float, int, Floats]] = []
+    for number, p in enumerate(search.coupling.pieces):
+        whole = p.arrays.integer
+        lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
+        lower[whole] = upper[whole] = near[p.columns[whole]]
+        cost = search.priced_cost(number, plans.prices)
+        fixed = replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
+        outcome = solve(fixed, SIMPLEX)
+        if outcome.x is not None and outcome.value is not None and number in plans.plans:
+            losses.append((max(0.0, outcome.value - float(cost @ plans.plans[number])), number, outcome.x))
+    left = closeness * abs(search.bound)
+    chosen = dict(plans.plans)
+    for loss, number, x in sorted(losses, key=lambda entry: entry[:2]):
+        left -= loss
+        if left < 0:
+            break
+        chosen[number] = x
+    return chosen

@@ -15,11 +15,10 @@ import numpy as np
 
 from optimizer.coupling import Levels, couple
 from optimizer.fit import Exchange, Fit, best_level, build_fit, keep_levels
-from optimizer.highs import solve
 from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
-from optimizer.piece_plans import PiecePlans, plan_pieces
-from optimizer.price_search import SIMPLEX, NoPlan, Search
+from optimizer.piece_plans import PiecePlans, mix_plans, nearer_plans, plan_pieces
+from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
@@ -35,6 +34,8 @@ LACKING = 0.05
 LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
 """Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
 goal's gap."""
+MOST_EXCHANGED = 60
+"""In a large city a try takes seconds and a single piece is worth little: so many are tried, the largest first."""
 ROUGH = 0.01
 """For a gap as wide as this, prices corrected for the plans of the first goal are good enough for the proof."""
 
@@ -147,6 +148,7 @@ class PricePlan:
             level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
             top = min(top, level)
             self.report("worst_off", None, top)
+        start.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
         return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices)
 
     def _reach(self, levels: Levels, top: float, start: Floats) -> Raised:
@@ -207,15 +209,17 @@ class PricePlan:
             raise Infeasible
         return outcome.x[: self.joint.n_columns]
 
-    def unmet(self, levels: Levels, prices: Floats) -> tuple[Floats, float]:
+    def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
         """Return a plan of the second goal in whole numbers that keeps the levels, and the bound.
 
-        `prices` (coupling rows,) are where the search of prices begins.
+        `start` is the search without levels (`relaxed`): where no level is asked for, there is nothing to search again.
         """
         joint, settings = self.joint, self.settings
         report = partial(self.report, "unmet_need")
-        search = self._search(joint.unmet, levels, prices.copy())
-        search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
+        search = start
+        if (levels.required > 0).any():
+            search = self._search(joint.unmet, levels, start.prices.copy())
+            search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
         self.bound = max(self.bound, search.bound)
         worth = abs(search.bound)
         fit = build_fit(joint, joint.unmet, levels, hard=True)
@@ -239,14 +243,25 @@ class PricePlan:
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
+                value = self._mixed(fit, search, value)
+            if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
                 value = self._exchanged(fit, search)
         report(value, self.bound)
         return self.best, self.bound
 
+    def _mixed(self, fit: Fit, search: Search, value: float) -> float:
+        """Mix the plans of all rounds, fit the money, keep the result where it is better; return the best value."""
+        if len(self.patterns) > 1:
+            outcome = fit.solve(self.assembled(search, mix_plans(search, self.patterns)))
+            if outcome.x is not None and outcome.value is not None and outcome.value < value:
+                value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
+        return value
+
     def _exchanged(self, fit: Fit, search: Search) -> float:
         """Exchange the plans of single pieces in the best plan for those of other rounds; return its new value."""
         assert self.best is not None
-        columns = [piece.columns for piece in search.coupling.pieces]
+        largest = search.coupling.by_size[:MOST_EXCHANGED]
+        columns = [search.coupling.pieces[number].columns for number in largest]
         exchange = Exchange(fit, self.best, columns, self.joint.integer)
         others = [self.assembled(search, plans) for plans in self.patterns]
         self.best = exchange.improve(others, self.stopped)[: self.joint.n_columns]
@@ -257,7 +272,7 @@ class PricePlan:
         self.patterns.append(plans.plans)
         candidates = [plans.plans]
         if self.near is not None:
-            candidates.append(self._nearer(search, plans, self.near))
+            candidates.append(nearer_plans(search, plans, self.near, self.settings.closeness))
         for candidate in candidates:
             outcome = fit.solve(self.assembled(search, candidate))
             if outcome.x is not None and outcome.value is not None:
@@ -274,28 +289,3 @@ class PricePlan:
         for number, piece in enumerate(search.coupling.pieces):
             start[number] = np.where(piece.arrays.integer, self.near[piece.columns].astype(float), np.nan)
         return start
-
-    def _nearer(self, search: Search, plans: PiecePlans, near: Bools) -> dict[int, Floats]:
-        """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
-
-        The pieces that lose least by it come first; what all of them lose together stays within `closeness` of the
-        goal.
-        """
-        losses: list[tuple[float, int, Floats]] = []
-        for number, p in enumerate(search.coupling.pieces):
-            whole = p.arrays.integer
-            lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
-            lower[whole] = upper[whole] = near[p.columns[whole]]
-            cost = search.priced_cost(number, plans.prices)
-            fixed = replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
-            outcome = solve(fixed, SIMPLEX)
-            if outcome.x is not None and outcome.value is not None and number in plans.plans:
-                losses.append((max(0.0, outcome.value - float(cost @ plans.plans[number])), number, outcome.x))
-        left = self.settings.closeness * abs(search.bound)
-        chosen = dict(plans.plans)
-        for loss, number, x in sorted(losses, key=lambda entry: entry[:2]):
-            left -= loss
-            if left < 0:
-                break
-            chosen[number] = x
-        return chosen

@@ -213,7 +213,7 @@ class _Prices:
             found.seconds["worst_off"] = watch.end("worst_off", raised.reached, raised.top, "")
             watch.start("unmet_need", 2, count)
         if not watch.stopped():
-            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed.prices)
+            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed)
             found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
         unmet = value_of(joint.unmet, found.x)
         found.reached["unmet_need"] = unmet
