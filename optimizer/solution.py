@@ -1,7 +1,7 @@
 """From the columns of a solved model to decisions.
 
 Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2
-down), grants to whole yuan (down), shares below a millionth dropped. What a plan says is what is left after that.
+down), grants to whole yuan, shares below a millionth dropped. What a plan says is what is left after that.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ import numpy as np
 
 from optimizer.joint import Joint
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import Floats, Ints
+from optimizer.problem import WORK_FUNDS, Floats, Ints, Problem
+from optimizer.rounding import Margin, round_table
 
 SHARE_NOISE = 1e-6
 AREA_STEP_M2 = 0.01
 AREA_NOISE_M2 = 1e-4
+GRANT_NOISE_YUAN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
 
     (community, year), value = family("grant")
     grant = np.zeros(problem.grant_limit.shape)
-    grant[community, year] = np.floor(value * MONEY_UNIT_YUAN + 1e-3)
+    grant[community, year] = _grants(problem, community, year, value * MONEY_UNIT_YUAN)
 
     (room, year), value = family("take")
     taken = np.zeros((len(problem.rooms), len(problem.years)), dtype=bool)
@@ -79,7 +81,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     _, kept = family("kept")
     keeps = np.flatnonzero(kept > SHARE_NOISE)
     return Decisions(
-        grant_yuan=np.minimum(grant, problem.grant_limit),
+        grant_yuan=grant,
         room=room[rooms],
         room_year=room_year[rooms],
         room_m2=np.round(area[rooms], 6),
@@ -94,3 +96,22 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         kept_arc=joint.model.notes["kept_arc"][keeps],
         kept_share=kept[keeps],
     )
+
+
+def _grants(problem: Problem, community: Ints, year: Ints, yuan: Floats) -> Ints:
+    """Grants in whole yuan: those that the same money pays in a year make up what the plan has for them, rounded down.
+
+    Each changes by less than a yuan; none passes its limit (4) or falls below a hard floor (3).
+    """
+    limit, entitled = problem.grant_limit[community, year], problem.need[community, WORK_FUNDS, year]
+    hard = problem.scenario.programmes.work_funds.hard_floor
+    floor = np.minimum(entitled, limit) if hard else np.zeros(len(limit))
+    yuan = np.where(np.abs(yuan - np.rint(yuan)) <= GRANT_NOISE_YUAN, np.rint(yuan), yuan)
+    yuan = np.clip(yuan, floor, limit)
+    cell = np.array([problem.cell("work_funds", int(i)) for i in community], dtype=np.int64)
+    margins = []
+    for c, t in sorted(set(zip(cell.tolist(), year.tolist(), strict=True))):
+        mine = np.flatnonzero((cell == c) & (year == t))
+        margins.append(Margin(f"{c} {t}", mine, ceiling=float(yuan[mine].sum())))
+    names = [f"{problem.communities[i]} {t}" for i, t in zip(community, year, strict=True)]
+    return round_table(yuan, margins, names=names, floor=floor, ceiling=limit).yuan
