@@ -1,8 +1,8 @@
 """Whole-yuan money of a plan: which source pays which cost, so that everything foots (equations 19 to 22).
 
 The costs of a plan are whole yuan. Payments by cell and year are found by a small integer programme with the same
-rules as in the model; grants may give way by a few yuan where rounding leaves too little. Payments are then dealt out
-to the single costs.
+rules as in the model, those for grants in whole units of the currency; grants may give way by a few units where
+rounding leaves too little. Payments are then dealt out to the single costs.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.money import Money, build_money
 from optimizer.plan_tables import Item
-from optimizer.problem import Floats, Problem
+from optimizer.problem import Floats, Ints, Problem
 from optimizer.shortage import missing_money
 
 _USE_FIRST = {"donor": 0.0, "lottery": 1.0, "other": 2.0, "district": 3.0, "city": 4.0}
@@ -49,18 +49,28 @@ def keep_books(problem: Problem, items: list[Item]) -> Books:
         total[item.cell * years + item.year] += item.yuan
     grants = np.repeat([p == "work_funds" for p in problem.cells.purpose], years)
     give = np.where(grants & (not problem.scenario.programmes.work_funds.hard_floor), total, 0.0)
-    outcome = _pay(problem, money, total, give)
+    step = _steps(problem, money, int((give > 0).sum()))
+    outcome = _pay(problem, money, total, give, step)
     if outcome.x is None:
         raise MoneyShortError(max(1.0, float(missing_money(problem, total.reshape(-1, years)).sum())))
-    pay = np.rint(outcome.x[: money.n_columns]).astype(np.int64)
-    given = np.rint(outcome.x[money.n_columns :]).astype(np.int64)
-    kept = _give_way(items, dict(zip(np.flatnonzero(give > 0).tolist(), given.tolist(), strict=True)), years)
+    x = np.rint(outcome.x).astype(np.int64) * step
+    pay, given = x[: money.n_columns], x[money.n_columns :]
+    less = dict(zip(np.flatnonzero(give > 0).tolist(), given.tolist(), strict=True))
+    kept = _give_way(items, less, years, problem.scenario.currency.unit_yuan)
     ledger = _deal(problem, money, pay, kept)
     return Books(ledger, _sources(problem, money, pay), kept)
 
 
-def _pay(problem: Problem, money: Money, total: Floats, give: Floats) -> Outcome:
-    """Whole payments by source, cell and year, then what grants give up; the least given up first."""
+def _steps(problem: Problem, money: Money, flexible: int) -> Ints:
+    """(columns,) yuan in a step of each payment, carry-over and giving up: a unit where it is for grants, else 1."""
+    unit = problem.scenario.currency.unit_yuan
+    grants = np.array([problem.cells.purpose[c] == "work_funds" for c in money.cell], dtype=bool)
+    carry = np.ones(money.n_columns - len(money.cell), dtype=np.int64)
+    return np.concatenate([np.where(grants, unit, 1), carry, np.full(flexible, unit)])
+
+
+def _pay(problem: Problem, money: Money, total: Floats, give: Floats, step: Ints) -> Outcome:
+    """Payments by source, cell and year, then what grants give up, in whole steps; the least given up first."""
     flexible = np.flatnonzero(give > 0)
     rows, columns = len(total), money.n_columns
     back = coo_array((np.ones(len(flexible)), (flexible, np.arange(len(flexible)))), shape=(rows, len(flexible)))
@@ -71,9 +81,10 @@ def _pay(problem: Problem, money: Money, total: Floats, give: Floats) -> Outcome
     order = np.array([_USE_FIRST[roles[s]] for s in money.source])
     cost = np.concatenate([order * 1e-3, np.zeros(columns - len(order)), np.full(len(flexible), 1.0)])
     whole = np.ones(columns + len(flexible), dtype=bool)
-    most = np.concatenate([money.column_upper, give[flexible]])
+    most = np.concatenate([np.floor(money.column_upper), give[flexible]]) / step
+    matrix = csr_array(matrix.multiply(step[None, :]))
     arrays = Arrays(
-        cost,
+        cost * step,
         np.zeros(len(cost)),
         most,
         np.zeros_like(whole),
@@ -87,18 +98,19 @@ def _pay(problem: Problem, money: Money, total: Floats, give: Floats) -> Outcome
     if relaxed.x is None:
         return relaxed
     # Whole payments lie next to the relaxed ones: a unit or two each way keeps the search small.
+    width = np.where(step > 1, 2, 2 * problem.scenario.currency.unit_yuan)
     near = replace(
         arrays,
-        lower=np.maximum(0.0, np.floor(relaxed.x) - 2),
-        upper=np.minimum(most, np.ceil(relaxed.x) + 2),
+        lower=np.maximum(0.0, np.floor(relaxed.x) - width),
+        upper=np.minimum(most, np.ceil(relaxed.x) + width),
         integer=whole,
     )
     outcome = solve(near, Options(gap=1e-6, nodes=20_000))
     return outcome if outcome.x is not None else solve(replace(arrays, integer=whole), Options(gap=1e-5, nodes=50_000))
 
 
-def _give_way(items: list[Item], given: dict[int, int], years: int) -> list[Item]:
-    """Take what each cell gives up from its grants, a yuan at a time in turn, largest grants first."""
+def _give_way(items: list[Item], given: dict[int, int], years: int, unit: int) -> list[Item]:
+    """Take what each cell gives up from its grants, a unit at a time in turn, largest grants first."""
     by_cell: dict[int, list[int]] = defaultdict(list)
     for n, item in enumerate(items):
         if item.purpose == "work_funds":
@@ -107,9 +119,9 @@ def _give_way(items: list[Item], given: dict[int, int], years: int) -> list[Item
     for key in sorted(given):
         less = given[key]
         order = sorted(by_cell[key], key=lambda n: (-items[n].yuan, items[n].community))
-        each, rest = divmod(less, max(1, len(order)))
+        each, rest = divmod(less // unit, max(1, len(order)))
         for rank, n in enumerate(order):
-            cut = min(yuan[n], each + (1 if rank < rest else 0))
+            cut = min(yuan[n], (each + (1 if rank < rest else 0)) * unit)
             yuan[n], less = yuan[n] - cut, less - cut
         for n in order:
             cut = min(yuan[n], less)

@@ -122,14 +122,15 @@ def _communities(city: City) -> pd.DataFrame:
 
 
 def _work_funds(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray, index: Floats) -> tuple[Floats, Floats]:
-    """Entitlement and largest grant per community and year, equations (3) and (4), whole yuan."""
-    rule = scenario.programmes.work_funds
+    """Entitlement and largest grant per community and year, equations (3) and (4), in whole units of the currency."""
+    rule, unit = scenario.programmes.work_funds, scenario.currency.unit_yuan
     care = frame["type"].map({name: kind.care for name, kind in scenario.types.items()}).to_numpy(float)
     factor = 1 + care + rule.care_hardship * frame["hardship"].to_numpy(float)
-    entitled = np.floor(rule.floor_yuan * factor[:, None] * index[None, :] * supported[:, None] + 0.5)
+    formula = rule.floor_yuan * factor[:, None] * index[None, :] * supported[:, None]
+    entitled = np.floor(formula / unit + 0.5) * unit
     if rule.ceiling_yuan is None:
         return entitled, entitled
-    return entitled, np.minimum(entitled, np.floor(rule.ceiling_yuan * index)[None, :])
+    return entitled, np.minimum(entitled, np.floor(rule.ceiling_yuan * index / unit)[None, :] * unit)
 
 
 def _targets_m2(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray) -> Floats:

@@ -65,6 +65,11 @@ class Currency(Part):
 
     code: str = Field("CNY", min_length=3, max_length=3)
     name: str = "yuan"
+    unit_yuan: Literal[1, 100, 1000] = Field(
+        1,
+        description="Entitlements, grants and their payments are multiples of it; costs of rooms and stations stay as "
+        "they are.",
+    )
 
 
 class CommunityType(Part):

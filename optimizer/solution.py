@@ -1,7 +1,7 @@
 """From the columns of a solved model to decisions.
 
 Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2
-down), grants to whole yuan, shares below a millionth dropped. What a plan says is what is left after that.
+down), grants to whole units, shares below a millionth dropped. What a plan says is what is left after that.
 """
 
 from dataclasses import dataclass
@@ -99,11 +99,12 @@ def decode(joint: Joint, x: Floats) -> Decisions:
 
 
 def _grants(problem: Problem, community: Ints, year: Ints, yuan: Floats) -> Ints:
-    """Grants in whole yuan: those that the same money pays in a year make up what the plan has for them, rounded down.
+    """Grants in whole units: those that the same money pays in a year make up what the plan has for them, rounded down.
 
-    Each changes by less than a yuan; none passes its limit (4) or falls below a hard floor (3).
+    Each changes by less than a unit; none passes its limit (4) or falls below a hard floor (3).
     """
     limit, entitled = problem.grant_limit[community, year], problem.need[community, WORK_FUNDS, year]
+    unit = problem.scenario.currency.unit_yuan
     hard = problem.scenario.programmes.work_funds.hard_floor
     floor = np.minimum(entitled, limit) if hard else np.zeros(len(limit))
     yuan = np.where(np.abs(yuan - np.rint(yuan)) <= GRANT_NOISE_YUAN, np.rint(yuan), yuan)
@@ -114,4 +115,4 @@ def _grants(problem: Problem, community: Ints, year: Ints, yuan: Floats) -> Ints
         mine = np.flatnonzero((cell == c) & (year == t))
         margins.append(Margin(f"{c} {t}", mine, ceiling=float(yuan[mine].sum())))
     names = [f"{problem.communities[i]} {t}" for i, t in zip(community, year, strict=True)]
-    return round_table(yuan, margins, names=names, floor=floor, ceiling=limit).yuan
+    return round_table(yuan, margins, unit=unit, names=names, floor=floor, ceiling=limit).yuan

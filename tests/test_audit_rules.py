@@ -74,6 +74,13 @@ def grant_for_a_rich_community(plan: Plan) -> None:
     )
 
 
+@decision("unit")
+def a_grant_and_its_payment_in_no_whole_unit(plan: Plan) -> None:
+    plan.scenario["currency"] = {"unit_yuan": 100}
+    plan.set("grants", {"community": "a", "year": 2008}, grant_yuan=10_950)
+    plan.pay("city", "work_funds", 2008, 10_950, community="a")
+
+
 @decision("hard_floor")
 def grants_below_a_hard_floor(plan: Plan) -> None:
     programme(plan, "work_funds")["hard_floor"] = True

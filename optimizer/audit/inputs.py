@@ -111,7 +111,7 @@ def read_case(folder: Path, recorder: Recorder) -> Case | None:
         communities=communities,
         places=_places(city, communities),
         existing=_existing(city, scenario, communities),
-        needs=_settled(_needs(city, scenario, communities, years), tables["grants"]),
+        needs=_settled(_needs(city, scenario, communities, years), tables["grants"], unit_yuan(scenario)),
     )
 
 
@@ -260,14 +260,20 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     return frame.set_index(["community", "need", "year"])
 
 
-def _settled(needs: pd.DataFrame, grants: pd.DataFrame) -> pd.DataFrame:
-    """Round entitlements to whole yuan, half up; `formula` keeps what the formula says.
+def unit_yuan(scenario: dict[str, Any]) -> int:
+    """Whole unit of grants in yuan; 1 in plans from before scenarios could say it."""
+    return int(scenario["currency"].get("unit_yuan", 1))
 
-    Where the formula ends on half a yuan, the last digit of a float decides; then the table's figure stands.
+
+def _settled(needs: pd.DataFrame, grants: pd.DataFrame, unit: int) -> pd.DataFrame:
+    """Round entitlements to whole units, half up; `formula` keeps what the formula says.
+
+    Where the formula ends on half a unit, the last digit of a float decides; then the table's figure stands.
     """
     index = pd.MultiIndex.from_arrays([grants["community"], [WORK_FUNDS] * len(grants), grants["year"]])
     said = pd.Series(grants["entitled_yuan"].to_numpy(dtype=float), index).reindex(needs.index).to_numpy()
     formula = needs["need_amount"].to_numpy(dtype=float)
-    rounded = np.where(np.abs(said - formula) <= 0.5 + RELATIVE, said, np.floor(formula + 0.5))
+    near = (np.abs(said - formula) <= 0.5 * unit + RELATIVE) & (said % unit == 0)
+    rounded = np.where(near, said, np.floor(formula / unit + 0.5) * unit)
     is_funds = needs.index.get_level_values("need") == WORK_FUNDS
     return needs.assign(formula=formula, need_amount=np.where(is_funds, rounded, formula))

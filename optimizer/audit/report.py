@@ -35,6 +35,7 @@ RULES: dict[str, Rule] = {
     "score": Rule("2", "scores are the weighted means of met shares"),
     "entitlement": Rule("3", "entitlements follow from floor, prices, care and class"),
     "hard_floor": Rule("3", "with a hard floor every community gets its entitlement"),
+    "unit": Rule("3", "grants and what is paid for them are whole units of the currency"),
     "grant_limit": Rule("4", "no grant is above the entitlement or the ceiling"),
     "room_in_use": Rule("5", "what is taken stays in use from its lead on"),
     "room_first_year": Rule("7", "nothing is taken before it can be had"),

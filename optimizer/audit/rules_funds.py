@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from optimizer.audit.inputs import WORK_FUNDS, Case, at_most
+from optimizer.audit.inputs import WORK_FUNDS, Case, at_most, unit_yuan
 from optimizer.audit.report import Recorder
 
 
@@ -34,6 +34,27 @@ def check_classes(case: Case, recorder: Recorder) -> None:
         limit="due",
         message="{community} is classed {value}; by the scenario's rules it is {limit}",
     )
+
+
+def check_units(case: Case, recorder: Recorder) -> None:
+    """Check that grants and the payments for them are whole units of the currency, equation (3)."""
+    unit = unit_yuan(case.scenario)
+    ledger = case.tables["ledger"]
+    paid = ledger[ledger["purpose"] == WORK_FUNDS].assign(unit=unit)
+    for table, frame, value, key in (
+        ("grants", case.tables["grants"].assign(unit=unit), "grant_yuan", ("community", "year")),
+        ("ledger", paid, "yuan", ("source", "community", "year")),
+    ):
+        recorder.judge(
+            "unit",
+            table,
+            frame,
+            (frame[value] % unit == 0).to_numpy(dtype=bool),
+            key=key,
+            value=value,
+            limit="unit",
+            message="{community}: {value} yuan of work funds in {year} is no multiple of {limit}",
+        )
 
 
 def check_grants(case: Case, recorder: Recorder) -> None:

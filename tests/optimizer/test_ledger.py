@@ -1,5 +1,6 @@
 """Money in whole yuan: what the books must keep for any costs, and when there are no books."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -220,3 +221,19 @@ def test_nothing_to_pay() -> None:
         "site",
     ]
     assert np.all(books.sources["spent_yuan"] == 0)
+
+
+HUNDREDS = problem_of(co_funding=RULE, currency={"unit_yuan": 100})
+
+
+@few
+@given(costs())
+def test_grants_are_paid_in_whole_units(items: list[Item]) -> None:
+    whole = [replace(i, yuan=-(-i.yuan // 100) * 100) if i.purpose == "work_funds" else i for i in items]
+    try:
+        books = keep_books(HUNDREDS, whole)
+    except MoneyShortError:
+        return
+    check(HUNDREDS, books, whole)
+    grants = books.ledger[books.ledger["purpose"] == "work_funds"]
+    assert not (grants["yuan"] % 100).any()

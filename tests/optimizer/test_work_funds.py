@@ -198,3 +198,43 @@ def test_a_city_without_any_office() -> None:
     found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(20_000)))
     assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
     assert found.problem.office == ("a", "b")
+
+
+def test_three_equal_grants_make_up_all_there_is() -> None:
+    # 10,000 for three: 3,333 each and one yuan more for one of them; nothing is lost to rounding.
+    city = make_city([A, B, {"community": "c"}])
+    found = plan(city, make_scenario(programmes=FUNDS, sources=city_money(10_000)))
+    assert sorted(found.grants().values()) == [3333, 3333, 3334]
+
+
+@pytest.mark.parametrize("unit", [100, 1000])
+def test_grants_and_their_payments_in_whole_units(unit: int) -> None:
+    # Entitled: 10,449 -> 10,400 or 10,000. 20,850 are there for three: 6,950 each, so 20,800 or 20,000 in all.
+    city = make_city([A, B, {"community": "c"}])
+    funds = {"work_funds": {"floor_yuan": 10_449}}
+    money = {
+        "city": {"role": "city", "amount_yuan": 14_730},
+        "district": {"role": "district", "amount_yuan": 6120},
+    }
+    scenario = make_scenario(programmes=funds, sources=money, currency={"unit_yuan": unit})
+    assert build_problem(city, scenario).need[:, 0, 0].tolist() == [10_449 // unit * unit] * 3
+    found = plan(city, scenario)
+    grants = found.books.items
+    assert all(item.yuan % unit == 0 and abs(item.yuan - 6950) < unit for item in grants)
+    # Neither purse can be spent beyond its whole units.
+    assert sum(item.yuan for item in grants) == 14_730 // unit * unit + 6120 // unit * unit
+    assert not (found.books.ledger["yuan"] % unit).any()
+
+
+def test_an_entitlement_under_a_hard_floor_is_whole_units_too() -> None:
+    city = make_city([A, {**B, "type": "needy"}])
+    funds = {"work_funds": {"floor_yuan": 10_033, "hard_floor": True}}
+    found = plan(city, make_scenario(programmes=funds, sources=city_money(25_100), currency={"unit_yuan": 100}))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 15_000}
+
+
+def test_a_ceiling_is_not_passed_by_rounding_to_units() -> None:
+    funds = {"work_funds": {"floor_yuan": 10_000, "ceiling_yuan": 10_990}}
+    city = make_city([A, {**B, "type": "needy"}])
+    found = plan(city, make_scenario(programmes=funds, currency={"unit_yuan": 1000}))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
