@@ -104,6 +104,20 @@ def test_runs_of_single_programmes_pass_audit_and_checker(name: str, tmp_path: P
     check_run(out)
 
 
+@pytest.mark.parametrize("unit", [100, 1000])
+def test_a_run_with_grants_in_whole_units(unit: int, folder: Path) -> None:
+    changes = {"currency": {"unit_yuan": unit}, "goals": [{**goal, "gap": 0.05} for goal in GOALS]}
+    out = run_scenario(loaded("everything", folder, **changes), folder / f"unit {unit}")
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["audit"]["passed"]
+    run = read_run(out)
+    ledger = run.table("ledger")
+    paid = ledger.loc[ledger["purpose"] == "work_funds", "yuan"]
+    assert paid.sum() > 0
+    assert not (paid % unit).any()
+    assert not (run.table("grants")[["entitled_yuan", "grant_yuan"]] % unit).to_numpy().any()
+    check_run(out)
+
+
 def test_the_price_method_makes_a_run_of_the_same_kind(folder: Path) -> None:
     out = run_scenario(loaded("everything", folder, solver={"method": "prices"}), folder / "prices")
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
