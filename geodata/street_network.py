@@ -4,7 +4,7 @@ Built from lines (`network_of_lines`) or GraphML (`geodata.street_graphml`); tra
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -84,6 +84,16 @@ class StreetNetwork:
     def _any_way(self) -> csr_array:
         start, end, _ = self.edges("metres")
         return csr_array((np.ones(len(start)), (start, end)), shape=(len(self.xy), len(self.xy)))
+
+    def largest_part(self) -> "StreetNetwork":
+        """Return the network without the parts that do not connect with the largest, so that no place hangs on one."""
+        keep = self.part[self.tail] == 0
+        used, ends = np.unique(np.r_[self.tail[keep], self.head[keep]], return_inverse=True)
+        tail, head = np.split(ends.reshape(-1).astype(np.int64), 2)
+        return replace(
+            self, xy=self.xy[used], tail=tail, head=head, length_m=self.length_m[keep], minutes=self.minutes[keep],
+            forward=self.forward[keep], backward=self.backward[keep], lines=self.lines[keep], street=self.street[keep],
+        )  # fmt: skip
 
     @cached_property
     def digest(self) -> str:

@@ -161,6 +161,16 @@ def test_parts_and_one_way_traps_are_named() -> None:
     assert len(check_network(network_of_lines(lines))) == 1
 
 
+def test_the_largest_part_alone() -> None:
+    lines = frame([(0, 300), (30, 300)], [(0, 0), (100, 0)], [(100, 0), (100, 100)], street=["x", "a", "b"])
+    whole = network_of_lines(lines)
+    part = whole.largest_part()
+    assert segments(part) == [row for row in segments(whole) if row[2] == 100]
+    assert [part.names[k] for k in part.street] == ["a", "b"]
+    assert part.part.tolist() == [0, 0, 0]
+    assert travel(part, [(0, 300)], [(0, 0)]).amount.tolist() == [[round(np.hypot(100, 200) + 200)]]
+
+
 def test_as_networkx() -> None:
     graph = network_of_lines(frame([(0, 0), (100, 0)], one_way=["yes"], street=["s"]), mode="driving").to_networkx()
     assert list(graph.edges(data=True)) == [(0, 1, {"length_m": 100.0, "minutes": 0.2, "street": "s", "class": ""})]
