@@ -13,7 +13,6 @@ from geodata.findings import Finding, did_you_mean, listed
 from geodata.values import is_missing
 
 Floats = NDArray[np.float64]
-Mode = str  # "walking" or "driving"
 MODES = ("walking", "driving")
 WALKING_KMH = 4.8  # 80 m a minute; assumed, for people of all ages on flat ground
 MOST_KMH = 200.0

@@ -143,10 +143,11 @@ def _paired(pieces: build.Pieces, read: StreetColumns, directed: bool) -> tuple[
         waiting: dict[tuple[object, ...], list[int]] = {}
         metres = np.where(np.isfinite(read.length_m), read.length_m, shapely.length(pieces.lines))
         for k, (a, b) in enumerate(zip(pieces.tail.tolist(), pieces.head.tolist(), strict=True)):
-            facts = (round(float(metres[k]), 1), read.street_class[k], str(read.speed_kmh[k]), bool(read.bridge[k]))
-            back = waiting.get((b, a, *facts))
-            if back and a != b:
-                direction[back.pop()] = 0
+            facts = (read.street_class[k], str(read.speed_kmh[k]), bool(read.bridge[k]))
+            back = min(waiting.get((b, a, *facts), []), key=lambda w: abs(metres[w] - metres[k]), default=-1)
+            if back >= 0 and a != b and abs(metres[back] - metres[k]) <= max(1.0, 0.01 * metres[k]):
+                waiting[b, a, *facts].remove(back)
+                direction[back] = 0
                 keep[k] = False
             else:
                 waiting.setdefault((a, b, *facts), []).append(k)

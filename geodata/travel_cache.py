@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geodata.street_network import Measure, StreetNetwork
-from geodata.travel_matrix import DETOUR, SNAP_LIMIT_M, Snap, Travel, travel
+from geodata.travel_matrix import DETOUR, SNAP_LIMIT_M, Snap, Travel, as_places, travel
 
 FORMAT = "1"  # change it whenever the same inputs give other travel
 MOST_MB = 500.0
 _SHA256 = 32  # bytes
+_DAY_S = 86_400.0
 _FIELDS = ("amount", "by_straight_line", "segment_o", "share_o", "access_o", "segment_d", "share_d", "access_d")
 
 
@@ -61,7 +63,7 @@ class TravelCache:
         detour: float | None = DETOUR,
     ) -> Travel:
         """Return what `travel_matrix.travel` returns for the same arguments, from the folder where it is there."""
-        start, goal = (np.asarray(xy, dtype=float).reshape(-1, 2) for xy in (origins, destinations))
+        start, goal = as_places(origins, "origins"), as_places(destinations, "destinations")
         rules = (FORMAT, measure, float(limit), float(snap_limit_m), None if detour is None else float(detour))
         whole = hashlib.sha256(f"{network.digest}{rules}{start.shape}{goal.shape}".encode())
         whole.update(start.tobytes() + goal.tobytes())
@@ -79,6 +81,9 @@ class TravelCache:
 
     def _tidy(self, keep: Path) -> None:
         """Remove the files used longest ago until all are within the size, but not the one just written."""
+        for left in self.folder.glob(".unfinished-*"):  # of a process that was ended while it wrote
+            if left.stat().st_mtime < time.time() - _DAY_S:
+                left.unlink(missing_ok=True)
         files = [(path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob("*.travel")]
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):

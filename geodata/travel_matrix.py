@@ -20,6 +20,7 @@ from geodata.street_columns import WALKING_KMH
 from geodata.street_network import Bools, Edges, Floats, Ints, Measure, StreetNetwork, crossing, sparse
 
 SNAP_LIMIT_M = 1000.0  # farther from every street: straight line x detour
+TIE_M = 0.001
 DETOUR = 1.3  # ratio of streets to straight lines, a common figure for towns
 STRAIGHT_KMH = {"walking": WALKING_KMH, "driving": 25.0}  # along straight lines x detour; assumed
 _CHUNK = 64
@@ -50,20 +51,37 @@ class Travel:
     destinations: Snap
 
 
+def as_places(places: ArrayLike, name: str) -> Floats:
+    """Return places as an array (n, 2); InputError, which calls them `name`, where they are none."""
+    try:
+        xy = np.asarray(places, dtype=float)
+    except (TypeError, ValueError):
+        xy = np.empty((1, 1))
+    if xy.size and (xy.ndim != 2 or xy.shape[1] != 2):
+        raise InputError(
+            [Finding("error", "", name, message="are no places", remedy="give an array (n, 2) of x and y")]
+        )
+    return xy.reshape(-1, 2)
+
+
 def snap(network: StreetNetwork, places: ArrayLike, limit_m: float = SNAP_LIMIT_M) -> Snap:
     """Return where places (n, 2), in metres of the network's system, meet it: the nearest segment not behind a barrier.
 
     Those farther than `limit_m` (inclusive) from every such segment have segment -1 and access_m `inf`.
     """
-    xy = np.asarray(places, dtype=float).reshape(-1, 2)
+    xy = as_places(places, "places")
     segment, access = np.full(len(xy), -1, dtype=np.int64), np.full(len(xy), np.inf)
     points = shapely.points(xy)
     if len(xy):
-        (which, near), metres = network.tree.query_nearest(points, return_distance=True)
-        order = np.lexsort((near, which))  # of segments equally near the first counts
+        (which, _), metres = network.tree.query_nearest(points, return_distance=True, all_matches=False)
+        access[which] = metres
+        # Of streets equally near, to the millimetre, the first counts: on every machine the same.
+        which, near = network.tree.query(points, predicate="dwithin", distance=access + TIE_M)
+        order = np.lexsort((near, which))
         first = order[np.r_[True, which[order][1:] != which[order][:-1]]]
-        segment[which[first]], access[which[first]] = near[first], metres[first]
-    far = access > limit_m
+        segment[which[first]] = near[first]
+        access = np.asarray(shapely.distance(points, network.lines[segment]), dtype=float)
+    far = ~(access <= limit_m)
     segment[far], access[far] = -1, np.inf
     behind = np.flatnonzero(segment >= 0)[_blocked(network, points, segment)]
     for i in behind.tolist():
@@ -91,8 +109,8 @@ def travel(
     `detour` None there is no such way. The same point is 0 away. `limit` is in the measure and inclusive.
     Raises InputError for coordinates or limits that are no numbers.
     """
-    start, goal = (np.asarray(xy, dtype=float).reshape(-1, 2) for xy in (origins, destinations))
-    _check(start, goal, measure, limit, snap_limit_m, detour)
+    start, goal = as_places(origins, "origins"), as_places(destinations, "destinations")
+    _check(network, start, goal, measure, limit, snap_limit_m, detour)
     first, last = snap(network, start, snap_limit_m), snap(network, goal, snap_limit_m)
     straight = np.hypot(start[:, None, 0] - goal[None, :, 0], start[:, None, 1] - goal[None, :, 1])
     here, there = _parts(network, first), _parts(network, last)
@@ -114,13 +132,23 @@ def travel(
 
 
 def _check(
-    start: Floats, goal: Floats, measure: Measure, limit: float, snap_limit_m: float, detour: float | None
+    network: StreetNetwork,
+    start: Floats,
+    goal: Floats,
+    measure: Measure,
+    limit: float,
+    snap_limit_m: float,
+    detour: float | None,
 ) -> None:
+    projected = bool((np.abs(network.xy).max(axis=1) > 10_000).all())  # not a plan with an origin of its own
     found = []
     for name, xy in (("origins", start), ("destinations", goal)):
         bad = np.flatnonzero(~np.isfinite(xy).all(axis=1)).tolist()
         said, remedy = "is no place", "give x and y"
         found += [Finding("error", "", name, r + 1, "", "", str(xy[r].tolist()), "", remedy, said) for r in bad]
+        if projected and len(xy) and (np.abs(xy) <= [180, 90]).all():
+            remedy = f"give metres in {network.crs}, as geometry.to_crs does"
+            found.append(Finding("error", "", name, message="look like degrees", remedy=remedy))
     if measure not in ("metres", "minutes"):
         found.append(Finding("error", column="measure", value=str(measure), message="must be metres or minutes"))
     for name, value, least in (
@@ -138,7 +166,10 @@ def _check(
 def _blocked(network: StreetNetwork, points: NDArray[np.object_], segment: Ints) -> Bools:
     """Whether the straight way from each snapped point to its segment crosses a barrier."""
     on = segment >= 0
-    return crossing(shapely.shortest_line(points[on], network.lines[segment[on]]), network.barriers)
+    ways = shapely.shortest_line(points[on], network.lines[segment[on]])
+    blocked = crossing(ways, network.barriers)
+    blocked[shapely.length(ways) == 0] = False  # a place on a bridge is not behind the river
+    return blocked
 
 
 def _around(network: StreetNetwork, point: object, limit_m: float) -> tuple[int, float]:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
+from geodata import crs as systems
 from geodata.city import City
 from geodata.findings import Finding, InputError, did_you_mean, listed
 from geodata.street_network import Floats, Ints, Measure, StreetNetwork
@@ -73,6 +74,10 @@ def people_points(points: gpd.GeoDataFrame, crs: str, *, city: City | None = Non
     persons that are missing or cannot be.
     """
     found = _columns(points, file)
+    try:
+        systems.parse_crs(crs)
+    except ValueError as error:
+        found.append(Finding("error", column="crs", value=crs, message=f"{error}", remedy="give that of the network"))
     if found:
         raise InputError(found)
     names = [as_identifier(v) for v in points["community"]]

@@ -1,5 +1,6 @@
 """Networks of streets: where lines meet, directions, speeds, barriers, GraphML, and what is wrong with a file."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import geopandas as gpd
 import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse.csgraph import dijkstra
 from shapely.geometry import LineString, MultiLineString, Point, Polygon
 
 from geodata.findings import InputError
 from geodata.street_build import network_of_lines
 from geodata.street_files import read_network
-from geodata.street_network import StreetNetwork
+from geodata.street_network import StreetNetwork, sparse
 from geodata.street_report import check_network
 from geodata.travel_matrix import travel
 
@@ -74,6 +78,28 @@ def test_one_way_streets_bind_drivers_not_walkers() -> None:
     driving = network_of_lines(lines, mode="driving")
     assert [row[3:] for row in segments(driving)] == [(True, False), (False, True), (True, True)]
     assert all(row[3:] == (True, True) for row in segments(network_of_lines(lines)))
+
+
+vertex = st.tuples(st.integers(0, 4), st.integers(0, 4)).map(lambda p: (p[0] * 100.0, p[1] * 110.0))
+
+
+@given(st.lists(st.lists(vertex, min_size=2, max_size=6), min_size=1, max_size=6))
+def test_cut_lines_are_the_graph_of_their_vertices(lines: list[list[tuple[float, float]]]) -> None:
+    """Between junctions the ways are as long as on a graph with a node at every vertex of every line."""
+    lines = [line for line in lines if len(set(line)) > 1]
+    graph = nx.Graph()
+    for a, b in (pair for line in lines for pair in pairwise(line) if pair[0] != pair[1]):
+        graph.add_edge(a, b, weight=float(np.hypot(a[0] - b[0], a[1] - b[1])))
+    if not lines:
+        return
+    network = network_of_lines(frame(*lines))
+    n = len(network.xy)
+    got = dijkstra(sparse(network.edges("metres"), n))
+    places = [(round(x, 6), round(y, 6)) for x, y in network.xy.tolist()]
+    assert set(places) <= set(graph)
+    wanted = dict(nx.all_pairs_dijkstra_path_length(graph))
+    assert got == pytest.approx(np.array([[wanted[a].get(b, np.inf) for b in places] for a in places]))
+    assert {node for line in lines for node in (line[0], line[-1])} <= set(places)
 
 
 @pytest.mark.parametrize(
@@ -287,6 +313,17 @@ def test_graphml(tmp_path: Path) -> None:
     walking = read_network(file)
     assert travel(walking, [(1000, 300)], [(1000, 0)]).amount.tolist() == [[900]]
     assert travel(driving, [(500, 20)], [(0, 0), (1000, 0)]).amount.tolist() == [[520, 520]]
+
+
+def test_there_and_back_are_one_street_though_not_measured_the_same(tmp_path: Path) -> None:
+    graph = nx.MultiDiGraph(crs=CRS)
+    graph.add_nodes_from([("a", {"x": 0, "y": 0}), ("b", {"x": 400, "y": 0})])
+    for a, b, metres in [("a", "b", 400.04), ("a", "b", 700), ("b", "a", 699.5), ("b", "a", 400.06), ("b", "b", 90)]:
+        graph.add_edge(a, b, length=metres)
+    network = read_network(graphml(tmp_path / "s.graphml", graph), mode="driving")
+    assert sorted(network.length_m.tolist()) == [90, 400.04, 700]
+    assert network.forward.tolist() == [True] * 3
+    assert network.backward.sum() == 2
 
 
 def test_undirected_graphml_in_degrees_without_crs(tmp_path: Path) -> None:

@@ -160,6 +160,9 @@ def test_no_places() -> None:
         ({"measure": "miles"}, "must be metres or minutes"),
         ({"origins": [(np.nan, 0)]}, "origins, row 1: "),
         ({"destinations": [(0, 0), (np.inf, 0)]}, "destinations, row 2: "),
+        ({"origins": [(0, 0, 0), (1, 1, 1)]}, "origins: are no places"),
+        ({"origins": [("a", "b")]}, "origins: are no places"),
+        ({"destinations": [1, 2]}, "destinations: are no places"),
     ],
 )
 def test_what_cannot_be_is_named(change: dict[str, Any], said: str) -> None:
@@ -167,6 +170,17 @@ def test_what_cannot_be_is_named(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as error:
         travel(ROAD, arguments.pop("origins"), arguments.pop("destinations"), **arguments)
     assert said in str(error.value)
+
+
+def test_degrees_are_not_taken_for_metres() -> None:
+    network = net([(500_000, 3_480_000), (501_000, 3_480_000)])
+    with pytest.raises(InputError, match="destinations: look like degrees; give metres in EPSG:32648"):
+        travel(network, [(500_000, 3_480_000)], [(104.7, 31.4)])
+
+
+def test_a_place_on_a_bridge_is_not_behind_the_river() -> None:
+    network = net([(0, 0), (0, 100)], barriers=RIVER, bridge=["yes"])
+    assert travel(network, [(0, 50)], [(0, 0)]).amount.tolist() == [[50]]
 
 
 # ------------------------------------------------------------------------------------------------- oracle
@@ -182,7 +196,7 @@ def oracle(lines: list[Any], direction: list[str], mode: str, start: Any, goal: 
             along = ends[:, 1] - ends[:, 0]
             share = np.clip(((p - ends[:, 0]) * along).sum(axis=1) / (along**2).sum(axis=1), 0, 1)
             metres = np.hypot(*(ends[:, 0] + share[:, None] * along - p).T)
-            k = int(np.argmin(np.round(metres, 9)))
+            k = int(np.argmax(metres <= metres.min() + 0.001))  # of equally near ones the first
             access[which, i] = float(metres[k])
             on[k].append((float(share[k]), (which, i)))
             for t, end in enumerate(lines[k]):  # at an end the place is at the junction, not only on the street

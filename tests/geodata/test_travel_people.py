@@ -1,5 +1,6 @@
 """Travel of people at several points a community, and the cache of travel."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ def test_everything_wrong_with_points_is_named_at_once(city: City) -> None:
     with pytest.raises(InputError) as error:
         people_points(bad.drop(columns=["persons"]).set_crs(None, allow_override=True), CRS)
     assert [f.message for f in error.value.findings] == ["column persons is missing", "have no coordinate system (CRS)"]
+    with pytest.raises(InputError, match="not a known coordinate system"):
+        people_points(PEOPLE, "nowhere")
     with pytest.raises(InputError, match="limit = nan"):
         people_travel(road(), people_points(PEOPLE, CRS), [(0, 0)], limit=np.nan)
 
@@ -148,7 +151,7 @@ def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
     wanted = cache.travel(road(), START, GOAL)
     (file,) = tmp_path.glob("*.travel")
     whole = file.read_bytes()
-    for at in range(0, len(whole), 37):
+    for at in range(5, len(whole), 150):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
         same(cache.travel(road(), START, GOAL), wanted)
 
@@ -166,6 +169,16 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "replace", fail)
     TravelCache(tmp_path).travel(road(), START, GOAL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_ended_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / ".unfinished-a", tmp_path / ".unfinished-b"
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    TravelCache(tmp_path).travel(road(), START, GOAL)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_old_files_make_room(tmp_path: Path) -> None:
