@@ -75,8 +75,8 @@ def build(problem: Problem, without: tuple[str, ...]) -> Joint:
         joint = build_joint(problem)
     if LINKS in without:
         family = next(f for f in joint.model.row_families if f.name == "eq8_link")
-        site = next(index for index, (text, _) in enumerate(family.keys) if text is joint.model.key_labels["site"])
-        network = problem.places.room[family.keys[site][1]] >= 0
+        _, (place, _), *_ = family.keys  # community, site, need, year
+        network = problem.places.room[place] >= 0
         upper = joint.row_upper.copy()
         upper[family.positions[network]] = np.inf
         joint.__dict__["row_upper"] = upper  # in place of the cached one
