@@ -214,6 +214,7 @@ class _Prices:
             watch.start("unmet_need", 2, count)
         if not watch.stopped():
             found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed)
+            relaxed.loaded.clear()  # room for the later goals
             found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
         unmet = value_of(joint.unmet, found.x)
         found.reached["unmet_need"] = unmet
