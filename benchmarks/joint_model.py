@@ -147,11 +147,12 @@ def by_pulp(problem: Problem, solver: pulp.LpSolver) -> Floats | None:
     model.solve(solver)
     found = model.variablesDict()
     x = np.array([found[name].varValue if name in found else 0.0 for name in joint.column_names()], dtype=float)
-    return None if np.isnan(x).any() or not kept(joint, x) else x
+    none = np.isnan(x).any() or not x.any() or not kept(joint, x)  # stopped without a plan, PuLP gives zeros
+    return None if none else x
 
 
 def kept(joint: Joint, x: Floats) -> bool:
-    """Tell whether a plan keeps the rules: some solvers return nothing but zeros when time runs out."""
+    """Tell whether a plan keeps the rules."""
     left = joint.matrix @ x
     slack = 1e-4 * np.maximum(1.0, np.abs(np.where(np.isfinite(joint.row_upper), joint.row_upper, 0.0)))
     return bool((left <= joint.row_upper + slack).all() and (left >= joint.row_lower - slack).all())

@@ -149,7 +149,8 @@ class PricePlan:
             top = min(top, level)
             self.report("worst_off", None, top)
         start.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
-        return self._reach(set_aside(problem, best, min(aside, top)), top, start.prices)
+        aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
+        return self._reach(set_aside(problem, best, aside), top, start.prices)
 
     def _reach(self, levels: Levels, top: float, start: Floats) -> Raised:
         """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.

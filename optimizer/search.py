@@ -27,9 +27,8 @@ WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 
 SHOWN = {"spending": MONEY_UNIT_YUAN}
 """Goals that are shown in another unit than the joint model's."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
-
-
 PRICES_FAILED = "whole, as prices did not settle"
+"""Method of a plan for which the method by prices was tried first."""
 
 
 class NoPlanYet(Exception):
@@ -87,10 +86,6 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
         return _Prices(joint, watch, near).find()
     except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
         return replace(_Whole(joint, watch, near).find(), method=PRICES_FAILED)
-
-
-def _later(joint: Joint) -> list[str]:
-    return [goal.goal for goal in joint.problem.scenario.goals if goal.goal != "worst_off"]
 
 
 @dataclass

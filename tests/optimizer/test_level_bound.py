@@ -1,7 +1,6 @@
 """How high everybody can be raised: held down by money where rooms alone would allow much more."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,8 +14,7 @@ def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch
     found: list[float] = []
     monkeypatch.setattr(PricePlan, "_reach", lambda _, __, top, *___: found.append(top))
     path = write_instance(tmp_path, communities=60, seed=7)
-    settings: Any = Settings(threads=1)
-    method = PricePlan(build_joint(problem_of(str(path))), settings, lambda: False, lambda *_: None)
+    method = PricePlan(build_joint(problem_of(str(path))), Settings(threads=1), lambda: False, lambda *_: None)
     method.level(method.relaxed())
     # A plan with 0.709 is known, and without any limit of money 0.94 could be reached.
     assert 0.709 < found[0] < 0.75
