@@ -123,7 +123,8 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
     couples[joint.link_rows] = True
     if asking:
         of_money = np.arange(joint.link_rows.stop, matrix.shape[0])
-        more = coo_array((-row_upper[of_money], (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
+        there_is = np.maximum(row_upper[of_money], 0)  # floors, the rows below 0, stay as they are
+        more = coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
         matrix = csr_array(hstack([matrix, csr_array(more)], format="csr"))
     scores, score_low = score_rows(joint, levels)
     own = csr_array(vstack([matrix[~couples], _wider(scores, width)], format="csr"))

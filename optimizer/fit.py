@@ -162,15 +162,22 @@ def keep_levels(joint: Joint, levels: Levels, x: Floats) -> tuple[Floats, Levels
 
 
 def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:
-    """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be."""
+    """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be.
+
+    So far stays the plan from every floor and ceiling of a source too; from floors only where there is room.
+    """
     fit = build_fit(joint, joint.unmet, relaxed_levels(levels, achieved(joint, x)))
     arrays = fit.fixed(x)
-    first = joint.link_rows.stop
-    rows = first + np.array([r for r, n in enumerate(joint.money.row_names) if n.startswith("eq20_")], dtype=np.int64)
-    upper = arrays.row_upper.copy()
-    upper[rows] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[rows])
-    outcome = solve(replace(arrays, row_upper=upper), Options())
-    return None if outcome.x is None else outcome.x[: joint.n_columns]
+    money, first = joint.money, joint.link_rows.stop
+    for floors in (True, False) if money.floors.any() else (False,):
+        upper = arrays.row_upper.copy()
+        at = first + np.flatnonzero(~money.floors)
+        upper[at] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[at])
+        upper[first + np.flatnonzero(money.floors)] -= yuan / MONEY_UNIT_YUAN if floors else 0.0
+        outcome = solve(replace(arrays, row_upper=upper), Options())
+        if outcome.x is not None:
+            return outcome.x[: joint.n_columns]
+    return None
 
 
 def achieved(joint: Joint, x: Floats) -> Floats:

@@ -65,7 +65,7 @@ def _steps(problem: Problem, money: Money, flexible: int) -> Ints:
     """(columns,) yuan in a step of each payment, carry-over and giving up: a unit where it is for grants, else 1."""
     unit = problem.scenario.currency.unit_yuan
     grants = np.array([problem.cells.purpose[c] == "work_funds" for c in money.cell], dtype=bool)
-    carry = np.ones(money.n_columns - len(money.cell), dtype=np.int64)
+    carry = np.ones(money.n_columns - len(money.cell), dtype=np.int64)  # and what is used of money that expires
     return np.concatenate([np.where(grants, unit, 1), carry, np.full(flexible, unit)])
 
 
@@ -135,7 +135,7 @@ def _deal(problem: Problem, money: Money, pay: np.ndarray, items: list[Item]) ->
     for s, c, t, yuan in zip(money.source, money.cell, money.year, pay, strict=False):
         if yuan > 0:
             purses[int(c), int(t)].append([int(s), int(yuan)])
-    rows: list[tuple[str, str, str, str, int, int, str, str]] = []
+    rows: list[tuple[str, str, str, str, int, int, str, str, int]] = []
     for item in sorted(items, key=lambda x: (x.cell, x.year, x.community, x.service, x.site, x.purpose)):
         left = item.yuan
         purse = purses[item.cell, item.year]
@@ -146,33 +146,46 @@ def _deal(problem: Problem, money: Money, pay: np.ndarray, items: list[Item]) ->
             take = min(left, purse[0][1])
             source = problem.sources[purse[0][0]]
             year = problem.years[item.year]
-            rows.append((source, item.purpose, district, item.community, year, take, item.service, item.site))
+            again = take if item.yearly else 0
+            rows.append((source, item.purpose, district, item.community, year, take, item.service, item.site, again))
             left -= take
             purse[0][1] -= take
             if purse[0][1] == 0:
                 purse.pop(0)
-    columns = ["source", "purpose", "district", "community", "year", "yuan", "service", "site"]
+    columns = ["source", "purpose", "district", "community", "year", "yuan", "service", "site", "yearly_yuan"]
     frame = pd.DataFrame(rows, columns=columns)
-    keys = [c for c in columns if c != "yuan"]
+    keys = [c for c in columns if not c.endswith("yuan")]
     if len(frame):
-        frame = pd.DataFrame(frame.groupby(keys, as_index=False, sort=True)["yuan"].sum())
-    return frame[columns]
+        frame = pd.DataFrame(frame.groupby(keys, as_index=False, sort=True)[["yuan", "yearly_yuan"]].sum())
+    return frame[columns if problem.scenario.running_commitment else columns[:-1]]
 
 
 def _sources(problem: Problem, money: Money, pay: np.ndarray) -> pd.DataFrame:
-    """Rows of `sources.csv`, equation (20)."""
+    """Rows of `sources.csv`, equations (20) and (25)."""
     years = len(problem.years)
     spent = np.zeros((len(problem.sources), years), dtype=np.int64)
     np.add.at(spent, (money.source, money.year), pay[: len(money.source)])
     rows = []
     for s, name in enumerate(problem.sources):
-        carried = 0
+        lasts = problem.scenario.sources[name].lasts_years or years
+        carried, left_of = 0, [0] * years  # what is left of the money of each year
         for t, year in enumerate(problem.years):
-            amount = int(problem.amount[s, t])
+            amount = left_of[t] = int(problem.amount[s, t])
+            _take_oldest(left_of, int(spent[s, t]))
+            for old in range(max(0, t - lasts + 2)):
+                left_of[old] = 0  # it may not be spent next year
             left = amount + carried - int(spent[s, t])
             # Carry what may be carried: money that is kept can still help, money that lapses cannot.
-            out = min(left, int(problem.carry_limit[s, t])) if t < years - 1 else 0
+            out = min(sum(left_of), int(problem.carry_limit[s, t])) if t < years - 1 else 0
+            _take_oldest(left_of, sum(left_of) - out)
             rows.append((name, year, amount, carried, int(spent[s, t]), out, left - out))
             carried = out
     columns = ["source", "year", "amount_yuan", "carried_in_yuan", "spent_yuan", "carried_out_yuan", "lapsed_yuan"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _take_oldest(left_of: list[int], yuan: int) -> None:
+    """Take money of the oldest years first from what is left of each."""
+    for year, there in enumerate(left_of):
+        taken = min(there, yuan)
+        left_of[year], yuan = there - taken, yuan - taken

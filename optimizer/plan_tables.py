@@ -4,12 +4,13 @@ Columns are those of the run folder's contract (`docs/run-folder.md`). Every cos
 quantities, in prices of its year, rounded half up, so that a reader can recompute it.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from optimizer.problem import SPACE, WORK_FUNDS, Floats, Problem
+from optimizer.problem import SPACE, WORK_FUNDS, YEARLY_SPACE, Floats, Problem
 from optimizer.solution import Decisions
 
 DECIMALS = 6
@@ -17,7 +18,10 @@ DECIMALS = 6
 
 @dataclass(frozen=True)
 class Item:
-    """A cost to be paid: its cell and year, and what it is for (empty where that does not apply)."""
+    """A cost to be paid: its cell and year, and what it is for (empty where that does not apply).
+
+    `yearly`: it comes again every year, where that matters, equation (23).
+    """
 
     purpose: str
     cell: int
@@ -26,6 +30,7 @@ class Item:
     service: str
     site: str
     yuan: int
+    yearly: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,6 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
         parts.setdefault(int(r), []).append((int(start), float(m2)))
     for r, starts in sorted(parts.items()):
         station, i, site = bool(rooms.is_station[r]), int(rooms.community[r]), rooms.site[r]
-        cell = problem.cell("space", i, shared=station)
         for t in range(min(start for start, _ in starts), len(problem.years)):
             new = sum(m2 for start, m2 in starts if start == t)
             in_use = round(sum(m2 for start, m2 in starts if start + rooms.lead[r] <= t), DECIMALS)
@@ -87,7 +91,8 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
             yuan = half_up(index[t] * (once + rooms.yearly_yuan_per_m2[r] * in_use))
             use = "station" if station else "extension"
             rows.append((problem.communities[i], t, rooms.instrument[r], in_use, yuan, site, use))
-            items.append(Item("space", cell, t, "" if station else problem.communities[i], "", site, yuan))
+            yearly = half_up(index[t] * rooms.yearly_yuan_per_m2[r] * in_use)
+            items += _space_items(problem, (i, t, site), yuan, yearly, shared=station)
             if not station:
                 area[i, t] += in_use
     shared: dict[tuple[int, int], list[tuple[int, float]]] = {}
@@ -99,11 +104,26 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
             new = sum(v for s, v in starts if s == t)
             yuan = half_up(index[t] * (halls.capital_yuan_per_m2[h] * new + halls.yearly_yuan_per_m2[h] * m2))
             rows.append((problem.communities[i], t, "share", m2, yuan, halls.site[h], "hall"))
-            items.append(Item("space", problem.cell("space", i), t, problem.communities[i], "", halls.site[h], yuan))
+            yearly = half_up(index[t] * halls.yearly_yuan_per_m2[h] * m2)
+            items += _space_items(problem, (i, t, halls.site[h]), yuan, yearly, shared=False)
             area[i, t] += m2
     frame = pd.DataFrame(rows, columns=["community", "year", "instrument", "area_m2", "cost_yuan", "site", "use"])
     frame["year"] = [problem.years[t] for t in frame["year"]]
     return frame.sort_values(["community", "site", "year"], ignore_index=True), area
+
+
+def _space_items(
+    problem: Problem, at: tuple[int, int, str], yuan: int, yearly_yuan: int, *, shared: bool
+) -> Iterator[Item]:
+    """Yield the cost of rooms in a community, year and site; what is yearly apart where (23) asks, else as one."""
+    i, t, site = at
+    once, yearly = (problem.cell(kind, i, shared=shared) for kind in ("space", YEARLY_SPACE))
+    community = "" if shared else problem.communities[i]
+    again = min(yuan, yearly_yuan) if once != yearly else 0
+    if yuan > again or not again:
+        yield Item("space", once, t, community, "", site, yuan - again)
+    if again:
+        yield Item("space", yearly, t, community, "", site, again, yearly=True)
 
 
 @dataclass
@@ -138,7 +158,8 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
         if yuan:
             name = services[k][0]
             community = "" if shared else problem.communities[i]
-            items.append(Item(purpose, problem.cell(purpose, i, k, shared=shared), t, community, name, site, yuan))
+            cell = problem.cell(purpose, i, k, shared=shared)
+            items.append(Item(purpose, cell, t, community, name, site, yuan, bool(problem.cells.yearly[cell])))
 
     for e, site in enumerate(existing.site):
         i, k = int(existing.community[e]), int(existing.service[e])

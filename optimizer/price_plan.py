@@ -15,6 +15,7 @@ import numpy as np
 
 from optimizer.coupling import Levels, couple
 from optimizer.fit import Exchange, Fit, best_level, build_fit, keep_levels
+from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
 from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
 from optimizer.piece_plans import PiecePlans, mix_plans, nearer_plans, plan_pieces
@@ -34,6 +35,8 @@ LACKING = 0.05
 LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
 """Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
 goal's gap."""
+FIRST_NODES = 1000
+"""Most nodes of the search for a first plan where sources have floors, so that opening nothing is none."""
 MOST_EXCHANGED = 60
 """In a large city a try takes seconds and a single piece is worth little: so many are tried, the largest first."""
 ROUGH = 0.01
@@ -204,8 +207,15 @@ class PricePlan:
         return x
 
     def nothing_new(self, levels: Levels) -> Floats:
-        """Return the plan that opens nothing and takes no room. Raises Infeasible where it breaks a hard rule."""
-        outcome = build_fit(self.joint, self.joint.unmet, levels).solve(np.zeros(self.joint.n_columns))
+        """Return the plan that opens nothing and takes no room. Raises Infeasible where it breaks a hard rule.
+
+        Where sources have floors, nothing may be too little; then a plan that opens something is sought.
+        """
+        fit = build_fit(self.joint, self.joint.unmet, levels)
+        outcome = fit.solve(np.zeros(self.joint.n_columns))
+        if outcome.x is None and self.joint.money.floors.any():
+            everything = np.ones(self.joint.n_columns, dtype=bool)
+            outcome = fit.solve(np.zeros(self.joint.n_columns), everything, Options(gap=1.0, nodes=FIRST_NODES))
         if outcome.x is None:
             raise Infeasible
         return outcome.x[: self.joint.n_columns]

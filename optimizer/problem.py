@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 WORK_FUNDS, SPACE = 0, 1  # positions in Problem.needs; services follow
+YEARLY_SPACE = "space_yearly"
+"""Stands for the yearly costs of rooms and halls where cells are looked up; their purpose is space."""
+Tag = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,17 @@ class Arcs(Located):
 
 @dataclass(frozen=True)
 class Cells(Rows):
-    """Costs that the same sources may pay: purpose, district and the tuple of eligible sources, equation (21)."""
+    """Costs that every rule of money treats alike: purpose, district and the tuple of eligible sources, equation (21).
+
+    `tags` name the floors and ceilings by community that count them, equation (22): (source, its limit, community or
+    "" where communities count together). `yearly` costs come again every year; only told apart where (23) asks.
+    """
 
     purpose: tuple[str, ...]
     district: Ints
     sources: tuple[tuple[int, ...], ...]
+    tags: tuple[tuple[Tag, ...], ...]
+    yearly: Bools
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,10 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         chosen = own[existing.service] & in_office
         np.add.at(used_own_m2, existing.community[chosen], existing.area_m2[chosen])
     office_m2 = frame["office_area_m2"].to_numpy(float)
-    amounts = np.array([scenario.amounts_yuan(s) for s in scenario.sources], dtype=float)
-    carry = np.array([s.carry_limit_share for s in scenario.sources.values()])
+    amounts = np.array([scenario.free_yuan(s) for s in scenario.sources], dtype=float)
+    carry = [
+        [source.carry_limit(yuan) for yuan in of] for source, of in zip(scenario.sources.values(), amounts, strict=True)
+    ]
     return Problem(
         scenario=scenario,
         years=tuple(scenario.years),
@@ -105,7 +107,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         existing_arcs=existing_arcs,
         sources=tuple(scenario.sources),
         amount=amounts,
-        carry_limit=np.floor(amounts * carry[:, None]),
+        carry_limit=np.array(carry),
         cells=cell_table,
         cell_of=cell_of,
     )

@@ -6,8 +6,12 @@ import numpy as np
 
 from geodata.read import City
 from geodata.travel import office_points, travel_m
-from optimizer.problem import Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places
-from optimizer.scenario import PURPOSES, Purpose, Scenario, Source
+from optimizer.problem import YEARLY_SPACE, Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places, Tag
+from optimizer.scenario import Scenario
+from optimizer.scenario_base import PURPOSES, Purpose
+from optimizer.scenario_money import Source
+
+_Kind = tuple[int, int, tuple[int, ...], tuple[Tag, ...], bool]
 
 
 def reach(
@@ -117,26 +121,33 @@ def eligible(source: Source, purpose: Purpose, service: str, district: str, comm
 def cells(
     scenario: Scenario, communities: Sequence[str], types: Sequence[str], districts: Sequence[str], district: Ints
 ) -> tuple[Cells, dict[tuple[str, int, int, int], int]]:
-    """Return the cells of equal eligibility, and the cell of every (purpose, district, service, community).
+    """Return the cells of costs that every rule of money treats alike, and the cell of every cost.
 
-    Service and community are -1 where a cost has none. A cell may have no source: its costs cannot be paid.
+    A cost is (purpose, district, service, community), service and community -1 where it has none; the yearly costs of
+    rooms stand under the purpose `YEARLY_SPACE`. A cell may have no source: its costs cannot be paid.
     """
     services = list(scenario.services.items())
-    keys: dict[tuple[str, int, int, int], tuple[int, ...]] = {}
+    apart = scenario.running_commitment is not None  # equation (23) looks at yearly costs alone
+    keys: dict[tuple[str, int, int, int], _Kind] = {}
 
     def put(purpose: Purpose, d: int, k: int, i: int) -> None:
         name = services[k][0] if k >= 0 else ""
         community, kind = (communities[i], types[i]) if i >= 0 else ("", "")
-        keys[purpose, d, k, i] = tuple(
+        payers = tuple(
             s
             for s, source in enumerate(scenario.sources.values())
             if eligible(source, purpose, name, districts[d], community, kind)
         )
+        tags = _tags(scenario, payers, purpose, community, kind)
+        order = PURPOSES.index(purpose)
+        keys[purpose, d, k, i] = (order, d, payers, tags, apart and purpose == "service_running")
+        if purpose == "space":
+            keys[YEARLY_SPACE, d, k, i] = (order, d, payers, tags, apart)
 
     for d in range(len(districts)):
         put("space", d, -1, -1)
     for k, (_, service) in enumerate(services):
-        for purpose in PURPOSES[2:]:
+        for purpose in ("service_capital", "service_running"):
             for d in range(len(districts)):
                 put(purpose, d, k, -1)
             if service.siting == "own":
@@ -145,12 +156,26 @@ def cells(
     for i in range(len(communities)):
         put("work_funds", int(district[i]), -1, i)
         put("space", int(district[i]), -1, i)
-    kinds = sorted({(PURPOSES.index(p), d, payers) for (p, d, _, _), payers in keys.items()})
+    kinds = sorted(set(keys.values()))
     number = {kind: c for c, kind in enumerate(kinds)}
-    cell_of = {key: number[PURPOSES.index(key[0]), key[1], payers] for key, payers in keys.items()}
+    cell_of = {key: number[kind] for key, kind in keys.items()}
     table = Cells(
-        tuple(PURPOSES[p] for p, _, _ in kinds),
-        np.array([d for _, d, _ in kinds], dtype=np.int64),
-        tuple(payers for _, _, payers in kinds),
+        tuple(PURPOSES[kind[0]] for kind in kinds),
+        np.array([kind[1] for kind in kinds], dtype=np.int64),
+        tuple(kind[2] for kind in kinds),
+        tuple(kind[3] for kind in kinds),
+        np.array([kind[4] for kind in kinds], dtype=bool),
     )
     return table, cell_of
+
+
+def _tags(scenario: Scenario, payers: Sequence[int], purpose: str, community: str, kind: str) -> tuple[Tag, ...]:
+    """Floors and ceilings by community (22) that count a cost: (source, limit, community or "" for all together)."""
+    sources = list(scenario.sources.values())
+    return tuple(
+        (s, n, community if limit.for_each == "community" else "")
+        for s in payers
+        for n, limit in enumerate(sources[s].limits)
+        if community and limit.by_community and limit.counts(community, kind)
+        if not limit.purposes or purpose in limit.purposes
+    )

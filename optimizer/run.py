@@ -115,8 +115,9 @@ def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) ->
     except _NoPlan:
         raise Infeasible(
             "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "
-            "may pay for them.\nSoften the floor (programmes.work_funds.hard_floor: false), add money, or widen what "
-            "the sources may pay for."
+            "may pay for them, and floors of sources (limits) must be spent.\nSoften the floor "
+            "(programmes.work_funds.hard_floor: false), add money, lower the floors of sources, or widen what the "
+            "sources may pay for."
         ) from None
     except NoPlanYet as error:
         why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"

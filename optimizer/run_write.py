@@ -26,7 +26,7 @@ from optimizer.solution import Decisions, decode
 from optimizer.version import versions
 
 MOST_HELD_YUAN = 5000.0
-"""Most that is held back of a source's money in a year so that whole yuan foot."""
+"""Most that is held back of a source's money in a year, in whole units of the currency, so that they foot."""
 UNITS = {
     "worst_off": "score",
     "unmet_need": "person-needs",
@@ -112,7 +112,8 @@ def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFra
             return _whole_yuan(joint.problem, decode(joint, found.x))
         except MoneyShortError as error:
             held = max(2 * held, error.yuan + 10)
-            x = hold_back(joint, found.levels, found.x, held) if held < MOST_HELD_YUAN else None
+            most = MOST_HELD_YUAN * joint.problem.scenario.currency.unit_yuan
+            x = hold_back(joint, found.levels, found.x, held) if held < most else None
             if x is None:
                 raise
             found.x = x

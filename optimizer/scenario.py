@@ -5,26 +5,18 @@ reports mistakes with their line. Equation numbers refer to `docs/mathematics.md
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Purpose = Literal["work_funds", "space", "service_capital", "service_running"]
-PURPOSES: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
+from optimizer.scenario_base import Key, Part, Share, Yuan
+from optimizer.scenario_money import CoFunding, RunningCommitment, Source, money_contradictions
+
 ProgrammeName = Literal["work_funds", "space", "services"]
 Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
 INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
 NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
 GoalName = Literal["worst_off", "unmet_need", "travel", "spending"]
-Yuan = Annotated[float, Field(ge=0, le=1e13)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-
-
-class Part(BaseModel):
-    """Base of every part of a scenario: unknown keys are errors, values are not changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
 class Layer(Part):
@@ -194,44 +186,6 @@ class Programmes(Part):
     services: dict[Key, Service] = Field(min_length=1)
 
 
-class Source(Part):
-    """Money of every year with rules on where, on what and when it may go, equations (20) to (22)."""
-
-    title: str = ""
-    role: Literal["city", "district", "donor", "lottery", "other"] = "other"
-    amount_yuan: Yuan | list[Yuan] = Field(description="New money a year; one number, or one per year.")
-    growth: float = Field(0.0, ge=-0.5, le=0.5, description="Yearly growth where amount_yuan is one number.")
-    scale: float = Field(1.0, ge=0, le=100, description="Factor on all amounts; 0.9 cuts by a tenth.")
-    carry_limit_share: Share = Field(0.0, description="Largest share of a year's new money carried to the next.")
-    purposes: list[Purpose] = Field(default_factory=lambda: list(PURPOSES), description="What it may pay for.")
-    services: list[str] = Field(
-        default_factory=list, description="Services it may pay for, within its purposes; all where empty."
-    )
-    districts: list[str] = Field(default_factory=list, description="Districts it may pay in; all where empty.")
-    communities: list[str] = Field(
-        default_factory=list, description="Earmark: communities it may pay for; all where empty."
-    )
-    types: list[str] = Field(default_factory=list, description="Earmark: types it may pay for; all where empty.")
-    ceiling_share: dict[Purpose, Share] = Field(
-        default_factory=dict, description="Purpose -> largest share of a year's new money."
-    )
-
-    @model_validator(mode="after")
-    def _purposes(self) -> Self:
-        if not self.purposes:
-            raise ValueError("purposes is empty: this source may pay for nothing; name a purpose or remove the source")
-        return self
-
-
-class CoFunding(Part):
-    """Equation (22): in every district and year the payer pays at least ratio x what `of` pays for the purpose."""
-
-    purpose: Purpose = "work_funds"
-    payer: Literal["district"] = "district"
-    of: str = Field(description="Source that is matched.")
-    ratio: float = Field(ge=0, le=100)
-
-
 class Goal(Part):
     """One goal; it is kept within `tolerance` (relative) while the next is optimised."""
 
@@ -272,6 +226,7 @@ class Scenario(Part):
     programmes: Programmes
     sources: dict[Key, Source] = Field(min_length=1)
     co_funding: list[CoFunding] = Field(default_factory=list)
+    running_commitment: RunningCommitment | None = None
     goals: list[Goal] = Field(default_factory=_goals)
     solver: Solver = Field(default_factory=Solver)
 
@@ -286,13 +241,22 @@ class Scenario(Part):
         return self.programmes.services
 
     def amounts_yuan(self, source: str) -> list[int]:
-        """New money of a source per year in whole yuan, scaled; ValueError where the list has a wrong length."""
-        rule = self.sources[source]
-        if isinstance(rule.amount_yuan, list):
-            amounts = list(rule.amount_yuan)
-        else:
-            amounts = [rule.amount_yuan * (1 + rule.growth) ** t for t in range(self.horizon.years)]
-        return [int(amount * rule.scale + 0.5) for amount in amounts]
+        """New money of a source per year in whole yuan, scaled."""
+        return self.sources[source].new_yuan(self.horizon.years)
+
+    def free_yuan(self, source: str) -> list[int]:
+        """New money of a source per year in whole yuan less what earlier decisions have spoken for, equation (24)."""
+        spoken = self.sources[source].spoken_for_yuan(self.horizon.years)
+        return [new - taken for new, taken in zip(self.amounts_yuan(source), spoken, strict=True)]
+
+    def staying_power(self, source: str) -> float:
+        """Least of a recurring source's money, in prices of the last year, that there is then and after, equation (23).
+
+        As a share of its money of the last year: 1 unless prices grow faster than the source.
+        """
+        rule, after = self.sources[source], self.running_commitment.years_after if self.running_commitment else 0
+        growth = 0.0 if isinstance(rule.amount_yuan, list) else rule.growth
+        return float(min(1.0, ((1 + growth) / (1 + self.horizon.price_growth)) ** after))
 
     def price_index(self) -> list[float]:
         """Price index per year, 1 in the first."""
@@ -314,8 +278,7 @@ class Scenario(Part):
 def _contradictions(scenario: Scenario) -> list[str]:
     """Return every contradiction between parts, each as `dotted.path: message`."""
     found = [text for name, kind in scenario.types.items() for text in _of_type(scenario, name, kind)]
-    found += [text for name, source in scenario.sources.items() for text in _of_source(scenario, name, source)]
-    found += [text for i, rule in enumerate(scenario.co_funding) for text in _of_co_funding(scenario, i, rule)]
+    found += money_contradictions(scenario)
     found += _of_guidance(scenario)
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
@@ -331,31 +294,6 @@ def _of_type(scenario: Scenario, name: str, kind: CommunityType) -> Iterator[str
     for need, weight in kind.weights.items():
         if weight < 0:
             yield f"types.{name}.weights.{need}: weight {weight:g} is below 0"
-
-
-def _of_source(scenario: Scenario, name: str, source: Source) -> Iterator[str]:
-    at, years = f"sources.{name}", scenario.horizon.years
-    if isinstance(source.amount_yuan, list) and len(source.amount_yuan) != years:
-        given = len(source.amount_yuan)
-        yield f"{at}.amount_yuan: has {given} amounts for {years} years; give one per year or one number"
-    for service in source.services:
-        if service not in scenario.services:
-            yield f"{at}.services: unknown service {service!r}; services are {', '.join(scenario.services)}"
-    for kind in source.types:
-        if kind not in scenario.types:
-            yield f"{at}.types: unknown type {kind!r}; types are {', '.join(scenario.types)}"
-    if source.services and not {"service_capital", "service_running"} & set(source.purposes):
-        yield f"{at}.services: names services, but purposes has no service_capital or service_running"
-
-
-def _of_co_funding(scenario: Scenario, position: int, rule: CoFunding) -> Iterator[str]:
-    at = f"co_funding.{position}"
-    if rule.of not in scenario.sources:
-        yield f"{at}.of: there is no source {rule.of!r}"
-    elif scenario.sources[rule.of].role == "district":
-        yield f"{at}.of: {rule.of} is itself a district's source; name the source to be matched"
-    if not any(source.role == "district" for source in scenario.sources.values()):
-        yield f"{at}.payer: no source has role district; add one or drop the rule"
 
 
 def _of_guidance(scenario: Scenario) -> Iterator[str]:

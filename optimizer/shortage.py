@@ -1,12 +1,16 @@
 """Hard rules that money cannot keep, found before any search: which rule, where, when and how much is missing."""
 
+import re
+
 import numpy as np
 from scipy.sparse import block_array, csr_array, eye_array
 
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options
+from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.money import build_money
 from optimizer.problem import WORK_FUNDS, Floats, Problem
+from optimizer.programmes import build_model
 
 
 def hard_costs(problem: Problem) -> Floats:
@@ -25,11 +29,15 @@ def hard_costs(problem: Problem) -> Floats:
 
 
 def missing_money(problem: Problem, cost: Floats) -> Floats:
-    """(cells, T) yuan of `cost` that the sources cannot pay at the least, whatever else they pay."""
+    """(cells, T) yuan of `cost` that the sources cannot pay at the least, whatever else they pay.
+
+    Floors of sources are left out: they ask for more costs, not for fewer.
+    """
     money = build_money(problem, unit=1.0)
     rows, columns = cost.size, money.n_columns
+    limits = ~money.floors
     matrix = block_array(
-        [[money.link, eye_array(rows)], [money.matrix, csr_array((len(money.upper), rows))]], format="csr"
+        [[money.link, eye_array(rows)], [money.matrix[limits], csr_array((int(limits.sum()), rows))]], format="csr"
     )
     flat = cost.ravel()
     arrays = Arrays(
@@ -38,11 +46,64 @@ def missing_money(problem: Problem, cost: Floats) -> Floats:
         np.concatenate([money.column_upper, flat]),
         np.zeros(columns + rows, dtype=bool),
         matrix,
-        np.concatenate([flat, np.full(len(money.upper), -np.inf)]),
-        np.concatenate([flat, money.upper]),
+        np.concatenate([flat, np.full(int(limits.sum()), -np.inf)]),
+        np.concatenate([flat, money.upper[limits]]),
     )
     outcome = solve(arrays, Options(solver="simplex"))
     return np.zeros_like(cost) if outcome.x is None else outcome.x[columns:].reshape(cost.shape)
+
+
+def unkept_floors(problem: Problem) -> list[tuple[str, str, str, float, float]]:
+    """Return floors of sources (22) that no plan can keep: the source, the rule and its place, year, floor, what lacks.
+
+    Asked is whether there is anything to spend the money on, and money beside the other rules; a plan may fail for
+    other reasons too. In yuan.
+    """
+    money = build_money(problem, unit=1.0)
+    if not money.floors.any():
+        return []
+    model = build_model(problem)
+    with np.errstate(invalid="ignore"):
+        most = (model.cost @ model.upper + model.fixed_cost) * MONEY_UNIT_YUAN
+    most = np.where(np.isnan(most), np.inf, most)
+    floors, rows = np.flatnonzero(money.floors), len(most)
+    elastic = csr_array(
+        (-np.ones(len(floors)), (floors, np.arange(len(floors)))), shape=(len(money.upper), len(floors))
+    )
+    matrix = block_array([[money.link, -eye_array(rows), None], [money.matrix, None, elastic]], format="csr")
+    arrays = Arrays(
+        np.concatenate([np.zeros(money.n_columns + rows), np.ones(len(floors))]),
+        np.concatenate([np.zeros(money.n_columns), model.fixed_cost * MONEY_UNIT_YUAN, np.zeros(len(floors))]),
+        np.concatenate([money.column_upper, most, np.full(len(floors), np.inf)]),
+        np.zeros(matrix.shape[1], dtype=bool),
+        csr_array(matrix),
+        np.concatenate([np.zeros(rows), np.full(len(money.upper), -np.inf)]),
+        np.concatenate([np.zeros(rows), money.upper]),
+    )
+    outcome = solve(arrays, Options(solver="simplex"))
+    lacks = np.zeros(len(floors)) if outcome.x is None else outcome.x[money.n_columns + rows :]
+    found = []
+    for row, yuan in zip(floors, lacks, strict=True):
+        said = re.fullmatch(r"eq22_floor\((.+),(\d+),(.+),(\d+)\)", money.row_names[row])
+        if yuan >= 1 and said:
+            found.append(
+                (f"sources.{said[1]}.limits.{said[2]}", said[3], said[4], float(-money.upper[row]), float(yuan))
+            )
+    return found
+
+
+def _said_of_floors(problem: Problem) -> str:
+    name = problem.scenario.currency.name
+    lines = [
+        f"  {rule}{'' if place == 'all' else f' ({place})'} {year}: the floor is {floor:,.0f} {name}, "
+        f"{lacks:,.0f} of it cannot be spent"
+        for rule, place, year, floor, lacks in unkept_floors(problem)
+    ]
+    if not lines:
+        return ""
+    more = [f"  … and {len(lines) - 12} more"] if len(lines) > 12 else []
+    ways = "Ways out: lower these floors, raise the ceilings, co-funding or money beside them, or widen the needs."
+    return "\n".join(["No plan can keep the floors of the sources:", *lines[:12], *more, ways])
 
 
 def explain(problem: Problem) -> str:
@@ -60,7 +121,7 @@ def explain(problem: Problem) -> str:
     cost = hard_costs(problem)
     missing = missing_money(problem, cost)
     if missing.sum() < 1.0:
-        return ""
+        return _said_of_floors(problem)
     name = problem.scenario.currency.name
     lines = [f"No plan can pay what must be paid: {missing.sum():,.0f} {name} are missing at the least."]
     words = {

@@ -413,6 +413,7 @@ def _sources(plan: Plan) -> pd.DataFrame:
         carried = 0
         for t, year in enumerate(YEARS):
             amount = rule["amount_yuan"][t] if isinstance(rule["amount_yuan"], list) else rule["amount_yuan"]
+            amount -= rule.get("committed_yuan", [0, 0])[t]
             spent = int(plan.tables["ledger"].query("source == @name and year == @year")["yuan"].sum())
             left = amount + carried - spent
             out = min(left, int(amount * rule.get("carry_limit_share", 0))) if year == YEARS[0] else 0

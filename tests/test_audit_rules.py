@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -18,7 +19,9 @@ from ruamel.yaml import YAML
 
 from geodata.read import City, read_city
 from optimizer.audit import audit_run
-from optimizer.audit.report import RULES
+from optimizer.audit.inputs import Case
+from optimizer.audit.report import RULES, Recorder
+from optimizer.audit.rules_money import check_expiry
 from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, write_city, write_run
 
 DECISIONS: list[tuple[str, str, Change]] = []
@@ -502,6 +505,117 @@ def source_above_its_ceiling(plan: Plan) -> None:
     plan.pay("city", "service_running", 2007, 599, site="sb")
 
 
+# Rules of money that a plan keeps: each is asked for as the plan just keeps it, then the plan or the rule changes
+
+
+def strict(plan: Plan) -> None:
+    """Ask for every rule of money, as the correct plan keeps it."""
+    sources = plan.scenario["sources"]
+    # Of the city's money, a gets 27,200 in 2007 and 13,492 in 2008; rooms in the east cost it 37,440 and 1,309.
+    sources["city"]["limits"] = [
+        {"communities": ["a"], "at_least_yuan": 13_492, "at_most_yuan": 27_200},
+        {"purposes": ["space"], "districts": ["east"], "for_each": "district", "at_most_share": 37_440 / 75_000},
+        {"types": ["residential"], "for_each": "community", "purposes": ["work_funds"], "at_most_yuan": 11_000},
+    ]
+    sources["city"].update(amount_yuan=[80_000, 41_000], committed_yuan=[5000, 1000], lasts_years=2)
+    # The donor pays 430 for stations, in 2007 in the east, where the city pays 10,000.
+    plan.scenario["co_funding"].append(
+        {"payer": "city", "of": "donor", "purpose": "service_capital", "ratio": 10_000 / 430, "cap_yuan": 430}
+    )
+    # Yearly in 2008: the city 5,148 for stations and 1,309 for rooms, the lottery 2,000 of 4,000, the donor 330.
+    plan.scenario["running_commitment"] = {"share": 0.5}
+    ledger = plan.tables["ledger"]
+    rooms = (ledger["purpose"] == "space") & (ledger["site"] != "ec")
+    once = {("space", "ea", 2007): 16_000, ("space", "sb", 2007): 21_000}
+    yearly = [
+        yuan - once.get((purpose, site, year), 0) if (is_room or purpose == "service_running") else 0
+        for yuan, site, year, is_room, purpose in zip(
+            ledger["yuan"], ledger["site"], ledger["year"], rooms, ledger["purpose"], strict=True
+        )
+    ]
+    plan.tables["ledger"] = ledger.assign(yearly_yuan=yearly)
+
+
+@decision("limits")
+def community_below_its_floor(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["city"]["limits"][0]["at_least_yuan"] = 13_493
+
+
+@decision("limits")
+def community_above_its_ceiling(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["city"]["limits"][2]["at_most_yuan"] = 10_999
+
+
+@decision("limits")
+def rooms_of_a_district_above_their_share(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["city"]["limits"][1]["at_most_share"] = 37_439 / 75_000
+
+
+@decision("limits")
+def district_without_its_floor(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["city"]["limits"].append(
+        {"purposes": ["space"], "for_each": "district", "at_least_yuan": 1}
+    )
+
+
+@decision("co_funding")
+def source_that_pays_less_than_its_match(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["co_funding"][1]["ratio"] = 23.3
+
+
+@decision("match_cap")
+def source_matched_beyond_its_cap(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["co_funding"][1]["cap_yuan"] = 429
+
+
+@decision("running_commitment")
+def more_bound_than_goes_on(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["running_commitment"]["share"] = 0.499
+
+
+@decision("running_commitment")
+def more_bound_than_goes_on_at_the_prices_of_later_years(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["running_commitment"]["years_after"] = 1
+
+
+@decision("running_commitment")
+def gift_bears_what_goes_on(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["donor"]["recurring"] = False
+
+
+@decision("yearly_cost")
+def yearly_cost_called_capital(plan: Plan) -> None:
+    strict(plan)
+    plan.set("ledger", {"site": "ea", "year": 2008}, yearly_yuan=800)
+
+
+@decision("yearly_cost")
+def capital_called_yearly(plan: Plan) -> None:
+    strict(plan)
+    plan.set("ledger", {"site": "ob", "purpose": "service_capital"}, yearly_yuan=430)
+
+
+@decision("columns")
+def yearly_costs_not_told_apart(plan: Plan) -> None:
+    strict(plan)
+    plan.tables["ledger"] = plan.tables["ledger"].drop(columns="yearly_yuan")
+
+
+@table("source_amount")
+def money_spoken_for_is_spent(plan: Plan) -> None:
+    strict(plan)
+    plan.scenario["sources"]["city"]["committed_yuan"] = [5000, 1500]
+
+
 # Met needs, scores, goals
 
 
@@ -668,6 +782,7 @@ def table_left_out(plan: Plan) -> None:
     del plan.tables["sources"]
 
 
+STRICT = {"limits", "match_cap", "yearly_cost", "running_commitment", "expiry"}  # asked for by some scenarios only
 CASES = [pytest.param(rule, True, change, id=f"{rule}-{name}") for rule, name, change in DECISIONS]
 CASES += [pytest.param(rule, False, change, id=f"{rule}-{name}") for rule, name, change in TABLES]
 
@@ -709,7 +824,30 @@ def test_the_plan_solved_by_hand_passes(run: Path) -> None:
     assert report.passed, report.text()
     assert report.findings == []
     assert report.figures > 400
-    assert {check.name for check in report.checks} == RULES.keys() - {"hard_floor"}
+    assert {check.name for check in report.checks} == RULES.keys() - {"hard_floor"} - STRICT
+
+
+def test_a_plan_that_keeps_every_rule_of_money_passes(city: Path, tmp_path: Path) -> None:
+    plan = correct_plan()
+    strict(plan)
+    derived(plan)
+    write_run(plan, tmp_path / "run", city)
+    report = audit_run(tmp_path / "run")
+    assert report.passed, report.text()
+    assert {check.name for check in report.checks} >= STRICT
+
+
+@pytest.mark.parametrize(("carried", "found"), [([16_000, 9000, 0], 0), ([16_000, 9001, 0], 1), ([16_000, 0, 0], 0)])
+def test_money_kept_beyond_its_years_is_found(carried: list[int], found: int) -> None:
+    # Money lasts two years. 20,000 in 2007, of which 4,000 are spent; then 9,000, and 1,000 spent of the old money.
+    years = [2007, 2008, 2009]
+    rows = {"year": years, "amount_yuan": [20_000, 9000, 0], "spent_yuan": [4000, 1000, 0], "carried_out_yuan": carried}
+    case = SimpleNamespace(
+        scenario={"sources": {"city": {"lasts_years": 2}}}, tables={"sources": pd.DataFrame(rows).assign(source="city")}
+    )
+    recorder = Recorder()
+    check_expiry(cast(Case, case), recorder)
+    assert recorder.report().findings_count == found
 
 
 def test_the_goals_are_those_counted_by_hand() -> None:
@@ -751,7 +889,7 @@ def test_a_corrupted_plan_is_named_by_its_rule(
 
 
 def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
-    assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - {"inputs"}
+    assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - {"inputs", "expiry"}
 
 
 def test_a_changed_input_is_found(city: Path, tmp_path: Path) -> None:

@@ -3,7 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from optimizer.audit import goals, rules_files, rules_funds, rules_money, rules_services, rules_space, rules_stations
+from optimizer.audit import (
+    goals,
+    rules_files,
+    rules_funds,
+    rules_limits,
+    rules_money,
+    rules_services,
+    rules_space,
+    rules_stations,
+)
 from optimizer.audit.inputs import Case, read_case
 from optimizer.audit.report import AuditReport, Recorder
 from optimizer.audit.rooms import rooms
@@ -43,6 +52,9 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_money.check_sources(case, recorder)
     rules_money.check_eligibility(case, recorder)
     rules_money.check_co_funding(case, recorder)
+    rules_money.check_expiry(case, recorder)
+    rules_limits.check_limits(case, recorder)
+    rules_limits.check_running(case, taken, recorder)
     met = goals.met_needs(case, served, taken)
     goals.check_met(case, met, recorder)
     goals.check_scores(case, met, recorder)

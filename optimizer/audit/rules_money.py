@@ -52,7 +52,7 @@ def check_sources(case: Case, recorder: Recorder) -> None:
     frame = case.tables["sources"].sort_values(["source", "year"], kind="stable").reset_index(drop=True)
     spent = case.tables["ledger"].groupby(["source", "year"])["yuan"].sum()
     index = pd.MultiIndex.from_frame(frame[["source", "year"]])
-    amounts = {name: _amounts(rule, len(case.years)) for name, rule in case.scenario["sources"].items()}
+    amounts = {name: free_yuan(rule, len(case.years)) for name, rule in case.scenario["sources"].items()}
     first = case.years[0]
     frame["amount_due"] = [amounts[s][y - first] for s, y in zip(frame["source"], frame["year"], strict=True)]
     recorder.judge(
@@ -97,8 +97,11 @@ def check_sources(case: Case, recorder: Recorder) -> None:
             limit=limit,
             message="{source} " + message,
         )
-    share = frame["source"].map({name: rule["carry_limit_share"] for name, rule in case.scenario["sources"].items()})
-    frame["most"] = (share.astype(float) * frame["amount_yuan"]).where(frame["year"] < case.years[-1], 0.0)
+    rules = case.scenario["sources"]
+    limits = frame["source"].map({name: rule.get("carry_limit_yuan") for name, rule in rules.items()}).astype(float)
+    share = frame["source"].map({name: rule["carry_limit_share"] for name, rule in rules.items()})
+    limits = limits.fillna(share.astype(float) * frame["amount_yuan"])
+    frame["most"] = limits.where(frame["year"] < case.years[-1], 0.0)
     recorder.judge(
         "carry",
         "sources",
@@ -111,12 +114,60 @@ def check_sources(case: Case, recorder: Recorder) -> None:
     )
 
 
-def _amounts(rule: dict[str, Any], years: int) -> list[float]:
-    """New money of a source per year, before rounding to whole yuan."""
+def free_yuan(rule: dict[str, Any], years: int) -> list[float]:
+    """New money of a source per year less what is spoken for (24), before rounding to whole yuan."""
     amount = rule["amount_yuan"]
     if isinstance(amount, list):
-        return [float(value) * rule["scale"] for value in amount]
-    return [float(amount * (1 + rule["growth"]) ** t * rule["scale"]) for t in range(years)]
+        new = [float(value) * rule["scale"] for value in amount]
+    else:
+        new = [float(amount * (1 + rule["growth"]) ** t * rule["scale"]) for t in range(years)]
+    return [a - b for a, b in zip(new, spoken_for_yuan(rule, years), strict=True)]
+
+
+def spoken_for_yuan(rule: dict[str, Any], years: int) -> list[int]:
+    """Whole yuan of every year's new money that earlier decisions have spoken for, equation (24)."""
+    taken = rule.get("committed_yuan", 0)
+    return [int(np.floor(float(value) + 0.5)) for value in (taken if isinstance(taken, list) else [taken] * years)]
+
+
+def check_expiry(case: Case, recorder: Recorder) -> None:
+    """Check that no money is carried on beyond its years, the oldest spent first, equation (25)."""
+    rows = []
+    for name, rule in case.scenario["sources"].items():
+        lasts = rule.get("lasts_years")
+        frame = case.tables["sources"]
+        mine = frame[frame["source"] == name].sort_values("year")
+        vintages: list[list[int]] = []  # (year, yuan left), oldest first
+        for row in mine.itertuples(index=False) if lasts else ():
+            year, out = int(str(row.year)), int(str(row.carried_out_yuan))
+            vintages.append([year, int(str(row.amount_yuan))])
+            _spend(vintages, int(str(row.spent_yuan)))
+            young = [[v, yuan] for v, yuan in vintages if v + lasts > year + 1]
+            most = sum(yuan for _, yuan in young)
+            rows.append((name, year, out, most))
+            _spend(young, most - out)
+            vintages = young
+    if not rows:
+        return
+    result = pd.DataFrame(rows, columns=["source", "year", "carried_out_yuan", "most"])
+    recorder.judge(
+        "expiry",
+        "sources",
+        result,
+        (result["carried_out_yuan"] <= result["most"]).to_numpy(dtype=bool),
+        key=("source", "year"),
+        value="carried_out_yuan",
+        limit="most",
+        message="{source} carries {value} yuan out of {year}; only {limit} of it may still be spent the year after",
+    )
+
+
+def _spend(vintages: list[list[int]], yuan: int) -> None:
+    """Take money from the oldest first."""
+    for vintage in vintages:
+        taken = max(0, min(vintage[1], yuan))
+        vintage[1] -= taken
+        yuan -= taken
 
 
 def check_eligibility(case: Case, recorder: Recorder) -> None:
@@ -170,28 +221,9 @@ def check_eligibility(case: Case, recorder: Recorder) -> None:
 
 
 def check_co_funding(case: Case, recorder: Recorder) -> None:
-    """Check that districts' own sources pay their part in every district and year, equation (22)."""
-    sources = case.scenario["sources"]
-    districts = sorted(set(case.communities["district"]))
-    own = pd.DataFrame(
-        [
-            {"source": name, "district": district}
-            for name, rule in sources.items()
-            for district in districts
-            if rule["role"] == "district" and (not rule["districts"] or district in rule["districts"])
-        ],
-        columns=["source", "district"],
-    )
-    ledger = case.tables["ledger"]
+    """Check that payers pay their part in every year and district (or the city), and caps of matches, equation (22)."""
     for rule in case.scenario["co_funding"]:
-        mine = ledger[ledger["purpose"] == rule["purpose"]]
-        frame = pd.MultiIndex.from_product([districts, case.years], names=["district", "year"]).to_frame(index=False)
-        index = pd.MultiIndex.from_frame(frame)
-        matched = mine[mine["source"] == rule["of"]].groupby(["district", "year"])["yuan"].sum()
-        paid = mine.merge(own, on=["source", "district"]).groupby(["district", "year"])["yuan"].sum()
-        frame["matched"] = matched.reindex(index).fillna(0).to_numpy(dtype=float)
-        frame["paid"] = paid.reindex(index).fillna(0).to_numpy(dtype=float)
-        frame = frame.assign(due=rule["ratio"] * frame["matched"], of=rule["of"], purpose=rule["purpose"])
+        frame = _matches(case, rule)
         recorder.judge(
             "co_funding",
             "ledger",
@@ -200,6 +232,46 @@ def check_co_funding(case: Case, recorder: Recorder) -> None:
             key=("purpose", "district", "year"),
             value="paid",
             limit="due",
-            message="the own sources of {district} pay {value} yuan for {purpose} in {year}; {of} pays {matched}, "
-            "so they owe {limit}",
+            message="{who} in {district} pays {value} yuan for {purpose} in {year}; {of} pays {matched}, "
+            "so {limit} are owed",
         )
+        cap = rule.get("cap_yuan")
+        if cap is None:
+            continue
+        most = frame.groupby("year", as_index=False)["matched"].sum().assign(of=rule["of"], cap=float(cap))
+        recorder.judge(
+            "match_cap",
+            "ledger",
+            most.assign(purpose=rule["purpose"]),
+            (most["matched"] <= most["cap"] + 1e-6 * (1 + most["cap"])).to_numpy(dtype=bool),
+            key=("of", "purpose", "year"),
+            value="matched",
+            limit="cap",
+            message="{of} pays {value} yuan for {purpose} in {year}; it is matched up to {limit}",
+        )
+
+
+def _matches(case: Case, rule: dict[str, Any]) -> pd.DataFrame:
+    """What is matched, paid and due under a rule of co-funding, by year and district (`city`: all together)."""
+    sources, payer = case.scenario["sources"], rule.get("payer", "district")
+    districts = sorted(set(case.communities["district"]))
+    by = [
+        {"source": name, "district": district}
+        for name, source in sources.items()
+        for district in districts
+        if (source["role"] == "district" if payer == "district" else name == payer)
+        and (payer != "district" or not source["districts"] or district in source["districts"])
+    ]
+    own = pd.DataFrame(by, columns=["source", "district"])
+    mine = case.tables["ledger"][case.tables["ledger"]["purpose"] == rule["purpose"]]
+    matched, paid = mine[mine["source"] == rule["of"]], mine.merge(own, on=["source", "district"])
+    if rule.get("within", "district") == "city":
+        districts = ["city"]
+        matched, paid = matched.assign(district="city"), paid.assign(district="city")
+    frame = pd.MultiIndex.from_product([districts, case.years], names=["district", "year"]).to_frame(index=False)
+    index = pd.MultiIndex.from_frame(frame)
+    for column, part in (("matched", matched), ("paid", paid)):
+        sums = part.groupby(["district", "year"])["yuan"].sum()
+        frame[column] = sums.reindex(index).fillna(0).to_numpy(dtype=float)
+    who = "the own money" if payer == "district" else payer
+    return frame.assign(due=rule["ratio"] * frame["matched"], of=rule["of"], purpose=rule["purpose"], who=who)

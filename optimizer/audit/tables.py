@@ -39,6 +39,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "scores": ("community", "year", "score", "set_aside"),
 }
+ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns that only some scenarios have
 KEYS: dict[str, tuple[str, ...]] = {
     "grants": ("community", "year"),
     "space": ("community", "site", "year"),
@@ -86,7 +87,8 @@ def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | N
         if missing:
             recorder.find("columns", f"columns are missing: {', '.join(missing)}", table=name, value=", ".join(missing))
             continue
-        tables[name] = _unique(name, _converted(name, table[list(columns)], recorder), recorder)
+        more = [column for column in ASKED_FOR.get(name, ()) if column in table.columns]
+        tables[name] = _unique(name, _converted(name, table[[*columns, *more]], recorder), recorder)
     return tables if len(tables) == len(COLUMNS) else None
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from optimizer.model import Model
-from optimizer.problem import SPACE, Halls, Ints, Problem, Rooms
+from optimizer.problem import SPACE, YEARLY_SPACE, Bools, Halls, Ints, Problem, Rooms
 
 
 def room_years(problem: Problem) -> tuple[Ints, Ints]:
@@ -111,32 +111,36 @@ def cost(problem: Problem, model: Model) -> None:
     """Rooms: fixed and per m2 when taken, yearly while in use; halls: per m2 of credit, equation (19)."""
     index, years = problem.price_index, len(problem.years)
     rooms: Rooms = problem.rooms
-    cell = np.array(
-        [
-            problem.cell("space", i, shared=bool(station))
-            for i, station in zip(rooms.community, rooms.is_station, strict=True)
-        ],
-        dtype=np.int64,
-    )
+    once, yearly = _cells(problem, rooms.community, rooms.is_station)
     room, year = room_years(problem)
     area = model.columns["area"].positions
-    model.add_cost(area, cell[room], year, rooms.capital_yuan_per_m2[room] * index[year])
+    model.add_cost(area, once[room], year, rooms.capital_yuan_per_m2[room] * index[year])
     for t in range(years):
         use = np.flatnonzero(year + rooms.lead[room] <= t)
-        model.add_cost(area[use], cell[room[use]], t, rooms.yearly_yuan_per_m2[room[use]] * index[t])
+        model.add_cost(area[use], yearly[room[use]], t, rooms.yearly_yuan_per_m2[room[use]] * index[t])
     yes_room, yes_year = _whole_room_years(problem)
     fixed = rooms.fixed_yuan[yes_room] * index[yes_year]
-    model.add_cost(model.columns["take"].positions, cell[yes_room], yes_year, fixed)
+    model.add_cost(model.columns["take"].positions, once[yes_room], yes_year, fixed)
 
     halls: Halls = problem.halls
     arc, hall_year = _hall_years(problem)
     hall = problem.hall_arcs.target[arc]
-    user_cell = np.array([problem.cell("space", i) for i in problem.hall_arcs.community], dtype=np.int64)
+    once, yearly = _cells(problem, problem.hall_arcs.community, np.zeros(len(problem.hall_arcs), dtype=bool))
     hall_m2 = model.columns["hall_m2"].positions
-    model.add_cost(hall_m2, user_cell[arc], hall_year, halls.capital_yuan_per_m2[hall] * index[hall_year])
+    model.add_cost(hall_m2, once[arc], hall_year, halls.capital_yuan_per_m2[hall] * index[hall_year])
     for t in range(years):
         use = np.flatnonzero(hall_year <= t)
-        model.add_cost(hall_m2[use], user_cell[arc[use]], t, halls.yearly_yuan_per_m2[hall[use]] * index[t])
+        model.add_cost(hall_m2[use], yearly[arc[use]], t, halls.yearly_yuan_per_m2[hall[use]] * index[t])
+
+
+def _cells(problem: Problem, community: Ints, shared: Bools) -> tuple[Ints, Ints]:
+    """Return the cells of what is paid once and of what is paid every year, equations (19) and (23)."""
+    pairs = list(zip(community, shared, strict=True))
+    kinds = ("space", YEARLY_SPACE)
+    once, yearly = (
+        np.array([problem.cell(kind, i, shared=bool(all_of)) for i, all_of in pairs], dtype=np.int64) for kind in kinds
+    )
+    return once, yearly
 
 
 def met(problem: Problem, model: Model) -> None:

@@ -119,6 +119,28 @@ def _network_services() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[OLD], sites=[STATION, NEAR], needs=needs), scenario
 
 
+def _money() -> tuple[City, Scenario]:
+    """Every rule of money: limits by place, matches with a cap, expiry, commitments, running costs that go on."""
+    limits = [
+        {"for_each": "community", "at_most_yuan": 9000},
+        {"purposes": ["space"], "for_each": "district", "at_least_share": 0.1},
+        {"types": ["needy"], "purposes": ["work_funds"], "at_least_yuan": 1000, "at_most_share": 0.5},
+    ]
+    city = {"role": "city", "amount_yuan": [9000, 6000, 6000], "committed_yuan": [0, 500, 1000], "limits": limits}
+    scenario = make_scenario(
+        horizon={"years": 3, "price_growth": 0.1},
+        programmes={"work_funds": {"floor_yuan": 4000}, "space": {"target_m2": 100}, "services": {"desk": DESK}},
+        sources={
+            "city": {**city, "carry_limit_yuan": 3000, "lasts_years": 2},
+            "gift": {"role": "donor", "amount_yuan": 2000, "recurring": False},
+        },
+        co_funding=[{"payer": "city", "of": "gift", "ratio": 0.5, "within": "city", "cap_yuan": 1500}],
+        running_commitment={"share": 0.25, "years_after": 3},
+    )
+    needs = [("a", "desk", 100), ("b", "desk", 60)]
+    return make_city([A, B], facilities=[OLD_DESK], sites=[PART], needs=needs), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -151,6 +173,7 @@ _MAKERS = {
     "space": _space,
     "own_services": _own_services,
     "network_services": _network_services,
+    "money": _money,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)
