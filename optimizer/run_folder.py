@@ -45,6 +45,12 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "source": TEXT, "year": "int64", "amount_yuan": "int64", "carried_in_yuan": "int64", "spent_yuan": "int64",
         "carried_out_yuan": "int64", "lapsed_yuan": "int64",
     },
+    "source_ledger": {
+        "source": TEXT, "year": "int64", "purpose": TEXT, "district": TEXT, "carried_in_yuan": "int64",
+        "new_yuan": "int64", "opening_yuan": "int64", "committed_yuan": "int64", "spent_yuan": "int64",
+        "closing_yuan": "int64", "carried_out_yuan": "int64", "lapsed_yuan": "int64", "matched_yuan": "int64",
+        "committed_later_yuan": "int64",
+    },
     "scores": {"community": TEXT, "year": "Int64", "score": "float64", "set_aside": "int64"},
 }  # fmt: skip
 
@@ -71,6 +77,7 @@ class Run:
     met: pd.DataFrame
     ledger: pd.DataFrame
     sources: pd.DataFrame
+    source_ledger: pd.DataFrame
     scores: pd.DataFrame
 
     @property

@@ -23,6 +23,7 @@ from optimizer.report import write_report
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
 from optimizer.search import SHOWN, Found
 from optimizer.solution import Decisions, decode
+from optimizer.source_ledger import source_ledger
 from optimizer.version import versions
 
 MOST_HELD_YUAN = 5000.0
@@ -71,6 +72,7 @@ def write_run(
             "scores": scores,
             "ledger": ledger,
             "sources": sources,
+            "source_ledger": source_ledger(problem.scenario, ledger, sources),
         }.items():
             frame.to_csv(draft / "tables" / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
         resolved = resolved_yaml(loaded.scenario)

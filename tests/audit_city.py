@@ -21,6 +21,7 @@ from shapely import LineString, Point, box
 
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import resolved_yaml
+from optimizer.source_ledger import source_ledger
 
 YEARS = [2007, 2008]
 BETA = {2007: 5 / 9, 2008: 4 / 9}
@@ -319,6 +320,8 @@ def derived(plan: Plan) -> None:
     plan.tables["met"] = met
     scores, worst, aside = _scores(met)
     plan.tables["scores"], plan.tables["sources"] = scores, _sources(plan)
+    rules = Scenario(**plan.scenario)
+    plan.tables["source_ledger"] = source_ledger(rules, plan.tables["ledger"], plan.tables["sources"])
     beta = met["year"].map(BETA)
     served = plan.tables["assignments"].merge(
         met.rename(columns={"need": "service"}), on=["community", "service", "year"]

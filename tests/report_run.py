@@ -15,6 +15,7 @@ from shapely.geometry import LineString, Point, box
 
 from geodata.city import City
 from optimizer.scenario import Scenario
+from optimizer.source_ledger import source_ledger
 
 CRS = "EPSG:32648"
 HOSTILE = '=HYPERLINK("http://x") <script>alert(1)</script>'
@@ -193,6 +194,7 @@ def make_run(
     _fill(book, small, plan, cut, library)
     tables = {key: pd.DataFrame(value) for key, value in book.rows.items()}
     tables["sources"] = _sources(plan, tables["ledger"])
+    tables["source_ledger"] = source_ledger(plan, tables["ledger"], tables["sources"])
     tables["scores"], unmet = _scores(plan, tables["met"])
     for key, table in tables.items():
         table.round(6).to_csv(folder / "tables" / f"{key}.csv", index=False, encoding="utf-8", lineterminator="\n")

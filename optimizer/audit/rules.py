@@ -7,6 +7,7 @@ from optimizer.audit import (
     goals,
     rules_files,
     rules_funds,
+    rules_ledger,
     rules_limits,
     rules_money,
     rules_services,
@@ -53,6 +54,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_money.check_eligibility(case, recorder)
     rules_money.check_co_funding(case, recorder)
     rules_money.check_expiry(case, recorder)
+    rules_ledger.check_source_ledger(case, recorder)
     rules_limits.check_limits(case, recorder)
     rules_limits.check_running(case, taken, recorder)
     met = goals.met_needs(case, served, taken)

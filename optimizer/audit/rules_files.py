@@ -30,7 +30,11 @@ def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
         "purpose": {"work_funds", "space", "service_capital", "service_running"},
         "level": {"outlet", "station", "centre"},
     }
-    empty = {"ledger": {"community", "service", "site"}, "space": {"community"}}
+    empty = {
+        "ledger": {"community", "service", "site"},
+        "space": {"community"},
+        "source_ledger": {"purpose", "district"},
+    }
     out = {}
     for name, table in case.tables.items():
         good = pd.Series(True, index=table.index)

@@ -37,6 +37,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "carried_out_yuan",
         "lapsed_yuan",
     ),
+    "source_ledger": (
+        "source",
+        "year",
+        "purpose",
+        "district",
+        "carried_in_yuan",
+        "new_yuan",
+        "opening_yuan",
+        "committed_yuan",
+        "spent_yuan",
+        "closing_yuan",
+        "carried_out_yuan",
+        "lapsed_yuan",
+        "matched_yuan",
+        "committed_later_yuan",
+    ),
     "scores": ("community", "year", "score", "set_aside"),
 }
 ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns that only some scenarios have
@@ -48,6 +64,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "met": ("community", "need", "year"),
     "ledger": ("source", "purpose", "district", "community", "year", "service", "site"),
     "sources": ("source", "year"),
+    "source_ledger": ("source", "year", "purpose", "district"),
     "scores": ("community", "year"),
 }
 WHOLE_HORIZON = 0  # year of the rows of scores.csv whose year is empty

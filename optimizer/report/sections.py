@@ -143,14 +143,19 @@ def _money_remarks(facts: Facts) -> Html:
 
 
 def _sources(facts: Facts) -> Html:
-    columns = ["amount_yuan", "carried_in_yuan", "spent_yuan", "carried_out_yuan", "lapsed_yuan"]
+    heads = {
+        "new_yuan": "New money", "committed_yuan": "Spoken for", "carried_in_yuan": "Carried in", "spent_yuan": "Spent",
+        "carried_out_yuan": "Carried on", "lapsed_yuan": "Lapsed", "matched_yuan": "Matched by others",
+        "committed_later_yuan": "Committed for later years",
+    }  # fmt: skip
+    books = facts.run.source_ledger.groupby(["source", "year"])[list(heads)].sum()
     rows = []
     for row in facts.run.sources.itertuples(index=False):
-        values = [int(getattr(row, column)) for column in columns]
+        values = books.loc[[(row.source, row.year)]].to_numpy().ravel().tolist()
         rows.append([source_title(facts.run.scenario, str(row.source)), str(row.year), *(number(v) for v in values)])
-    head = ["Source", "Year", "New money", "Carried in", "Spent", "Carried on", "Left over"]
+    head = ["Source", "Year", *heads.values()]
     name = f"Every source by year, {facts.run.scenario.currency.name}"
-    inner = table(name, head, rows, numbers=range(1, 7), hidden_caption=True)
+    inner = table(name, head, rows, numbers=range(1, 10), hidden_caption=True)
     return tag(
         "details", tag("summary", f"The books of every source by year ({facts.run.scenario.currency.name})"), inner
     )
