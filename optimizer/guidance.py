@@ -13,9 +13,7 @@ def classify(communities: pd.DataFrame, rules: Mapping[str, GuidanceRule]) -> li
     `communities` has the columns of the data schema plus `office_area_m2`. A condition names one of its columns,
     or `own_income_yuan_per_person`; limits are inclusive. Raises KeyError for an unknown column.
     """
-    frame = communities.assign(
-        own_income_yuan_per_person=communities["own_income_yuan"] / communities["population"].clip(lower=1)
-    )
+    frame = with_derived(communities)
     chosen = [""] * len(frame)
     for name, rule in rules.items():
         fits = pd.Series(True, index=frame.index)
@@ -28,6 +26,13 @@ def classify(communities: pd.DataFrame, rules: Mapping[str, GuidanceRule]) -> li
                 fits &= frame[column] <= limits.at_most
         chosen = [old or (name if fit else "") for old, fit in zip(chosen, fits, strict=True)]
     return chosen
+
+
+def with_derived(communities: pd.DataFrame) -> pd.DataFrame:
+    """Return communities with the columns that follow from others."""
+    return communities.assign(
+        own_income_yuan_per_person=communities["own_income_yuan"] / communities["population"].clip(lower=1)
+    )
 
 
 def condition_columns(rules: Mapping[str, GuidanceRule]) -> Sequence[str]:

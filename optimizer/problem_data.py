@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from geodata.read import City
-from optimizer.guidance import classify
+from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
 from optimizer.problem_reach import cells, reach
 from optimizer.scenario import Scenario
@@ -128,7 +128,17 @@ def _work_funds(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray, 
     rule, unit = scenario.programmes.work_funds, scenario.currency.unit_yuan
     care = frame["type"].map({name: kind.care for name, kind in scenario.types.items()}).to_numpy(float)
     factor = 1 + care + rule.care_hardship * frame["hardship"].to_numpy(float)
-    formula = rule.floor_yuan * factor[:, None] * index[None, :] * supported[:, None]
+    wide = with_derived(frame)
+    for sign in rule.care_indicators:
+        value = wide[sign.column].to_numpy(float)
+        value = value / np.maximum(wide[sign.per].to_numpy(float), 1.0) if sign.per else value
+        factor = factor + sign.weight * np.clip((value - sign.none_at) / (sign.full_at - sign.none_at), 0, 1)
+    due = rule.floor_yuan * factor
+    if rule.own_income is not None:
+        served = rule.own_income.debt_service_share * frame["debt_yuan"].to_numpy(float)
+        left = frame["own_income_yuan"].to_numpy(float) - served - rule.own_income.free_yuan
+        due = np.maximum(0.0, due - rule.own_income.share * np.maximum(0.0, left))
+    formula = due[:, None] * index[None, :] * supported[:, None]
     entitled = np.floor(formula / unit + 0.5) * unit
     if rule.ceiling_yuan is None:
         return entitled, entitled

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+from pandas.api.types import is_numeric_dtype
+
 from geodata.city import City
 from geodata.findings import Finding, did_you_mean
 from optimizer.guidance import condition_columns
 from optimizer.scenario import Scenario
+from optimizer.scenario_money import Source
 
 _DERIVED = ("office_area_m2", "own_income_yuan_per_person")
 
@@ -21,6 +24,10 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
         at = f"sources.{name}"
         found += _unknown(f"{at}.districts", source.districts, districts, "district")
         found += _unknown(f"{at}.communities", source.communities, communities, "community")
+        for n, limit in enumerate(source.limits):
+            found += _unknown(f"{at}.limits.{n}.districts", limit.districts, districts, "district")
+            found += _unknown(f"{at}.limits.{n}.communities", limit.communities, communities, "community")
+        found += _nowhere(city, at, source)
         if source.types and not kinds & set(source.types) and not source.communities:
             found.append(
                 Finding(
@@ -57,8 +64,32 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                 )
             )
     columns = {*city.communities.columns, *_DERIVED}
+    numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
+    for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):
+        named = [sign.column, *([sign.per] if sign.per else [])]
+        found += _unknown(f"programmes.work_funds.care_indicators.{n}", named, numbers, "column of numbers")
     found += _unknown("guidance", condition_columns(scenario.guidance), columns, "column of communities")
     return found
+
+
+def _nowhere(city: City, at: str, source: Source) -> list[Finding]:
+    """An earmark to communities none of which lies where the source may pay."""
+    frame = city.communities
+    named = set(source.communities) & set(frame["community"])
+    mine = frame["community"].isin(named) | frame["type"].isin(source.types)
+    if not named or not source.districts or (mine & frame["district"].isin(source.districts)).any():
+        return []
+    return [
+        Finding(
+            "error",
+            file="scenario",
+            column=f"{at}.communities",
+            value=", ".join(sorted(named)),
+            limit=f"communities in {', '.join(source.districts)}",
+            remedy="name communities of these districts, or widen districts",
+            message="the source has no eligible place: none of its communities lies in its districts",
+        )
+    ]
 
 
 def _unknown(path: str, named: Iterable[str], known: Iterable[str], what: str) -> list[Finding]:

@@ -879,6 +879,19 @@ def test_a_plan_that_keeps_every_rule_of_money_passes(city: Path, tmp_path: Path
     assert {check.name for check in report.checks} >= STRICT
 
 
+@pytest.mark.parametrize("free", [200_000, 199_000])
+def test_indicators_and_own_income_count_in_entitlements(free: int, city: Path, tmp_path: Path) -> None:
+    plan = correct_plan()
+    funds = programme(plan, "work_funds")
+    funds.update(care_hardship=0, care_indicators=[{"column": "hardship", "full_at": 0.75, "weight": 0.3}])
+    funds["own_income"] = {"share": 1, "free_yuan": free, "debt_service_share": 0.5}  # a has 200,000 and no debt
+    derived(plan)
+    write_run(plan, tmp_path / "run", city)
+    report = audit_run(tmp_path / "run")
+    assert report.passed == (free == 200_000), report.text()
+    assert report.passed or "entitlement" in {finding.rule for finding in report.findings}
+
+
 @pytest.mark.parametrize(("carried", "found"), [([16_000, 9000, 0], 0), ([16_000, 9001, 0], 1), ([16_000, 0, 0], 0)])
 def test_money_kept_beyond_its_years_is_found(carried: list[int], found: int) -> None:
     # Money lasts two years. 20,000 in 2007, of which 4,000 are spent; then 9,000, and 1,000 spent of the old money.

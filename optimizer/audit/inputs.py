@@ -217,7 +217,15 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     kinds = scenario["types"]
     care = communities["type"].map({name: kind["care"] for name, kind in kinds.items()}).to_numpy(dtype=float)
     care = 1 + care + funds["care_hardship"] * communities["hardship"].to_numpy(dtype=float)
-    entitled = funds["floor_yuan"] * care * communities["may_work_funds"].to_numpy()
+    care = care + _signs(funds, communities)
+    own = funds.get("own_income")
+    entitled = funds["floor_yuan"] * care
+    if own:
+        income = (
+            communities["own_income_yuan"] - own["debt_service_share"] * communities["debt_yuan"] - own["free_yuan"]
+        )
+        entitled = np.maximum(0.0, entitled - own["share"] * np.maximum(0.0, income.to_numpy(dtype=float)))
+    entitled = entitled * communities["may_work_funds"].to_numpy()
     if room["m2_per_100_households"] is None:
         target = np.full(len(communities), float(room["target_m2"]))
     else:
@@ -258,6 +266,22 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     frame = pd.concat(parts, ignore_index=True)
     frame["peak"] = frame.groupby(["community", "need"])["need_amount"].transform("max")
     return frame.set_index(["community", "need", "year"])
+
+
+def _signs(funds: dict[str, Any], communities: pd.DataFrame) -> Floats:
+    """Care that indicators of hardship give each community, equation (3)."""
+    care = np.zeros(len(communities))
+    people = np.maximum(communities["population"].to_numpy(dtype=float), 1.0)
+    for sign in funds.get("care_indicators") or []:
+        if sign["column"] == "own_income_yuan_per_person":
+            value = communities["own_income_yuan"].to_numpy(dtype=float) / people
+        else:
+            value = communities[sign["column"]].to_numpy(dtype=float)
+        if sign["per"]:
+            value = value / np.maximum(communities[sign["per"]].to_numpy(dtype=float), 1.0)
+        low, high = sign["none_at"], sign["full_at"]
+        care += sign["weight"] * np.minimum(1.0, np.maximum(0.0, (value - low) / (high - low)))
+    return care
 
 
 def unit_yuan(scenario: dict[str, Any]) -> int:

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from optimizer.problem_data import build_problem
+from optimizer.scenario_check import check_scenario
 from optimizer.search import Infeasible
 from optimizer.shortage import explain
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
@@ -45,6 +47,63 @@ def test_hardship_and_care_raise_the_entitlement_rounded_half_up() -> None:
     funds = {"work_funds": {"floor_yuan": 10_001, "care_hardship": 0.4}}
     found = plan(city, make_scenario(programmes=funds))
     assert found.grants() == {("a", 2020): 10_001, ("b", 2020): 17_002}
+
+
+def test_indicators_of_hardship_from_any_columns() -> None:
+    # a: 150 of 1,000 are laid off, half way from 0.1 to 0.2: 0.3 x 0.5. b: 400: all of 0.3. Income per person from
+    # 50 down to 10: b with 20 is at 0.75 of 0.4. 10,000 x 1.15 and 10,000 x 1.6.
+    city = make_city(
+        [
+            {**A, "laid_off": 150, "own_income_yuan": 90_000},
+            {**B, "laid_off": 400, "own_income_yuan": 20_000},
+        ]
+    )
+    signs = [
+        {"column": "laid_off", "per": "population", "none_at": 0.1, "full_at": 0.2, "weight": 0.3},
+        {"column": "own_income_yuan_per_person", "none_at": 50, "full_at": 10, "weight": 0.4},
+    ]
+    found = plan(city, make_scenario(programmes={"work_funds": {"floor_yuan": 10_000, "care_indicators": signs}}))
+    assert found.grants() == {("a", 2020): 11_500, ("b", 2020): 16_000}
+
+
+def test_own_income_stands_in_after_debt_is_served() -> None:
+    # Half of what is left beyond 2,000: a 8,000 -> 3,000 counted; b serves a tenth of 30,000 first: 3,000 -> 1,500;
+    # c has 30,000 and is due nothing.
+    city = make_city(
+        [
+            {**A, "own_income_yuan": 8000},
+            {**B, "own_income_yuan": 8000, "debt_yuan": 30_000},
+            {"community": "c", "own_income_yuan": 30_000},
+        ]
+    )
+    own = {"share": 0.5, "free_yuan": 2000, "debt_service_share": 0.1}
+    funds = {"work_funds": {"floor_yuan": 10_000, "own_income": own}}
+    assert plan(city, make_scenario(programmes=funds)).grants() == {("a", 2020): 7000, ("b", 2020): 8500}
+
+
+def test_an_indicator_without_a_span_is_refused() -> None:
+    sign = {"column": "laid_off", "none_at": 1, "full_at": 1, "weight": 0.3}
+    with pytest.raises(ValidationError, match="full_at = 1 is the same as none_at"):
+        make_scenario(programmes={"work_funds": {"floor_yuan": 1, "care_indicators": [sign]}})
+
+
+def test_names_that_the_city_does_not_have_are_all_named() -> None:
+    signs = [{"column": "laidoff", "per": "name", "full_at": 1, "weight": 0.3}]
+    gift = {"role": "donor", "amount_yuan": 5, "communities": ["a"], "districts": ["west"]}
+    limits = [{"communities": ["x"], "at_most_yuan": 3}, {"districts": ["south"], "at_most_yuan": 3}]
+    scenario = make_scenario(
+        programmes={"work_funds": {"floor_yuan": 1, "care_indicators": signs}},
+        sources={**city_money(10, limits=limits), "gift": gift},
+    )
+    found = check_scenario(make_city([A, {**B, "district": "west"}]), scenario)
+    said = [(finding.column, finding.value) for finding in found if finding.severity == "error"]
+    assert said == [
+        ("sources.city.limits.0.communities", "x"),
+        ("sources.city.limits.1.districts", "south"),
+        ("sources.gift.communities", "a"),
+        ("programmes.work_funds.care_indicators.0", "laidoff"),
+        ("programmes.work_funds.care_indicators.0", "name"),
+    ]
 
 
 def test_ceiling_holds_grants_down_and_sets_nobody_back() -> None:
