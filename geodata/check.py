@@ -12,11 +12,13 @@ from geodata.findings import Finding
 from geodata.schema import TABLES
 
 
-def check_city(city: City, *, types: Collection[str], services: Mapping[str, str]) -> list[Finding]:
+def check_city(
+    city: City, *, types: Collection[str], services: Mapping[str, str], modes: Collection[str] = ("walking",)
+) -> list[Finding]:
     """Return all findings about a city, those made while reading it included; errors first.
 
-    `types` are the scenario's types of community, `services` its services with their siting (own, network). Tables
-    that could not be read are not checked again, nor what depends on them.
+    `types` are the scenario's types of community, `services` its services with their siting (own, network), `modes` how
+    people travel to them. Tables that could not be read are not checked again, nor what depends on them.
     """
     found = list(city.findings)
     for table in TABLES.values():
@@ -24,7 +26,7 @@ def check_city(city: City, *, types: Collection[str], services: Mapping[str, str
             found += check_columns(city, table, types, services)
     found += check_meaning(city, services)
     found += check_ground(city)
-    found += check_streets(city)
+    found += check_streets(city, sorted(modes))
     found += check_gcj02(city)
     order = {"error": 0, "warning": 1}
     return sorted(found, key=lambda f: order[f.severity])

@@ -1,26 +1,39 @@
-"""Checks of streets: lengths, parts that do not connect, communities far from any."""
+"""Checks of streets: lengths, parts that do not connect, one-way traps, people and buildings far from any."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from geodata.check_columns import feature
 from geodata.check_ground import count
 from geodata.city import City
-from geodata.findings import Finding, listed
-from geodata.travel import ACCESS_LIMIT_M, Network, office_points, street_network
+from geodata.findings import Finding, InputError, listed
+from geodata.street_network import Floats, StreetNetwork
+from geodata.street_report import check_network
+from geodata.street_words import DETOUR, DRIVING_KMH, SNAP_LIMIT_M, WALKING_KMH
+from geodata.travel_matrix import snap
+from geodata.travel_people import city_network, city_people
 
 
-def check_streets(city: City) -> list[Finding]:
-    """Return what is odd about the streets; nothing where there are none."""
-    network = street_network(city.streets) if len(city.streets) else None
-    if network is None:
+def check_streets(city: City, modes: Sequence[str] = ("walking",)) -> list[Finding]:
+    """Return what is odd about the streets as a network of every mode; nothing where there are none."""
+    if not city.streets.geometry.notna().any() or "streets" in city.unread:
         return []
-    return [*_lengths(city), *_reach(city, network)]
+    found = list(_lengths(city))
+    for mode in modes:
+        try:
+            network = city_network(city, mode, DRIVING_KMH, WALKING_KMH)
+        except InputError as error:
+            found += [f for f in error.findings if f.severity == "error"]
+            continue
+        found += [f for f in network.findings if f.column != "length_m"]
+        found += [f for f in check_network(replace(network, findings=())) if f.column == "one_way"]
+        found += _reach(city, network)
+    return list(dict.fromkeys(found))
 
 
 def _lengths(city: City) -> Iterable[Finding]:
@@ -42,25 +55,38 @@ def _lengths(city: City) -> Iterable[Finding]:
         )
 
 
-def _reach(city: City, network: Network) -> Iterable[Finding]:
-    places = office_points(city)
-    there = np.isfinite(places).all(axis=1)
-    names = city.communities["name"].to_numpy()[there]
-    if not len(names):
-        return
-    sizes = np.bincount(network.part)
-    distance, node = cKDTree(network.xy).query(places[there])
-    away = np.asarray(distance) > ACCESS_LIMIT_M
-    apart = ~away & (network.part[node] != int(np.argmax(sizes)))
-    if away.any():
-        message = f"communities farther than {ACCESS_LIMIT_M:,.0f} m from any street: {int(away.sum())} "
-        message += f"({listed(names[away], 5)}); travel there is the straight line x 1.3"
-        yield city.finding("warning", "streets", None, message, remedy="add the streets that lead there")
-    if len(sizes) > 1:
-        which = f", communities on them: {int(apart.sum())} ({listed(names[apart], 5)})" if apart.any() else ""
-        message = f"{count(len(sizes) - 1, 'part')} not connected with the rest{which}; "
-        message += "travel between parts is the straight line x 1.3"
-        yield city.finding("warning", "streets", None, message, remedy="let lines that meet share an end point")
+def _reach(city: City, network: StreetNetwork) -> Iterable[Finding]:
+    """Warnings about places too far from a street or on small parts, and about the parts."""
+    people = city_people(city)
+    names = city.communities["name"].to_numpy()[people.community]
+    lonely: list[str] = []
+    for table, what, xy, called in (
+        ("communities", "communities", people.xy, names),
+        ("sites", "buildings", _points(city.sites), city.sites["site"].to_numpy()),
+        ("facilities", "facilities", _points(city.facilities), city.facilities["facility"].to_numpy()),
+    ):
+        there = np.isfinite(xy).all(axis=1)
+        at = snap(network, xy[there])
+        away = at.segment < 0
+        if away.any():
+            who = list(dict.fromkeys(called[there][away]))
+            message = f"{what} farther than {SNAP_LIMIT_M:,.0f} m from any street: {len(who)} ({listed(who, 5)}); "
+            message += f"travel there is the straight line x {DETOUR:g}"
+            yield city.finding("warning", "streets", None, message, remedy="add the streets that lead there")
+        if table == "communities":
+            on = network.part[network.tail[at.segment[~away]]] != 0
+            lonely = list(dict.fromkeys(called[there][~away][on]))
+    parts = int(network.part.max(initial=0))
+    if parts:
+        which = f", communities on them: {len(lonely)} ({listed(lonely, 5)})" if lonely else ""
+        way = "" if network.mode == "walking" else f" for {network.mode}"
+        message = f"{count(parts, 'part')} not connected with the rest{way}{which}; "
+        message += f"travel between parts is the straight line x {DETOUR:g}"
+        yield city.finding("warning", "streets", None, message, remedy="let lines that meet share a vertex")
+
+
+def _points(frame: gpd.GeoDataFrame) -> Floats:
+    return np.column_stack([frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy()]).astype(float)
 
 
 def _straight(streets: gpd.GeoDataFrame) -> NDArray[np.float64]:

@@ -34,6 +34,8 @@ class City:
     sites: gpd.GeoDataFrame
     facilities: gpd.GeoDataFrame
     streets: gpd.GeoDataFrame
+    people: gpd.GeoDataFrame
+    barriers: gpd.GeoDataFrame
     needs: pd.DataFrame
     districts: gpd.GeoDataFrame
     metric_crs: str

@@ -16,7 +16,9 @@ from geodata.findings import Finding, InputError, did_you_mean, listed
 from geodata.schema import TABLES
 from geodata.text_files import read_text
 
-EXTENSIONS = (".gpkg", ".geojson", ".json", ".shp", ".zip", ".parquet", ".geoparquet", ".fgb", ".csv", ".txt", ".tsv")
+EXTENSIONS = (
+    ".gpkg", ".geojson", ".json", ".shp", ".zip", ".parquet", ".geoparquet", ".fgb", ".graphml", ".csv", ".txt", ".tsv"
+)  # fmt: skip
 _TEXT = (".csv", ".txt", ".tsv")
 _PARQUET = (".parquet", ".geoparquet")
 _SIDECARS = (".shx", ".dbf", ".prj", ".cpg")
@@ -136,6 +138,10 @@ def read_rows(file: Path, table: str, layer: str = "", encoding: str = "", only:
                 return None
             frame, findings = read_text(file, shown(file), table, encoding)
             return Raw(frame, file, file.stem, findings=findings)
+        if suffix == ".graphml":
+            from geodata.street_graphml import lines_of_graphml
+
+            return Raw(lines_of_graphml(file), file, file.stem) if only or _stem(file) == table else None
         if suffix in _PARQUET:
             return _read_parquet(file) if only or _stem(file) == table else None
         return _read_vector(file, table, layer, encoding, only)
@@ -181,7 +187,7 @@ def _sources(file: Path) -> list[tuple[str, str]]:
     except NotADirectoryError:  # a single file inside is taken for the archive itself
         with zipfile.ZipFile(file) as opened:
             inside = [f"{archive}/{name}" for name in opened.namelist()]
-    wanted = tuple(e for e in EXTENSIONS if e not in (*_TEXT, *_PARQUET, ".zip"))
+    wanted = tuple(e for e in EXTENSIONS if e not in (*_TEXT, *_PARQUET, ".zip", ".graphml"))
     members = sorted(m for m in inside if m.casefold().endswith(wanted) and "__MACOSX" not in m)
     found = [(member, str(name)) for member in members for name in pyogrio.list_layers(member)[:, 0]]
     if not found:

@@ -13,6 +13,7 @@ def finish(frame: pd.DataFrame, table: Table, rows: np.ndarray) -> tuple[pd.Data
     """Return a projected table with values that follow from others filled in, sorted by its key; rows likewise."""
     if table.name == "streets":
         frame, rows = _single_lines(frame, rows)
+        frame["street"] = _numbered(frame["street"])
         length = frame.geometry.length.to_numpy()
         frame["length_m"] = frame["length_m"].where(frame["length_m"].notna(), length)
     if table.name == "communities":
@@ -39,6 +40,12 @@ def _single_lines(frame: pd.DataFrame, rows: np.ndarray) -> tuple[pd.DataFrame, 
     frame["street"] = frame["street"].where(~split, frame["street"] + "/" + number.astype("str"))
     frame.loc[split, "length_m"] = np.nan
     return frame.drop(columns=["_row", "_many"]), frame["_row"].to_numpy()
+
+
+def _numbered(names: pd.Series) -> pd.Series:
+    """Several rows of one street, as OpenStreetMap has them, told apart: `id/1`, `id/2`."""
+    number = names.groupby(names).cumcount() + 1
+    return names.where(~(names.duplicated(keep=False) & (names != "")), names + "/" + number.astype("str"))
 
 
 def empty(table: Table, crs: CRS | None) -> pd.DataFrame:

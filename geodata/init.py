@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from geodata.finish import empty, finish
 from geodata.init_columns import Chosen, choose_columns
 from geodata.init_readme import readme
 from geodata.init_scenario import as_yaml, base_scenario, distance_factor, scenario, slug
-from geodata.schema import COMMUNITIES, NEEDS, SITES, TABLES
+from geodata.schema import COMMUNITIES, NEEDS, SITES, STREETS, TABLES
 from geodata.tables import Builder, Spec
 
+AROUND_M = 5000.0  # streets of a file farther from the communities than this are left out
 _TAKEN_AS_THEY_ARE = ("households", *norms.SHARES, "own_income_yuan", "debt_yuan", "hardship", "main_city", "name_zh")
 
 
@@ -38,6 +40,7 @@ def init_city(
     crs: str = "",
     encoding: str = "",
     first_year: int | None = None,
+    streets: Path | None = None,
     force: bool = False,
 ) -> list[str]:
     """Start a city: write city.gpkg, scenario.yaml, budget_cut.yaml and README.md; return lines to print.
@@ -45,8 +48,9 @@ def init_city(
     `boundaries` holds the polygons of the communities and their populations; `columns` says which of its columns are
     the community, population, name, district and sub_district (`#`: the row number as the community). Those not named
     are guessed by well-known names, and the lines say which were taken. `crs` is declared where the file does not say
-    its coordinate system. `first_year` is the first year planned for (the next calendar year where None). The files
-    appear together or not at all. Raises InputError, with everything found: no such file, unclear columns, bad
+    its coordinate system. `first_year` is the first year planned for (the next calendar year where None). `streets` is
+    a file of street lines or GraphML; those within 5 km of the communities are taken. The files appear
+    together or not at all. Raises InputError, with everything found: no such file, unclear columns, bad
     populations or geometries, a folder that is not empty (unless `force`, which replaces these four files and touches
     no other).
     """
@@ -65,13 +69,19 @@ def init_city(
     target = float(base["programmes"].get("space", {}).get("target_m2", 300.0))
     buildings = norms.sites(communities, table, services, target)
     city = _with(city, communities, buildings, table)
+    if streets is not None:
+        city, more = _with_streets(city, Path(streets))
+        warnings += more
     found = check_city(city, types=list(base["types"]), services={k: v["siting"] for k, v in services.items()})
     _stop_at_errors(found)
     year = datetime.now(tz=UTC).year + 1 if first_year is None else first_year
     title = directory.resolve().name.replace("_", " ").strip() or "My city"
     made = scenario(slug(directory.resolve().name), title[:1].upper() + title[1:], year, communities, table)
-    texts = _texts(made, chosen, raw, communities, len(buildings))
-    _write(directory, {"communities": communities, "sites": buildings, "needs": table}, texts)
+    texts = _texts(made, chosen, raw, communities, len(buildings), "" if streets is None else Path(streets).name)
+    tables = {"communities": communities, "sites": buildings, "needs": table}
+    if len(city.streets):
+        tables["streets"] = city.streets
+    _write(directory, tables, texts)
     return _lines(directory, boundaries, chosen, warnings + found, city, made)
 
 
@@ -151,8 +161,29 @@ def _with(city: City, communities: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame
     return City(**frames, metric_crs=city.metric_crs, origins=city.origins)
 
 
+def _with_streets(city: City, file: Path) -> tuple[City, list[Finding]]:
+    """The city with the streets of a file that lie within 5 km of it, and what was found while they were read."""
+    raw = read_rows(file, "streets")
+    if raw is None:
+        message, remedy = "has several layers", "give a file with the streets alone, or call their layer streets"
+        raise InputError([Finding("error", shown(file), "streets", message=message, remedy=remedy)])
+    built = Builder(raw, STREETS, Spec(declare="in the file itself")).build()
+    _stop_at_errors(built.findings)
+    assert isinstance(built.frame, gpd.GeoDataFrame)
+    projected = built.frame.to_crs(city.communities.crs)
+    west, south, east, north = city.communities.total_bounds
+    here = projected.intersects(shapely.box(west - AROUND_M, south - AROUND_M, east + AROUND_M, north + AROUND_M))
+    if not here.any():
+        message, remedy = "no street is within 5 km of the communities", "give the streets of this city"
+        raise InputError([Finding("error", shown(file), "streets", message=message, remedy=remedy)])
+    kept = here.to_numpy(dtype=bool)
+    frame, rows = finish(projected[kept].reset_index(drop=True), STREETS, built.rows[kept])
+    origins = {**city.origins, "streets": Origin(shown(file), raw.layer, rows.astype(np.int64), built.columns)}
+    return replace(city, streets=gpd.GeoDataFrame(frame), origins=origins), list(built.findings)
+
+
 def _texts(
-    made: Mapping[str, Any], chosen: Chosen, raw: Raw, communities: gpd.GeoDataFrame, buildings: int
+    made: Mapping[str, Any], chosen: Chosen, raw: Raw, communities: gpd.GeoDataFrame, buildings: int, streets: str
 ) -> dict[str, str]:
     """The text files of a city by name."""
     money = [name for name, rule in made["sources"].items() if rule is not None]
@@ -170,7 +201,7 @@ def _texts(
             "null removes what the base scenario has. `allot schema` describes every key.",
         ),
         "budget_cut.yaml": as_yaml(cut, "The same plan with a tenth less public money, to compare with."),
-        "README.md": readme(made, chosen, raw, communities, buildings, distance_factor(communities)),
+        "README.md": readme(made, chosen, raw, communities, buildings, distance_factor(communities), streets),
     }
 
 
@@ -214,6 +245,8 @@ def _lines(
         f"Groups       {districts:,} district{'s' if districts != 1 else ''}, {groups:,} sub-districts",
         f"Estimated    {len(city.sites):,} buildings, {len(city.needs):,} needs, groups of people (README.md says how)",
     ]
+    if len(city.streets):
+        lines.append(f"Streets      {len(city.streets):,} streets, {city.streets['length_m'].sum() / 1000:,.0f} km")
     factor = distance_factor(communities)
     if factor > 1:
         lines.append(

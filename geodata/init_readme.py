@@ -28,8 +28,7 @@ allot compare scenario.yaml budget_cut.yaml
 {rows}
 
 **synthetic** means: not observed, only estimated so that there is something to plan with. Replace it by what is known;
-`allot schema --data` describes every column. There are no existing facilities and no streets yet: add the layers
-`facilities` and `streets` to `city.gpkg` when you have them. Without streets, travel is the straight line times 1.3.
+`allot schema --data` describes every column. {missing}
 
 ## How it was estimated
 
@@ -50,8 +49,21 @@ allot compare scenario.yaml budget_cut.yaml
 """
 
 
+_NO_FACILITIES = """\
+There are no existing facilities yet: add the layer `facilities` to `city.gpkg` when you have it."""
+_NOTHING_YET = """\
+There are no existing facilities and no streets yet: add the layers
+`facilities` and `streets` to `city.gpkg` when you have them. Without streets, travel is the straight line times 1.3."""
+
+
 def readme(
-    made: Mapping[str, Any], chosen: Chosen, raw: Raw, communities: gpd.GeoDataFrame, buildings: int, factor: float
+    made: Mapping[str, Any],
+    chosen: Chosen,
+    raw: Raw,
+    communities: gpd.GeoDataFrame,
+    buildings: int,
+    factor: float,
+    streets: str = "",
 ) -> str:
     """Return the README as Markdown."""
     columns = {ours: theirs for ours, theirs in chosen.columns.items() if theirs != "#"}
@@ -74,6 +86,8 @@ def readme(
         "| communities: type, own_income_yuan, debt_yuan, hardship, main_city | defaults, unless the file has them |"
     )
     rows.append(f"| sites: all {buildings:,} buildings | **synthetic** |")
+    if streets:
+        rows.append(f"| streets | `{streets}` |")
     rows.append("| needs: all | **synthetic**: norms of the base scenario |")
     rows.append("| money and limits in scenario.yaml | **synthetic**: scaled from the base scenario |")
     shares = "; ".join(
@@ -86,6 +100,7 @@ def readme(
         communities=len(communities),
         people=communities["population"].sum(),
         rows="\n".join(rows),
+        missing=_NO_FACILITIES if streets else _NOTHING_YET,
         shares="households population / 2.6; " + shares,
         office=norms.OFFICE_M2_PER_100_HOUSEHOLDS,
         most=norms.OFFICE_MOST_M2,

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from geodata.groups import neighbour_distance_m
 from geodata.init_norms import places
-from geodata.travel import DETOUR
+from geodata.street_words import DETOUR
 
 BASE_CITY = "mianyang"
 NEIGHBOUR_M = 1000.0  # travel between neighbours which the limits of the base scenario suit

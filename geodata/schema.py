@@ -7,8 +7,12 @@ This is the only place where columns are described. The checks (`geodata.check`)
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["identifier", "text", "integer", "number", "boolean", "category", "list"]
-Geometry = Literal["polygon", "point", "line", "none"]
+from geodata.street_words import ALIASES, MOST_KMH
+
+Kind = Literal[
+    "identifier", "text", "integer", "number", "boolean", "category", "list", "direction", "class", "speed", "bridge"
+]
+Geometry = Literal["polygon", "point", "line", "line or polygon", "none"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Column:
     """One column of a table.
 
     `default` is what a missing column or an empty cell means; `None` together with `required` means
-    that a value must be given. `references` names the table whose identifier the value must be.
+    that a value must be given; an identifier with default `#` is the row number where the file has no such column.
+    `also` are names the file may have for it. `references` names the table whose identifier the value must be.
     `choices` lists the words allowed; `scenario_choices` names the part of the scenario
     (`types`, `services`) whose keys are the words allowed.
     """
@@ -32,6 +37,7 @@ class Column:
     choices: tuple[str, ...] = ()
     references: str = ""
     scenario_choices: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,11 +206,75 @@ STREETS = Table(
     "line",
     ("street",),
     False,
-    "Street segments between junctions; lines that meet share an end point.",
+    "Streets: a file of lines or GraphML. Lines meet where they share a vertex, to the centimetre; those that only "
+    "cross, as on a bridge, do not.",
     (
-        Column("street", "identifier", "Identifier of the segment.", required=True),
+        Column(
+            "street",
+            "identifier",
+            "Identifier of the street; several rows of one are numbered.",
+            default="#",
+            also=ALIASES["street"][1:],
+        ),
         Column("name", "text", "Name of the street.", default=""),
-        Column("length_m", "number", "Length to travel; length of the line where empty.", "m", minimum=0),
+        Column(
+            "length_m",
+            "number",
+            "Length to travel; length of the line where empty.",
+            "m",
+            minimum=0,
+            also=ALIASES["length_m"][1:],
+        ),
+        Column(
+            "one_way",
+            "direction",
+            "For driving. yes (or 1): only in the direction of drawing; -1: only against it; no (or 0): both ways.",
+            default=0,
+            also=ALIASES["one_way"][1:],
+        ),
+        Column("class", "class", "Class of street, in OpenStreetMap's words.", default="", also=ALIASES["class"][1:]),
+        Column(
+            "speed_kmh",
+            "speed",
+            "Speed of driving; that of the class where empty.",
+            "km/h",
+            maximum=MOST_KMH,
+            also=ALIASES["speed_kmh"][1:],
+        ),
+        Column("bridge", "bridge", "yes: it goes over or under barriers.", default=False),
+    ),
+)
+
+PEOPLE = Table(
+    "people",
+    "point",
+    ("point",),
+    False,
+    "Where people live: entrances, addresses, or cells of a population grid. Travel of a community with points is the "
+    "mean over its people; of one without, it is that of its office.",
+    (
+        Column("point", "identifier", "Identifier of the point.", default="#"),
+        Column("community", "identifier", "Community it belongs to.", required=True, references="communities"),
+        Column(
+            "persons",
+            "number",
+            "People there; only proportions within a community count.",
+            "persons",
+            required=True,
+            minimum=0,
+        ),
+    ),
+)
+
+BARRIERS = Table(
+    "barriers",
+    "line or polygon",
+    ("barrier",),
+    False,
+    "Rivers, railways, walls: streets that cross one are closed there unless they are bridges.",
+    (
+        Column("barrier", "identifier", "Identifier of the barrier.", default="#"),
+        Column("name", "text", "Name of it.", default=""),
     ),
 )
 
@@ -235,5 +305,7 @@ DISTRICTS = Table(
     ),
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (COMMUNITIES, SITES, FACILITIES, STREETS, NEEDS, DISTRICTS)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (COMMUNITIES, SITES, FACILITIES, STREETS, PEOPLE, BARRIERS, NEEDS, DISTRICTS)
+}
 PERSONS_PER_HOUSEHOLD = 2.6  # national figure for 2018, quoted in the founding study's notes

@@ -12,17 +12,11 @@ from pyproj import CRS
 from geodata import crs as systems
 from geodata.findings import Finding, InputError, did_you_mean, listed
 from geodata.street_columns import (
-    DRIVING_KMH,
-    MODES,
-    MOST_KMH,
-    NOT_DRIVEN,
-    NOT_WALKED,
-    WALKING_KMH,
     Cells,
     StreetColumns,
-    speed_of,
 )
 from geodata.street_network import Bools, Floats, Ints, StreetNetwork, crossing
+from geodata.street_words import DRIVING_KMH, MODES, MOST_KMH, NOT_WALKED, WALKING_KMH, speed_of
 
 GRID_M = 0.01  # vertices in the same cell of this size are one
 Shapes = NDArray[np.object_]
@@ -38,8 +32,10 @@ class Pace:
 
     @property
     def closed(self) -> set[str]:
-        """Classes of street that are not travelled on in this mode; one that is given a speed is."""
-        return set(NOT_WALKED if self.mode == "walking" else NOT_DRIVEN) - set(self.speeds_kmh)
+        """Classes of street that are not travelled on in this mode."""
+        if self.mode == "walking":
+            return set(NOT_WALKED)
+        return {name for name, kmh in {**DRIVING_KMH, **self.speeds_kmh}.items() if kmh == 0}
 
     def kmh(self, read: StreetColumns) -> Floats:
         """Return the speed on every street."""
@@ -79,10 +75,10 @@ def network_of_lines(
     `streets` has lines and, where known, columns `street`, `length_m`, `one_way`, `class`, `speed_kmh` and `bridge`
     (`columns` maps other names; OpenStreetMap's are known). Streets meet where lines share a vertex, to the centimetre;
     lines that only cross, as on a bridge, do not. `mode` is walking (both ways, at `walking_kmh`) or driving (one-way
-    as said, at `speed_kmh` or the speed of the class in `speeds_kmh`, which adds to DRIVING_KMH). Streets without
-    `bridge` are closed where they cross one of `barriers` (lines or polygons). `crs` is the metric system to work in;
-    that of the streets if it is metric, else the UTM zone. `file` is named in findings. Raises InputError with
-    everything found.
+    as said, at `speed_kmh` or the speed of the class in `speeds_kmh`, which adds to DRIVING_KMH; 0 closes it).
+    Streets without `bridge` are closed where they cross one of `barriers` (lines or polygons). `crs` is the metric
+    system to work in; that of the streets if it is metric, else the UTM zone. `file` is named in findings. Raises
+    InputError with everything found.
     """
     found = check_settings(mode, walking_kmh, speeds_kmh or {})
     if not isinstance(streets, gpd.GeoDataFrame) or streets.active_geometry_name is None or streets.crs is None:
@@ -105,6 +101,15 @@ def network_of_lines(
     return finish_network(_cut(shapes, row), read, pace, metric, wall.to_crs(metric).to_numpy(), file)
 
 
+def no_streets(mode: str, crs: str, barriers: Shapes) -> StreetNetwork:
+    """Return a network without a street: all travel on it is by straight line; `barriers` (b,) are in `crs`."""
+    none, whole, flag = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+    shapes = np.empty(0, dtype=object)
+    return StreetNetwork(
+        mode, crs, np.zeros((0, 2)), whole, whole, none, none, flag, flag, shapes, whole, (), (), barriers
+    )
+
+
 def finish_network(
     pieces: Pieces, read: StreetColumns, pace: Pace, metric: CRS, barriers: Shapes, file: str
 ) -> StreetNetwork:
@@ -119,7 +124,7 @@ def finish_network(
     of_line = shapely.length(pieces.lines)
     given = read.length_m[street] * pieces.share
     length = np.where(np.isfinite(given), given, of_line)
-    kmh = pace.kmh(read)[street]
+    kmh = np.maximum(pace.kmh(read), 1e-9)[street]
     direction = read.direction[street] if mode == "driving" else np.zeros(len(street), dtype=np.int8)
     warned = [*_unknown(read, pace, file), *_short(pieces, read, length, file), *_cut_off(crossed, file)]
     if not keep.any():
@@ -142,7 +147,7 @@ def check_settings(mode: str, walking_kmh: float, speeds_kmh: Mapping[str, float
         remedy = did_you_mean(str(mode), MODES) or f"use one of {listed(MODES)}"
         found.append(Finding("error", column="mode", value=str(mode), message="is no way of travel", remedy=remedy))
     for name, kmh in {"walking_kmh": walking_kmh, **{f"speeds_kmh of {c!r}": v for c, v in speeds_kmh.items()}}.items():
-        if not 0 < kmh <= MOST_KMH:
+        if not (0 < kmh <= MOST_KMH or (kmh == 0 and name != "walking_kmh")):
             limit = f"above 0, at most {MOST_KMH:g}"
             found.append(
                 Finding(
@@ -238,10 +243,10 @@ def _unknown(read: StreetColumns, pace: Pace, file: str) -> list[Finding]:
     if pace.mode != "driving":
         return []
     speeds = {**DRIVING_KMH, **pace.speeds_kmh}
-    strange = sorted({c for c in read.street_class if speed_of(c, speeds) is None and c not in NOT_DRIVEN})
+    strange = sorted({c for c in read.street_class if speed_of(c, speeds) is None})
     if not strange:
         return []
-    said, limit = f"classes without a speed are driven at {speeds['']:g} km/h", listed(filter(None, speeds))
+    said, limit = f"classes without a speed are driven at {speeds['']:g} km/h", listed(filter(None, speeds), 20)
     return [Finding("warning", file, "streets", None, "", "class", listed(strange), limit, "give their speeds", said)]
 
 

@@ -1,7 +1,5 @@
 """Columns of a street file turned into numbers: length, one-way, class, speed, bridge; bad cells are reported."""
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,36 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geodata.findings import Finding, did_you_mean, listed
+from geodata.street_words import ALIASES, MOST_KMH, as_bridge, as_direction, as_length, as_speed, first_word
 from geodata.values import is_missing
 
 Floats = NDArray[np.float64]
-MODES = ("walking", "driving")
-WALKING_KMH = 4.8  # 80 m a minute; assumed, for people of all ages on flat ground
-MOST_KMH = 200.0
-# Assumed speeds in traffic by class of street, in km/h; classes are OpenStreetMap's values of `highway`.
-DRIVING_KMH: Mapping[str, float] = {
-    "motorway": 90, "trunk": 60, "primary": 45, "secondary": 40, "tertiary": 35, "unclassified": 30, "residential": 25,
-    "road": 25, "service": 15, "track": 15, "living_street": 10, "": 30,
-}  # fmt: skip
-NOT_WALKED = ("motorway",)
-NOT_DRIVEN = ("footway", "path", "pedestrian", "steps", "cycleway", "bridleway", "corridor")
-# Our column, then the names that OpenStreetMap and tools on it give it.
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "street": ("street", "id", "osm_id", "osmid"),
-    "length_m": ("length_m", "length"),
-    "one_way": ("one_way", "oneway"),
-    "class": ("class", "highway", "fclass"),
-    "speed_kmh": ("speed_kmh", "maxspeed"),
-    "bridge": ("bridge",),
-}
-_ONE_WAY = {
-    "": 0, "no": 0, "false": 0, "0": 0, "b": 0, "both": 0, "否": 0, "reversible": 0,
-    "yes": 1, "true": 1, "1": 1, "f": 1, "forward": 1, "是": 1,
-    "-1": -1, "t": -1, "backward": -1, "reverse": -1,
-}  # fmt: skip
-_NO_BRIDGE = {"", "no", "false", "0", "f", "否"}
-_BRIDGE = {"yes", "true", "1", "t", "是", "viaduct", "movable", "aqueduct", "cantilever", "covered", "boardwalk"}
-_MPH = 1.609344
 
 
 @dataclass(frozen=True)
@@ -93,13 +65,13 @@ class Cells:
         names = self._texts("street")
         return StreetColumns(
             tuple(name or str(row + 1) for row, name in enumerate(names)),
-            self._each("length_m", _length, "0 or more metres", "give metres, or leave it empty"),
+            self._each("length_m", as_length, "0 or more metres", "give metres, or leave it empty"),
             self._each(
-                "one_way", _direction, "yes, no or -1", "yes: in the direction of drawing; -1: against it"
+                "one_way", as_direction, "yes, no or -1", "yes: in the direction of drawing; -1: against it"
             ).astype(np.int8),
-            tuple(_first(text).casefold() for text in self._texts("class")) if n else (),
-            self._each("speed_kmh", _speed, f"above 0, at most {MOST_KMH:g} km/h", "give km/h, or leave it empty"),
-            self._each("bridge", _bridge, "yes or no", "yes: crosses barriers").astype(bool),
+            tuple(first_word(text).casefold() for text in self._texts("class")) if n else (),
+            self._each("speed_kmh", as_speed, f"above 0, at most {MOST_KMH:g} km/h", "give km/h, or leave it empty"),
+            self._each("bridge", as_bridge, "yes or no", "yes: crosses barriers").astype(bool),
         )
 
     def _texts(self, column: str) -> list[str]:
@@ -119,64 +91,3 @@ class Cells:
             except ValueError as error:
                 self.note(row, column, str(error), value=value, limit=limit, remedy=remedy)
         return out
-
-
-def speed_of(street_class: str, speeds_kmh: Mapping[str, float]) -> float | None:
-    """Return the speed of a class in km/h; a link road has that of its street; None where the class is unknown."""
-    return speeds_kmh.get(street_class, speeds_kmh.get(street_class.removesuffix("_link")))
-
-
-def _words(value: object) -> list[str]:
-    """Values of a cell that may be a list: `['primary', 'secondary']`, `40;50`."""
-    return [word for word in re.split(r"[\[\],;'\"]+", str(value)) if word.strip()]
-
-
-def _first(text: str) -> str:
-    words = _words(text)
-    return words[0].strip() if words else ""
-
-
-def _number(value: object) -> float:
-    try:
-        number = float(str(value).strip())
-    except ValueError:
-        raise ValueError("is not a number") from None
-    if not math.isfinite(number):
-        raise ValueError("is not a finite number")
-    return number
-
-
-def _length(value: object) -> float:
-    if value == "":
-        return math.nan
-    number = _number(value)
-    if number < 0:
-        raise ValueError("is negative")
-    return number
-
-
-def _speed(value: object) -> float:
-    """The lowest of the speeds in a cell, in km/h."""
-    if value == "":
-        return math.nan
-    found = []
-    for word in _words(value):
-        mph = word.strip().casefold().endswith("mph")
-        found.append(_number(re.sub(r"(?i)\s*(mph|km/?h|kph)\s*$", "", word)) * (_MPH if mph else 1.0))
-    if not found or not 0 < min(found) <= MOST_KMH:
-        raise ValueError("is no speed of a street")
-    return min(found)
-
-
-def _direction(value: object) -> float:
-    word = re.sub(r"\.0$", "", str(value).strip().casefold())
-    if word not in _ONE_WAY:
-        raise ValueError("says no direction")
-    return _ONE_WAY[word]
-
-
-def _bridge(value: object) -> float:
-    word = re.sub(r"\.0$", "", str(value).strip().casefold())
-    if word not in _NO_BRIDGE | _BRIDGE:
-        raise ValueError("says neither yes nor no")
-    return float(word in _BRIDGE)

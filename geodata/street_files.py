@@ -8,9 +8,8 @@ import geopandas as gpd
 from geodata.files import read_rows, shown
 from geodata.findings import Finding, InputError
 from geodata.street_build import network_of_lines
-from geodata.street_columns import WALKING_KMH
-from geodata.street_graphml import network_of_graphml
 from geodata.street_network import StreetNetwork
+from geodata.street_words import WALKING_KMH
 
 
 def read_network(
@@ -30,10 +29,6 @@ def read_network(
     """
     file = Path(path)
     wall = None if barriers is None else _rows(Path(barriers), "barriers", "")
-    if file.suffix.casefold() == ".graphml":
-        return network_of_graphml(
-            file, mode=mode, barriers=wall, speeds_kmh=speeds_kmh, walking_kmh=walking_kmh, crs=crs
-        )
     return network_of_lines(
         _rows(file, "streets", layer), mode=mode, barriers=wall, speeds_kmh=speeds_kmh, walking_kmh=walking_kmh,
         columns=columns, crs=crs, file=shown(file),

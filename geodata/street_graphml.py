@@ -1,6 +1,5 @@
-"""Street networks read from GraphML: nodes with x and y, edges with length, oneway, class and geometry."""
+"""Streets read from GraphML: nodes with x and y, edges with length, oneway, class and geometry."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,23 @@ from geodata import crs as systems
 from geodata import street_build as build
 from geodata.files import shown
 from geodata.findings import Finding, InputError
-from geodata.street_columns import WALKING_KMH, Cells, StreetColumns
-from geodata.street_network import Floats, Ints, StreetNetwork
+from geodata.street_columns import Cells, StreetColumns
+from geodata.street_network import Bools, Floats, Ints
 
 _GEOMETRY = "geometry"
 
 
-def network_of_graphml(
-    path: str | Path,
-    *,
-    mode: str = "walking",
-    barriers: gpd.GeoDataFrame | None = None,
-    speeds_kmh: Mapping[str, float] | None = None,
-    walking_kmh: float = WALKING_KMH,
-    crs: str = "",
-) -> StreetNetwork:
-    """Return the network of a GraphML file, for instance one saved by OSMnx.
+def lines_of_graphml(path: str | Path) -> gpd.GeoDataFrame:
+    """Return the edges of a GraphML file, for instance one saved by OSMnx, as lines with columns of streets.
 
     Nodes need `x` and `y`, the graph an attribute `crs` (EPSG:4326 where it has none and x, y are degrees). Edges may
     have `length` (metres), `highway`, `maxspeed`, `bridge` and `geometry` (WKT). In a directed graph an edge is one
-    direction, and the same street back is an edge of its own; walkers use every edge both ways. Else as
-    `street_build.network_of_lines`. Raises InputError with everything found.
+    direction; there and back are joined into one street, every other is one-way. Raises InputError with everything
+    found.
     """
     file = Path(path)
-    found = build.check_settings(mode, walking_kmh, speeds_kmh or {})
     graph = _read(file)
-    xy, trouble = _places(graph, shown(file))
-    found += trouble
+    xy, found = _places(graph, shown(file))
     rows = [{**facts, "_tail": a, "_head": b} for a, b, facts in graph.edges(data=True)]
     if not rows:
         found.append(Finding("error", shown(file), "streets", message="has no edges", remedy="give a street network"))
@@ -53,23 +42,19 @@ def network_of_graphml(
     cells = Cells(frame.drop(columns=[_GEOMETRY], errors="ignore"), shown(file))
     read = cells.read()
     lines, trouble = _lines(frame, xy, tail, head, shown(file))
-    wall, more = build.check_barriers(barriers, shown(file))
-    if cells.findings + trouble + more:
-        raise InputError(cells.findings + trouble + more)
-    pieces, metric = _pieces(xy, tail, head, lines, _source(graph, xy, shown(file)), crs)
-    pieces, read = _paired(pieces, read, graph.is_directed())
-    pace = build.Pace(mode, speeds_kmh or {}, walking_kmh)
-    return build.finish_network(pieces, read, pace, metric, wall.to_crs(metric).to_numpy(), shown(file))
-
-
-def _pieces(xy: Floats, tail: Ints, head: Ints, lines: build.Shapes, source: CRS, crs: str) -> tuple[build.Pieces, CRS]:
-    """Every edge as a piece of its own, in a metric system."""
-    placed = gpd.GeoSeries(lines, crs=source)
-    metric = build.metric_system(gpd.GeoDataFrame(geometry=placed), crs)
-    points = gpd.GeoSeries(shapely.points(xy), crs=source).to_crs(metric)
-    there = shapely.get_coordinates(points.to_numpy())
-    lines = placed.to_crs(metric).to_numpy()
-    return build.Pieces(there, tail, head, lines, np.arange(len(lines)), np.ones(len(lines))), metric
+    if cells.findings + trouble:
+        raise InputError(cells.findings + trouble)
+    placed = gpd.GeoSeries(lines, crs=_source(graph, xy, shown(file)))
+    metric = placed.to_crs(build.metric_system(gpd.GeoDataFrame(geometry=placed), ""))
+    metres = np.where(np.isfinite(read.length_m), read.length_m, metric.length.to_numpy())
+    direction, keep = _paired(read, tail, head, metres, graph.is_directed())
+    table = pd.DataFrame(
+        {
+            "street": read.names, "length_m": read.length_m, "one_way": direction, "class": read.street_class,
+            "speed_kmh": read.speed_kmh, "bridge": read.bridge,
+        }
+    )  # fmt: skip
+    return gpd.GeoDataFrame(table, geometry=placed.to_numpy(), crs=placed.crs)[keep].reset_index(drop=True)
 
 
 def _read(file: Path) -> Any:
@@ -131,28 +116,24 @@ def _source(graph: Any, xy: Floats, file: str) -> CRS:
         raise InputError([Finding("error", file, "streets", None, "", "crs", said, "", remedy, message)]) from None
 
 
-def _paired(pieces: build.Pieces, read: StreetColumns, directed: bool) -> tuple[build.Pieces, StreetColumns]:
-    """Edges there and back joined into one street; the others of a directed graph are one-way.
+def _paired(read: StreetColumns, tail: Ints, head: Ints, metres: Floats, directed: bool) -> tuple[Ints, Bools]:
+    """Direction of every edge, and which are kept: edges there and back are one street, others are one-way.
 
     Without it a place beside a street would hang on one of its directions only.
     """
-    direction = np.zeros(len(pieces.tail), dtype=np.int8)
-    keep = np.ones(len(pieces.tail), dtype=bool)
-    if directed:
-        direction[:] = 1
-        waiting: dict[tuple[object, ...], list[int]] = {}
-        metres = np.where(np.isfinite(read.length_m), read.length_m, shapely.length(pieces.lines))
-        for k, (a, b) in enumerate(zip(pieces.tail.tolist(), pieces.head.tolist(), strict=True)):
-            facts = (read.street_class[k], str(read.speed_kmh[k]), bool(read.bridge[k]))
-            back = min(waiting.get((b, a, *facts), []), key=lambda w: abs(metres[w] - metres[k]), default=-1)
-            if back >= 0 and a != b and abs(metres[back] - metres[k]) <= max(1.0, 0.01 * metres[k]):
-                waiting[b, a, *facts].remove(back)
-                direction[back] = 0
-                keep[k] = False
-            else:
-                waiting.setdefault((a, b, *facts), []).append(k)
-    joined = StreetColumns(read.names, read.length_m, direction, read.street_class, read.speed_kmh, read.bridge)
-    chosen = build.Pieces(
-        pieces.xy, pieces.tail[keep], pieces.head[keep], pieces.lines[keep], pieces.street[keep], pieces.share[keep]
-    )
-    return chosen, joined
+    direction = np.zeros(len(tail), dtype=np.int64)
+    keep = np.ones(len(tail), dtype=bool)
+    if not directed:
+        return direction, keep
+    direction[:] = 1
+    waiting: dict[tuple[object, ...], list[int]] = {}
+    for k, (a, b) in enumerate(zip(tail.tolist(), head.tolist(), strict=True)):
+        facts = (read.street_class[k], str(read.speed_kmh[k]), bool(read.bridge[k]))
+        back = min(waiting.get((b, a, *facts), []), key=lambda w: abs(metres[w] - metres[k]), default=-1)
+        if back >= 0 and a != b and abs(metres[back] - metres[k]) <= max(1.0, 0.01 * metres[k]):
+            waiting[b, a, *facts].remove(back)
+            direction[back] = 0
+            keep[k] = False
+        else:
+            waiting.setdefault((a, b, *facts), []).append(k)
+    return direction, keep

@@ -14,6 +14,7 @@ from geodata import crs as systems
 from geodata.files import Raw, shown
 from geodata.findings import Finding, did_you_mean, listed
 from geodata.schema import Column, Table
+from geodata.street_words import MOST_KMH
 from geodata.text_files import add_geometry
 from geodata.values import as_identifier, as_text, convert
 
@@ -21,8 +22,14 @@ _ALLOWED = {
     "polygon": ("Polygon", "MultiPolygon"),
     "point": ("Point", "MultiPoint", "Polygon", "MultiPolygon"),
     "line": ("LineString", "MultiLineString", "LinearRing"),
+    "line or polygon": ("LineString", "MultiLineString", "LinearRing", "Polygon", "MultiPolygon"),
 }
 _PSEUDO = ("geometry", "x", "y")
+_REMEDIES = {
+    "number": "write digits only", "integer": "write digits only", "boolean": "write true or false",
+    "direction": "write yes, -1 or no", "class": "", "speed": f"give km/h above 0, at most {MOST_KMH:g}",
+    "bridge": "write yes or no",
+}  # fmt: skip
 
 
 @dataclass
@@ -114,7 +121,7 @@ class Builder:
         series = pd.Series([None] * n, dtype=object) if not theirs else self.raw.frame[theirs].reset_index(drop=True)
         out, troubles = convert(series, column, self.spec.words.get(column.name, {}))
         for position, value, message in troubles:
-            remedy = "write digits only" if column.kind in ("number", "integer") else "write true or false"
+            remedy = _REMEDIES[column.kind]
             self.find(message, position=position, column=column.name, value=value[:60], remedy=remedy)
         return out
 
@@ -139,6 +146,8 @@ class Builder:
             theirs = self._name_in_file(column, present)
             if theirs:
                 self.columns[column.name] = theirs
+            elif column.default == "#" and column.name not in self.spec.columns:
+                self.columns[column.name] = "#"
             elif column.required and column.name not in self.spec.columns:
                 complete = False
                 self._missing(column, present)
@@ -152,6 +161,8 @@ class Builder:
         if column.name in present:
             return column.name
         alike = [name for name in present if name.casefold().strip() == column.name]
+        if not alike:
+            alike = [name for name in column.also if name in present][:1]
         if not alike and self.raw.short_names and len(column.name) > 10:
             alike = [name for name in present if name.casefold() == column.name[:10]]
         return alike[0] if len(alike) == 1 else ""

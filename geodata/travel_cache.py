@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geodata.street_network import Measure, StreetNetwork
-from geodata.travel_matrix import DETOUR, SNAP_LIMIT_M, Snap, Travel, as_places, travel
+from geodata.street_words import DETOUR, SNAP_LIMIT_M
+from geodata.travel_matrix import Snap, Travel, as_places, travel
 
 FORMAT = "1"  # change it whenever the same inputs give other travel
 MOST_MB = 500.0

@@ -16,12 +16,10 @@ from scipy.sparse.csgraph import dijkstra
 
 from geodata.findings import Finding, InputError
 from geodata.street_build import GRID_M
-from geodata.street_columns import WALKING_KMH
 from geodata.street_network import Bools, Edges, Floats, Ints, Measure, StreetNetwork, crossing, sparse
+from geodata.street_words import DETOUR, SNAP_LIMIT_M, WALKING_KMH
 
-SNAP_LIMIT_M = 1000.0  # farther from every street: straight line x detour
 TIE_M = 0.001
-DETOUR = 1.3  # ratio of streets to straight lines, a common figure for towns
 STRAIGHT_KMH = {"walking": WALKING_KMH, "driving": 25.0}  # along straight lines x detour; assumed
 _CHUNK = 64
 
@@ -72,7 +70,7 @@ def snap(network: StreetNetwork, places: ArrayLike, limit_m: float = SNAP_LIMIT_
     xy = as_places(places, "places")
     segment, access = np.full(len(xy), -1, dtype=np.int64), np.full(len(xy), np.inf)
     points = shapely.points(xy)
-    if len(xy):
+    if len(xy) and len(network.lines):
         (which, _), metres = network.tree.query_nearest(points, return_distance=True, all_matches=False)
         access[which] = metres
         # Of streets equally near, to the millimetre, the first counts: on every machine the same.
@@ -140,7 +138,9 @@ def _check(
     snap_limit_m: float,
     detour: float | None,
 ) -> None:
-    projected = bool((np.abs(network.xy).max(axis=1) > 10_000).all())  # not a plan with an origin of its own
+    projected = len(network.xy) > 0 and bool(
+        (np.abs(network.xy).max(axis=1) > 10_000).all()
+    )  # not a plan with an origin of its own
     found = []
     for name, xy in (("origins", start), ("destinations", goal)):
         bad = np.flatnonzero(~np.isfinite(xy).all(axis=1)).tolist()
@@ -185,7 +185,10 @@ def _around(network: StreetNetwork, point: object, limit_m: float) -> tuple[int,
 
 def _parts(network: StreetNetwork, at: Snap) -> Ints:
     """Connected part that each place hangs on; -1 for none."""
-    return np.where(at.segment >= 0, network.part[network.tail[at.segment]], -1)
+    out = np.full(len(at.segment), -1, dtype=np.int64)
+    on = at.segment >= 0
+    out[on] = network.part[network.tail[at.segment[on]]]
+    return out
 
 
 def _along(network: StreetNetwork, first: Snap, last: Snap, measure: Measure, limit: float) -> Floats:

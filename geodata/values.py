@@ -3,12 +3,13 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from geodata.schema import Column
+from geodata.street_words import as_bridge, as_direction, as_speed, first_word
 
 MISSING = {"", "nan", "na", "n/a", "null", "none", "<na>", "nat"}
 _TRUE = {"true", "t", "yes", "y", "1", "1.0", "是", "有"}
@@ -81,6 +82,12 @@ def as_boolean(value: object) -> bool:
     raise ValueError("is neither true nor false")
 
 
+_STREET: Mapping[str, tuple[Callable[[object], object], str]] = {
+    "direction": (lambda v: int(as_direction(v)), "int64"),
+    "class": (lambda v: first_word(str(v)).casefold(), "str"),
+    "speed": (as_speed, "float64"),
+    "bridge": (lambda v: bool(as_bridge(v)), "bool"),
+}
 Trouble = tuple[int, str, str]  # position, value, message
 
 
@@ -94,6 +101,8 @@ def convert(series: pd.Series, column: Column, words: Mapping[str, str]) -> tupl
         return _numbers(series, column, words)
     if column.kind == "boolean":
         return _booleans(series, column, words)
+    if column.kind in _STREET:
+        return _of_street(series, column, words)
     clean = as_identifier if column.kind in ("identifier", "category") else as_text
     translated = {as_identifier(word): ours for word, ours in words.items()}
     default = "" if column.default is None else str(column.default)
@@ -106,6 +115,21 @@ def convert(series: pd.Series, column: Column, words: Mapping[str, str]) -> tupl
             text = ",".join(part for part in re.split(r"[,;，；、\s]+", text) if part)
         out.append(text or default)
     return pd.Series(out, index=series.index, dtype="str"), []
+
+
+def _of_street(series: pd.Series, column: Column, words: Mapping[str, str]) -> tuple[pd.Series, list[Trouble]]:
+    """Cells of streets, in OpenStreetMap's words or ours."""
+    turn, kind = _STREET[column.kind]
+    translated = {as_identifier(word): ours for word, ours in words.items()}
+    troubles, out = [], []
+    for position, value in enumerate(series):
+        empty = turn("")
+        try:
+            out.append(empty if is_missing(value) else turn(translated.get(as_identifier(value), value)))
+        except ValueError as error:
+            troubles.append((position, as_text(value), str(error)))
+            out.append(empty)
+    return pd.Series(out, index=series.index, dtype=kind), troubles
 
 
 def _numbers(series: pd.Series, column: Column, words: Mapping[str, str]) -> tuple[pd.Series, list[Trouble]]:

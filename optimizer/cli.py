@@ -295,6 +295,9 @@ def init(
     first_year: Annotated[
         int | None, typer.Option("--first-year", min=1900, max=2200, help="First year planned for; else next year.")
     ] = None,
+    streets: Annotated[
+        Path | None, typer.Option("--streets", metavar="FILE", help="Street lines or GraphML, for travel.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over the files of an earlier start in DIR.")] = False,
 ) -> None:
     """Start a city of your own from a file of polygons: tables with needs estimated by norms, and a scenario.
@@ -319,6 +322,7 @@ def init(
             crs=crs,
             encoding=encoding,
             first_year=first_year,
+            streets=streets,
             force=force,
         )
         typer.echo("\n".join(said))

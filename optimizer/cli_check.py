@@ -21,6 +21,7 @@ from optimizer.scenario_file import (
 
 if TYPE_CHECKING:
     from geodata.findings import Finding
+    from optimizer.reach_report import ReachReport
     from optimizer.scenario import Scenario
 
 
@@ -28,8 +29,9 @@ def check(what: str, scenario: str, *, as_json: bool) -> int:
     """Check data or a scenario with its data, print all findings, and return the exit code."""
     lines: list[str] = []
     findings: list[Finding] = []
+    report = None
     try:
-        findings = _check(what, scenario)
+        findings, report = _check(what, scenario)
     except NoScenarioError:
         raise
     except ScenarioError as error:
@@ -39,9 +41,13 @@ def check(what: str, scenario: str, *, as_json: bool) -> int:
     if as_json:
         rows = [{"severity": "error", "text": line} for line in lines]
         rows += [{**vars(finding), "text": finding.text()} for finding in findings]
-        typer.echo(json.dumps({"errors": errors, "warnings": warnings, "findings": rows}, ensure_ascii=False, indent=2))
+        answer = {"errors": errors, "warnings": warnings, "findings": rows}
+        answer["reach"] = [] if report is None else report.services
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return NO if errors else DONE
     _print_findings(lines, findings)
+    for line in [] if report is None else report.lines:
+        typer.echo(line)
     typer.echo(f"{counted(errors)}, {counted(warnings, 'warning')}")
     return NO if errors else DONE
 
@@ -58,7 +64,7 @@ def _print_findings(lines: list[str], findings: "list[Finding]") -> None:
             typer.echo(f"{mark}{line}")
 
 
-def _check(what: str, scenario: str) -> "list[Finding]":
+def _check(what: str, scenario: str) -> "tuple[list[Finding], ReachReport | None]":
     if _is_scenario(what):
         loaded = load_scenario(what, data_must_exist=True).scenario
         return city_findings(loaded.data.path, loaded)
@@ -78,8 +84,13 @@ def _is_scenario(what: str) -> bool:
         return False
 
 
-def city_findings(path: str, scenario: "Scenario", *, own_layers: bool = True) -> "list[Finding]":
-    """Return all findings about the city at `path`, read as the scenario says; a city that cannot be read included."""
+def city_findings(
+    path: str, scenario: "Scenario", *, own_layers: bool = True
+) -> "tuple[list[Finding], ReachReport | None]":
+    """Return all findings about the city at `path`, read as the scenario says; a city that cannot be read included.
+
+    With them comes what is to be said of travel, where there is no error.
+    """
     from geodata.check import check_city
     from geodata.findings import InputError
     from geodata.read import read_city
@@ -93,8 +104,14 @@ def city_findings(path: str, scenario: "Scenario", *, own_layers: bool = True) -
         crs, metric_crs = (data.crs, data.metric_crs) if own_layers else ("", "")
         city = read_city(path, crs=crs, metric_crs=metric_crs, layers=layers)
     except InputError as error:
-        return list(error.findings)
-    return check_city(city, types=list(scenario.types), services=services)
+        return list(error.findings), None
+    modes = {"walking", *(s.travel for s in scenario.services.values())}
+    found = check_city(city, types=list(scenario.types), services=services, modes=modes)
+    if any(finding.severity == "error" for finding in found):
+        return found, None
+    from optimizer.reach_report import reach_report
+
+    return found, reach_report(city, scenario)
 
 
 def data_findings(values: Mapping[str, Any]) -> list[str]:

@@ -263,7 +263,7 @@ class Facts:
         if len(places):
             ends = np.array([(p.x, p.y) for p in places["point"]])
             away = np.hypot(*(self._offices[:, None, :] - ends[None, :, :]).transpose(2, 0, 1))
-            reached = away <= rule.limit_m
+            reached = away <= (rule.limit_m or np.inf)
             if rule.within != "city":
                 same = np.equal.outer(frame[level].to_numpy(dtype=object), places[level].to_numpy(dtype=object))
                 reached &= same.astype(bool)

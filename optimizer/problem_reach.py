@@ -5,13 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from geodata.read import City
-from geodata.travel import office_points, travel_m
+from geodata.street_network import Measure
+from geodata.travel_cache import TravelCache
+from geodata.travel_people import city_network, city_people, people_travel
 from optimizer.problem import YEARLY_SPACE, Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places, Tag
-from optimizer.scenario import Scenario
+from optimizer.scenario import Scenario, Service
 from optimizer.scenario_base import PURPOSES, Purpose
 from optimizer.scenario_money import Source
 
 _Kind = tuple[int, int, tuple[int, ...], tuple[Tag, ...], bool]
+Ways = dict[tuple[str, Measure], Floats]  # travel (n, m) by mode and measure
+WORTH_KEEPING = 50_000  # pairs from which on travel is kept between runs
 
 
 def reach(
@@ -41,12 +45,8 @@ def reach(
     )
     column = {site: m for m, site in enumerate(sites)}
     points = _site_points(city)
-    reach_m = [s.limit_m for s in services if s.siting == "network"]
-    if len(halls):
-        reach_m.append(scenario.programmes.space.hall_limit_m)
-    origins = office_points(city)
     where = np.array([points[s] for s in sites]).reshape(len(sites), 2)
-    travel = travel_m(origins, where, city.streets, max(reach_m, default=0.0))
+    travel = _travel(city, scenario, where, halls=len(halls) > 0)
     group = {"sub_district": sub_district, "district": district, "city": np.zeros_like(district)}
 
     def pairs(table: Places | Existing, keep: Bools, nearest: bool) -> Arcs:
@@ -57,8 +57,10 @@ def reach(
             if not len(mine):
                 continue
             area = group[service.within]
-            metres = travel[:, at[mine]]
-            possible = (metres <= service.limit_m) & (area[:, None] == area[table.community[mine]][None, :])
+            metres = travel[service.travel, "metres"][:, at[mine]]
+            possible = within_limits(service, travel, at[mine]) & (
+                area[:, None] == area[table.community[mine]][None, :]
+            )
             possible &= need[:, k + 2, :].max(axis=1)[:, None] > 0
             if nearest:
                 rank = np.argsort(np.argsort(np.where(possible, metres, np.inf), axis=1, kind="stable"), axis=1)
@@ -74,11 +76,46 @@ def reach(
     arcs = _joined(pairs(places, is_network_place, True), local(places, ~is_network_place))
     existing_arcs = _joined(pairs(existing, shared, False), local(existing, ~shared))
     hall_at = np.array([column[s] for s in halls.site], dtype=np.int64)
-    metres = travel[:, hall_at] if len(halls) else np.zeros((len(origins), 0))
+    metres = travel["walking", "metres"][:, hall_at] if len(halls) else np.zeros((len(need), 0))
     near = (metres <= scenario.programmes.space.hall_limit_m) & (target_m2 > 0)[:, None]
     near &= sub_district[:, None] == sub_district[halls.community][None, :]
     hall_arcs = _arcs([(int(i), int(h), float(metres[i, h])) for i, h in zip(*np.nonzero(near), strict=True)])
     return arcs, existing_arcs, hall_arcs
+
+
+def _travel(city: City, scenario: Scenario, where: Floats, *, halls: bool) -> Ways:
+    """Travel of every community to places (m, 2) by mode and measure; infinite beyond what any limit asks for."""
+    limits: dict[tuple[str, Measure], float] = {}
+    if halls:
+        limits["walking", "metres"] = scenario.programmes.space.hall_limit_m
+    for service in scenario.services.values():
+        if service.siting != "network":
+            continue
+        asked: dict[Measure, float] = {"metres": service.limit_m or np.inf}
+        if service.limit_minutes is not None:
+            asked["minutes"] = service.limit_minutes
+        for measure, limit in asked.items():
+            limits[service.travel, measure] = max(limit, limits.get((service.travel, measure), 0.0))
+    people, rules = city_people(city), scenario.travel
+    cache = TravelCache() if len(people.xy) * len(where) >= WORTH_KEEPING else None
+    found: Ways = {}
+    for mode in sorted({mode for mode, _ in limits}):
+        network = city_network(city, mode, rules.driving_kmh, rules.walking_kmh)
+        for measure in (m for kind, m in sorted(limits) if kind == mode):
+            found[mode, measure] = people_travel(
+                network, people, where, limit=limits[mode, measure], measure=measure,
+                snap_limit_m=rules.snap_limit_m, detour=rules.detour, cache=cache,
+            ).mean  # fmt: skip
+    return found
+
+
+def within_limits(service: Service, travel: Ways, at: Ints) -> Bools:
+    """Whether each community (n,) is within the limits of a network service of places (positions `at`), inclusive."""
+    metres = travel[service.travel, "metres"][:, at]
+    near: Bools = np.isfinite(metres) & (metres <= (service.limit_m or np.inf))
+    if service.limit_minutes is not None:
+        near &= travel[service.travel, "minutes"][:, at] <= service.limit_minutes
+    return near
 
 
 def _site_points(city: City) -> dict[str, tuple[float, float]]:

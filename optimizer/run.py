@@ -100,7 +100,8 @@ def _city(loaded: LoadedScenario, clock: Clock) -> City:
 def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
     """Return all findings about a city, and about a scenario on that city."""
     services = {name: service.siting for name, service in scenario.services.items()}
-    found = check_city(city, types=list(scenario.types), services=services)
+    modes = {"walking", *(service.travel for service in scenario.services.values())}
+    found = check_city(city, types=list(scenario.types), services=services, modes=modes)
     if not any(f.severity == "error" for f in found):
         found = [*found, *check_scenario(city, scenario)]
     return found

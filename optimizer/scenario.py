@@ -5,10 +5,11 @@ reports mistakes with their line. Equation numbers refer to `docs/mathematics.md
 """
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from geodata.street_words import DETOUR, DRIVING_KMH, MOST_KMH, SNAP_LIMIT_M, WALKING_KMH
 from optimizer.scenario_base import Key, Part, Share, Yuan
 from optimizer.scenario_money import CoFunding, RunningCommitment, Source, money_contradictions
 
@@ -62,6 +63,27 @@ class Currency(Part):
         description="Entitlements, grants and their payments are multiples of it; costs of rooms and stations stay as "
         "they are.",
     )
+
+
+class Travel(Part):
+    """How people travel over the streets of the city."""
+
+    walking_kmh: float = Field(WALKING_KMH, gt=0, le=MOST_KMH, description="Speed of walking.")
+    driving_kmh: dict[str, Annotated[float, Field(ge=0, le=MOST_KMH)]] = Field(
+        default_factory=lambda: dict(DRIVING_KMH),
+        description="Class of street -> speed of driving where the street has none of its own; 0: closed to cars.",
+    )
+    detour: float = Field(
+        DETOUR, ge=1, le=10, description="Travel where streets do not tell is the straight line times this."
+    )
+    snap_limit_m: float = Field(
+        SNAP_LIMIT_M, ge=0, description="A place farther from every street is reached by straight line."
+    )
+
+    @field_validator("driving_kmh", mode="before")
+    @classmethod
+    def _with_defaults(cls, given: object) -> object:
+        return {**DRIVING_KMH, **given} if isinstance(given, dict) else given
 
 
 class CommunityType(Part):
@@ -180,7 +202,11 @@ class Service(Part):
     siting: Literal["own", "network"] = Field(
         description="own: at each community's own office; network: stations shared by several communities."
     )
-    limit_m: float = Field(0.0, ge=0, description="Farthest travel, inclusive (network only).")
+    travel: Literal["walking", "driving"] = Field("walking", description="How people get to its stations.")
+    limit_m: float = Field(
+        0.0, ge=0, description="Farthest travel, inclusive (network only); 0: none, where limit_minutes is given."
+    )
+    limit_minutes: float | None = Field(None, gt=0, le=1440, description="Longest travel, inclusive (network only).")
     within: Literal["sub_district", "district", "city"] = Field(
         "sub_district", description="A station serves communities of the same sub-district, district or city."
     )
@@ -201,7 +227,7 @@ class Service(Part):
     def _capacities(self) -> Self:
         if self.min_capacity > self.max_capacity:
             raise ValueError(f"min_capacity = {self.min_capacity:g} is above max_capacity = {self.max_capacity:g}")
-        if self.siting == "network" and self.limit_m <= 0:
+        if self.siting == "network" and self.limit_m <= 0 and self.limit_minutes is None:
             raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
         return self
 
@@ -256,6 +282,7 @@ class Scenario(Part):
     data: Data = Field(default_factory=Data)
     horizon: Horizon
     currency: Currency = Field(default_factory=Currency)
+    travel: Travel = Field(default_factory=Travel)
     types: dict[Key, CommunityType] = Field(min_length=1)
     guidance: dict[Key, GuidanceRule] = Field(min_length=1, description="Class -> rule, in order of precedence.")
     programmes: Programmes

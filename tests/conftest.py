@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pyogrio
@@ -18,6 +19,7 @@ settings.register_profile(
 )
 settings.register_profile("search", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+os.environ.setdefault("ALLOT_CACHE", tempfile.mkdtemp(prefix="allot-cache-"))  # not the cache of whoever tests
 
 
 def _parameters(item: pytest.Item) -> list[object]:

@@ -11,9 +11,12 @@ from typing import ClassVar
 
 import geopandas as gpd
 import pandas as pd
+import pyproj
 from shapely.geometry import LineString, Point, box
 
 from geodata.city import City
+from geodata.finish import empty
+from geodata.schema import TABLES
 from optimizer.scenario import Scenario
 from optimizer.source_ledger import source_ledger
 
@@ -118,6 +121,7 @@ def city(columns: int = 3, rows: int = 2) -> City:
     ]
     return City(
         *(gpd.GeoDataFrame(table, crs=CRS) for table in (records, offices, facilities, streets)),
+        *(empty(TABLES[name], pyproj.CRS.from_user_input(CRS)) for name in ("people", "barriers")),
         pd.DataFrame(needs),
         gpd.GeoDataFrame(districts, crs=CRS),
         CRS,

@@ -209,7 +209,7 @@ def halls_instead_of_rooms_of_ones_own(plan: Plan) -> None:
 
 @decision("hall_reach")
 def hall_one_metre_too_far(plan: Plan) -> None:
-    programme(plan, "space")["hall_limit_m"] = 1299
+    programme(plan, "space")["hall_limit_m"] = 899
 
 
 @decision("hall_reach")
@@ -258,6 +258,11 @@ def size_desk_b(plan: Plan, capacity: float, area: float, capital: int, running:
 @decision("reach")
 def served_one_metre_too_far(plan: Plan) -> None:
     programme(plan, "services")["clinic"]["limit_m"] = 1199
+
+
+@decision("reach")
+def served_six_seconds_too_far(plan: Plan) -> None:
+    programme(plan, "services")["clinic"]["limit_minutes"] = 14.9  # 1,200 m at 80 m a minute
 
 
 @decision("area")

@@ -36,7 +36,7 @@ def read_inputs(folder: Path = FOLDER) -> tuple[gpd.GeoDataFrame, pd.DataFrame, 
 
 
 def build(folder: Path = FOLDER) -> Tables:
-    """Return every layer of the reference city: the tables of the schema, `facts` and `provenance`."""
+    """Return every layer of the reference city: tables of the schema, `facts` and `provenance`."""
     districts, facts, studied = read_inputs(folder)
     number = dict(zip(facts["key"], facts["value"], strict=True))
     communities, offices = build_communities(districts, studied, int(number["floating_population"]))
@@ -55,11 +55,13 @@ def build(folder: Path = FOLDER) -> Tables:
         "needs": needs,
         "districts": outlines,
     }
-    for name, table in TABLES.items():
-        columns = [*table.names, "geometry"] if table.geometry != "none" else list(table.names)
-        tables[name] = tables[name][columns]
+    for name in list(tables):
+        given = set(tables[name].columns)
+        tables[name] = tables[name][[c for c in (*TABLES[name].names, "geometry") if c in given]]
     tables["facts"] = facts
-    tables["provenance"] = build_provenance(studied)
+    tables["provenance"] = build_provenance(
+        studied, {name: list(tables[name].columns) for name in tables if name in TABLES}
+    )
     return tables
 
 

@@ -1,9 +1,10 @@
 """Where every column of the reference city comes from: report, derived or synthetic."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from geodata.reference.layout import records
-from geodata.schema import TABLES
 
 SOURCES = ("report", "derived", "synthetic")
 # (layer, column) -> (source, note); a column that is not named here is synthetic without a cause.
@@ -76,12 +77,14 @@ def _studied(studied: pd.DataFrame) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def build_provenance(studied: pd.DataFrame) -> pd.DataFrame:
-    """Return layer, column, feature (empty: all rows), source and note for every column of every layer."""
+def build_provenance(studied: pd.DataFrame, columns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return layer, column, feature (empty: all rows), source and note for every column of every layer.
+
+    `columns` are those of the layers that have a table of the schema.
+    """
     rows = []
-    for name, table in TABLES.items():
-        columns = [*table.names, "geometry"] if table.geometry != "none" else list(table.names)
-        for column in columns:
+    for name, names in columns.items():
+        for column in names:
             source, note = NOTES.get((name, column), ("synthetic", "Made up; docs/reference-city.md says how."))
             rows.append((name, column, "", source, note))
     rows += _studied(studied)

@@ -18,7 +18,7 @@ from optimizer.audit.inputs import Case, read_case
 from optimizer.audit.report import AuditReport, Recorder
 from optimizer.audit.rooms import rooms
 from optimizer.audit.stations import stations
-from optimizer.audit.travel import Streets
+from optimizer.audit.travel import Ways
 
 
 def audit_case(folder: Path) -> AuditReport:
@@ -39,15 +39,15 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_files.check_record(case, recorder)
     rules_files.check_complete(case, recorder)
     case = replace(case, tables=rules_files.check_names(case, recorder))
-    streets = Streets(case.city)
+    ways = Ways(case.city, case.scenario["travel"], case.communities[["x", "y"]])
     there, taken = stations(case), rooms(case)
     rules_funds.check_classes(case, recorder)
     rules_funds.check_grants(case, recorder)
     rules_funds.check_units(case, recorder)
     rules_space.check_rooms(case, taken, recorder)
-    rules_space.check_halls(case, taken, streets, recorder)
+    rules_space.check_halls(case, taken, ways, recorder)
     rules_stations.check_stations(case, there, taken, recorder)
-    served = rules_services.assignments(case, there, streets)
+    served = rules_services.assignments(case, there, ways)
     rules_services.check_services(case, there, served, recorder)
     rules_money.check_costs(case, there, taken, recorder)
     rules_money.check_sources(case, recorder)

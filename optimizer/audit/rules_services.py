@@ -6,13 +6,13 @@ import pandas as pd
 from optimizer.audit.inputs import ABSOLUTE, RELATIVE, Case, at_most
 from optimizer.audit.report import Recorder
 from optimizer.audit.stations import Stations
-from optimizer.audit.travel import Streets
+from optimizer.audit.travel import Ways
 
 PAIR = ["community", "site", "service"]
 KEY = ("community", "site", "service", "year")
 
 
-def assignments(case: Case, stations: Stations, streets: Streets) -> pd.DataFrame:
+def assignments(case: Case, stations: Stations, ways: Ways) -> pd.DataFrame:
     """Table of assignments with need, peak, people, share of the need and travel recomputed (`due_m`).
 
     `travel_used` is the table's travel where it agrees with the recomputed one, else the recomputed one.
@@ -24,7 +24,7 @@ def assignments(case: Case, stations: Stations, streets: Streets) -> pd.DataFram
     has = (frame["need_amount"] > 0).to_numpy(dtype=bool)
     share = np.divide(frame["amount"], frame["need_amount"], out=np.zeros(len(frame)), where=has)
     frame = frame.assign(share=share, served_peak=share * frame["peak"])
-    frame = frame.merge(_pairs(case, stations, frame, streets), on=PAIR, how="left")
+    frame = frame.merge(_pairs(case, stations, frame, ways), on=PAIR, how="left")
     agrees = _agrees(frame)
     return frame.assign(travel_used=np.where(agrees, frame["travel_m"], frame["due_m"]))
 
@@ -38,7 +38,7 @@ def _agrees(frame: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]"
     return np.asarray(exact | (frame["mixed"] & (frame["travel_m"] <= frame["due_m"] + 1)), dtype=bool)
 
 
-def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, streets: Streets) -> pd.DataFrame:
+def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, ways: Ways) -> pd.DataFrame:
     """Each pair once: whether it is local, and travel. Own services and outlets serve their community at no travel."""
     pairs = frame[PAIR].drop_duplicates().reset_index(drop=True)
     own = (pairs["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool)
@@ -49,7 +49,7 @@ def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, streets: Streets
     is_local = pd.MultiIndex.from_frame(pairs[PAIR]).isin(local)
     outlets = pd.MultiIndex.from_frame(rows.loc[~rows["own"] & (rows["level"] == "outlet"), ["site", "service"]])
     is_wide = pd.MultiIndex.from_frame(pairs[["site", "service"]]).isin(wide)
-    at, to = case.communities.reindex(pairs["community"]), case.places.reindex(pairs["site"])
+    to = case.places.reindex(pairs["site"])
     pairs = pairs.assign(
         own=own,
         is_local=is_local,
@@ -59,15 +59,21 @@ def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, streets: Streets
         site_community=to["community"].to_numpy(),
         limit_m=pairs["service"].map(case.service("limit_m")).astype(float),
         within=pairs["service"].map(case.service("within")),
-        x=at["x"].to_numpy(),
-        y=at["y"].to_numpy(),
+        limit_minutes=pairs["service"].map(case.service("limit_minutes")).astype(float),
+        mode=pairs["service"].map(case.service("travel")),
         to_x=to["x"].to_numpy(),
         to_y=to["y"].to_numpy(),
     )
-    pairs["due_m"] = 0.0
+    pairs["due_m"] = pairs["minutes"] = 0.0
+    pairs["limit_m"] = pairs["limit_m"].where(pairs["limit_m"] > 0, np.inf)
     ask = (~own & ~(is_local & ~is_wide)).astype(bool)
-    pairs.loc[ask, "due_m"] = streets.travel_m(pairs[ask])
-    return pairs.drop(columns=["x", "y", "to_x", "to_y"])
+    for mode in sorted(set(pairs.loc[ask, "mode"])):
+        mine = ask & (pairs["mode"] == mode)
+        pairs.loc[mine, "due_m"] = ways.travel(pairs[mine].assign(limit=pairs["limit_m"]), mode)
+        timed = mine & pairs["limit_minutes"].notna()
+        limits = pairs[timed].assign(limit=pairs["limit_minutes"])
+        pairs.loc[timed, "minutes"] = ways.travel(limits, mode, "minutes")
+    return pairs.drop(columns=["to_x", "to_y"])
 
 
 def check_services(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
@@ -127,6 +133,17 @@ def _reach(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
         value="travel_used",
         limit="limit_m",
         message="{community} is served {service} at {site}, {value} m away; the limit is {limit} m",
+    )
+    late = far[~far["is_local"] & far["limit_minutes"].notna()]
+    recorder.judge(
+        "reach",
+        "assignments",
+        late,
+        (late["minutes"] <= late["limit_minutes"] + 0.0101).to_numpy(dtype=bool),
+        key=KEY,
+        value="minutes",
+        limit="limit_minutes",
+        message="{community} is served {service} at {site}, {value} minutes away; the limit is {limit}",
     )
     whole = pd.Series("", index=case.communities.index)
     areas = {"sub_district": case.communities["sub_district"], "district": case.communities["district"], "city": whole}

@@ -6,7 +6,7 @@ import pandas as pd
 from optimizer.audit.inputs import SPACE, Case, at_most, near
 from optimizer.audit.report import Recorder
 from optimizer.audit.rooms import Rooms
-from optimizer.audit.travel import Streets
+from optimizer.audit.travel import Ways
 
 
 def check_rooms(case: Case, rooms: Rooms, recorder: Recorder) -> None:
@@ -129,7 +129,7 @@ def _more(years: pd.DataFrame, so_far: "pd.Series[float]") -> "pd.Series[float]"
     return bit_by_bit.where(years["in_parts"], years["area_m2"].where(years["year"] == years["take_year"], 0.0))
 
 
-def check_halls(case: Case, rooms: Rooms, streets: Streets, recorder: Recorder) -> None:
+def check_halls(case: Case, rooms: Rooms, ways: Ways, recorder: Recorder) -> None:
     """Check halls: hours, sub-district, reach and the part of the target, equation (7)."""
     rule = case.scenario["programmes"]["space"]
     frame = rooms.rows[rooms.rows["is_hall"]].reset_index(drop=True)
@@ -147,7 +147,7 @@ def check_halls(case: Case, rooms: Rooms, streets: Streets, recorder: Recorder) 
         limit="credit",
         message="{site} is shared as {value} m2 in {year}; its hours allow {limit}",
     )
-    _hall_reach(case, frame, streets, recorder)
+    _hall_reach(case, frame, ways, recorder)
     users = frame.groupby(["user", "year"])[["area_m2"]].sum().reset_index()
     target = case.needs.xs(SPACE, level="need")["need_amount"].reindex(
         pd.MultiIndex.from_frame(users[["user", "year"]])
@@ -165,14 +165,13 @@ def check_halls(case: Case, rooms: Rooms, streets: Streets, recorder: Recorder) 
     )
 
 
-def _hall_reach(case: Case, frame: pd.DataFrame, streets: Streets, recorder: Recorder) -> None:
+def _hall_reach(case: Case, frame: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
     rule = case.scenario["programmes"]["space"]
     pairs = frame.drop_duplicates(["user", "site"])[["user", "site", "site_community"]].reset_index(drop=True)
-    at, to = case.communities.reindex(pairs["user"]), case.places.reindex(pairs["site"])
-    points = {"x": at["x"], "y": at["y"], "to_x": to["x"], "to_y": to["y"]}
-    pairs = pairs.assign(**{name: values.to_numpy(dtype=float) for name, values in points.items()})
-    pairs["limit_m"] = float(rule["hall_limit_m"])
-    pairs["travel_m"] = streets.travel_m(pairs)
+    to = case.places.reindex(pairs["site"])
+    pairs = pairs.assign(to_x=to["x"].to_numpy(dtype=float), to_y=to["y"].to_numpy(dtype=float))
+    pairs["limit_m"] = pairs["limit"] = float(rule["hall_limit_m"])
+    pairs["travel_m"] = ways.travel(pairs.assign(community=pairs["user"]), "walking")
     sub_district = case.communities["sub_district"]
     pairs["here"], pairs["there"] = pairs["user"].map(sub_district), pairs["site_community"].map(sub_district)
     near_enough = (pairs["here"] == pairs["there"]) & (pairs["travel_m"] <= pairs["limit_m"])

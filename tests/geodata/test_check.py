@@ -65,6 +65,26 @@ def add(table: str, row: int, **values: object) -> Change:
 
 
 BOW = Polygon([(104.70, 31.46), (104.71, 31.47), (104.71, 31.46), (104.70, 31.47)])
+
+
+def widen(layer: str, **columns: list[object]) -> Change:
+    """Give a layer more columns."""
+
+    def change(tables: Tables) -> None:
+        tables[layer] = tables[layer].assign(**columns)
+
+    return change
+
+
+def extra(layer: str, columns: dict[str, list[object]], shapes: list[object]) -> Change:
+    """Give the city one more layer."""
+
+    def change(tables: Tables) -> None:
+        tables[layer] = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+
+    return change
+
+
 CASES: dict[str, tuple[Change, str]] = {
     "duplicate community": (
         put("communities", 3, "community", "c3"),
@@ -215,6 +235,43 @@ CASES: dict[str, tuple[Change, str]] = {
     "short streets": (
         put("streets", 0, "length_m", 0.95),
         "warning: streets, row 1 (a): length_m = 1  is shorter than the st",
+    ),
+    "bad direction": (
+        widen("streets", oneway=["yes", "sideways", None]),
+        "streets, row 2 (b): oneway (one_way) = sideways  says",
+    ),
+    "bad speed": (
+        widen("streets", speed_kmh=["30", "500", ""]),
+        "streets, row 2 (b): speed_kmh = 500  is no speed of a street",
+    ),
+    "bad bridge": (
+        widen("streets", bridge=["no", "maybe", "yes"]),
+        "streets, row 2 (b): bridge = maybe  says neither yes nor no",
+    ),
+    "closed to walkers": (
+        widen("streets", highway=["motorway"] * 3),
+        "streets: no street is open for walking; check class and barriers",
+    ),
+    "a river across": (
+        extra("barriers", {"name": ["Fu"]}, [LineString([(104.71, 31.4), (104.71, 31.5)])]),
+        "warning: streets: 1 segments are closed where they cross a barrier",
+    ),
+    "a point as a river": (extra("barriers", {}, [Point(104.71, 31.46)]), "barriers, row 1: geometry is a Point"),
+    "people of nowhere": (
+        extra("people", {"community": ["cx"], "persons": [3]}, [Point(104.71, 31.46)]),
+        "people, row 1 (1): community = cx  there is no such community",
+    ),
+    "people without a number": (
+        extra("people", {"community": ["c1"], "persons": [None]}, [Point(104.71, 31.46)]),
+        "people, row 1 (1): persons  is missing",
+    ),
+    "people below zero": (
+        extra("people", {"community": ["c1"], "persons": [-1]}, [Point(104.71, 31.46)]),
+        "people, row 1 (1): persons = -1",
+    ),
+    "people far from streets": (
+        extra("people", {"community": ["c2"], "persons": [9]}, [Point(104.715, 31.49)]),
+        "warning: streets: communities farther than 1,000 m from any street: 1 (顺河)",
     ),
     "bad boolean": (put("communities", 0, "main_city", "maybe"), "main_city = maybe  is neither true nor false"),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import LineString, MultiPolygon, Polygon, box
 
 import geodata.init
 from geodata.check import check_city
@@ -252,3 +252,24 @@ def test_the_scenario_is_plain_yaml(tmp_path: Path) -> None:
     assert data["data"] == {"path": "city.gpkg"}
     assert data["sources"]["fucheng_finance"] is None
     assert os.linesep == "\n" or b"\r\n" not in (directory / "scenario.yaml").read_bytes()
+
+
+def test_streets_of_a_file_come_with_the_city(tmp_path: Path) -> None:
+    west, south, east, _ = polygons().to_crs("EPSG:32632").total_bounds
+    near = LineString([(west, south + 10), (east, south + 10)])
+    far = LineString([(west - 50_000, south), (west - 49_000, south)])
+    streets = gpd.GeoDataFrame(
+        {"osm_id": [7, 8], "highway": ["primary", "path"], "oneway": ["yes", None]},
+        geometry=[near, far],
+        crs="EPSG:32632",
+    )
+    streets.to_crs("EPSG:4326").to_file(tmp_path / "osm.geojson")
+    directory, said = start(polygons(), tmp_path, streets=tmp_path / "osm.geojson")
+    assert any(line.startswith("Streets      1 streets, ") for line in said)
+    city = read_city(directory / "city.gpkg")
+    assert city.streets["street"].tolist() == ["7"]
+    assert city.streets[["one_way", "class"]].to_numpy().tolist() == [[1, "primary"]]
+    assert "| streets | `osm.geojson` |" in (directory / "README.md").read_text(encoding="utf-8")
+    streets[1:].to_file(tmp_path / "far.geojson")
+    with pytest.raises(InputError, match="no street is within 5 km of the communities"):
+        init_city(tmp_path / "b", tmp_path / "given.gpkg", streets=tmp_path / "far.geojson")

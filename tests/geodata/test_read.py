@@ -56,7 +56,8 @@ def test_tables_have_the_schemas_columns_and_types(city: City) -> None:
         wanted = [*table.names, *([] if table.geometry == "none" else ["geometry"])]
         assert list(frame.columns) == wanted
         for column in table.columns:
-            kind = {"number": "f", "integer": "i", "boolean": "b"}.get(column.kind)
+            kinds = {"number": "f", "integer": "i", "boolean": "b", "direction": "i", "speed": "f", "bridge": "b"}
+            kind = kinds.get(column.kind)
             assert frame[column.name].dtype.kind == kind if kind else frame[column.name].dtype == "str"
         if isinstance(frame, gpd.GeoDataFrame):
             assert frame.crs == "EPSG:32648"

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,12 +13,12 @@ from geodata.city import City
 from geodata.findings import InputError
 from geodata.street_build import network_of_lines
 from geodata.street_network import StreetNetwork
-from geodata.travel import office_points
 from geodata.travel_cache import TravelCache, cache_folder
 from geodata.travel_matrix import Travel, travel
-from geodata.travel_people import People, people_points, people_travel
+from geodata.travel_people import People, city_people, office_points, people_travel
 
 CRS = "EPSG:32648"
+X, Y = 500_000.0, 3_480_000.0
 
 
 def road(length_m: float | None = None) -> StreetNetwork:
@@ -27,18 +26,17 @@ def road(length_m: float | None = None) -> StreetNetwork:
     return network_of_lines(lines)
 
 
-def points(*rows: tuple[Any, Any, Any]) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(
-        {"community": [r[0] for r in rows], "persons": [r[1] for r in rows]}, geometry=[r[2] for r in rows], crs=CRS
-    )
+def points(*rows: tuple[int, float, tuple[float, float]]) -> People:
+    names = ("a", "b")[: 1 + max(r[0] for r in rows)]
+    community, persons = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], dtype=float)
+    return People(names, community, persons, np.array([r[2] for r in rows], dtype=float))
 
 
-PEOPLE = points(("b", 10, Point(0, 0)), ("a", 300, Point(100, 0)), ("a", 100, Point(900, 0)), ("b", 0, Point(9e6, 0)))
+PEOPLE = points((1, 10, (0, 0)), (0, 300, (100, 0)), (0, 100, (900, 0)), (1, 0, (9e6, 0)))
 
 
 def test_means_and_parts_of_people_by_hand() -> None:
-    people = people_points(PEOPLE, CRS)
-    assert people.communities == ("a", "b")
+    people = PEOPLE
     got = people_travel(road(), people, [(0, 0), (1000, 0)], limit=100)
     assert got.mean.tolist() == [[(300 * 100 + 100 * 900) / 400, (300 * 900 + 100 * 100) / 400], [0, 1000]]
     assert got.share_within.tolist() == [[0.75, 0.25], [1, 0]]  # 100 m and 100 m: the limit is inclusive
@@ -51,52 +49,42 @@ def test_means_and_parts_of_people_by_hand() -> None:
 
 
 def test_one_without_a_way_makes_the_mean_infinite_not_the_part() -> None:
-    people = people_points(points(("a", 3, Point(0, 0)), ("a", 1, Point(50, 5000))), CRS)
+    people = points((0, 3, (0, 0)), (0, 1, (50, 5000)))
     got = people_travel(road(), people, [(0, 0)], limit=500, detour=None)
     assert got.mean.tolist() == [[np.inf]]
     assert got.share_within.tolist() == [[0.75]]
 
 
 def test_a_community_of_nobody_counts_its_points_the_same() -> None:
-    people = people_points(points(("a", 0, Point(0, 0)), ("a", 0, Point(200, 0))), CRS)
-    assert "communities with nobody at any point: a" in people.findings[0].text()
+    people = points((0, 0, (0, 0)), (0, 0, (200, 0)))
     assert people_travel(road(), people, [(0, 0)], limit=0).mean.tolist() == [[100]]
 
 
 def test_communities_of_a_city_without_points_count_at_their_office(city: City) -> None:
     given = gpd.GeoDataFrame(
-        {"community": ["c2"], "persons": [5]}, geometry=gpd.points_from_xy(*office_points(city)[[1]].T), crs=CRS
+        {"point": ["1"], "community": ["c2"], "persons": [5.0]}, geometry=[Point(X, Y)], crs=city.metric_crs
     )
-    people = people_points(given.to_crs("EPSG:4326"), CRS, city=city)
-    assert people.communities == ("c1", "c2", "c3", "c4")
+    people = city_people(City(**{**vars(city), "people": given}))
+    assert (people.communities, people.given) == (("c1", "c2", "c3", "c4"), 1)
     order = np.argsort(people.community)
     assert people.persons[order].tolist() == [1000, 5, 3000, 4000]
-    assert people.xy[order] == pytest.approx(office_points(city), abs=0.01)
-    assert "communities without points count at their office: c1, c3, c4" in people.findings[0].text()
+    assert people.xy[order][[0, 2, 3]] == pytest.approx(office_points(city)[[0, 2, 3]])
+    assert people.xy[order][1].tolist() == [X, Y]
 
 
-def test_everything_wrong_with_points_is_named_at_once(city: City) -> None:
-    bad = points(("c1", -1, Point(0, 0)), ("cx", "many", None), (None, None, LineString([(0, 0), (1, 1)])))
-    with pytest.raises(InputError) as error:
-        people_points(bad, CRS, city=city, file="p.gpkg")
-    text = "\n".join(f.text() for f in error.value.findings)
-    for line in (
-        "row 1 (c1): persons = -1  is no number of people",
-        "row 2 (cx): community = cx  there is no such community",
-        "row 2 (cx): persons = many",
-        "row 2 (cx): geometry  is no point",
-        "row 3: community  is missing",
-        "row 3: persons  is no number",
-        "row 3: geometry  is no point",
-    ):
-        assert line in text
-    with pytest.raises(InputError) as error:
-        people_points(bad.drop(columns=["persons"]).set_crs(None, allow_override=True), CRS)
-    assert [f.message for f in error.value.findings] == ["column persons is missing", "have no coordinate system (CRS)"]
-    with pytest.raises(InputError, match="not a known coordinate system"):
-        people_points(PEOPLE, "nowhere")
+def test_a_limit_that_is_none_is_an_error() -> None:
     with pytest.raises(InputError, match="limit = nan"):
-        people_travel(road(), people_points(PEOPLE, CRS), [(0, 0)], limit=np.nan)
+        people_travel(road(), PEOPLE, [(0, 0)], limit=np.nan)
+
+
+def test_office_points(city: City) -> None:
+    points = office_points(city)
+    assert points.shape == (4, 2)
+    offices = city.sites[city.sites["use"] == "office"].geometry
+    assert points[:, 0] == pytest.approx(offices.x.to_numpy())
+    without = City(**{**vars(city), "sites": city.sites[city.sites["community"] != "c2"]})
+    inside = city.communities.geometry.iloc[1]
+    assert inside.contains(gpd.points_from_xy(*office_points(without)[[1]].T)[0])
 
 
 # ------------------------------------------------------------------------------------------------- cache

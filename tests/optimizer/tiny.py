@@ -113,7 +113,7 @@ def make_city(
         ],
         "districts": [],
     }
-    frames = {name: _table(name, rows[name]) for name in TABLES}
+    frames = {name: _table(name, rows.get(name, [])) for name in TABLES}
     return City(**frames, metric_crs=CRS_M, name="tiny")  # type: ignore[arg-type]
 
 
