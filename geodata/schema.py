@@ -94,6 +94,13 @@ COMMUNITIES = Table(
         Column("own_income_yuan", "number", "Own yearly income of the community.", "yuan/year", default=0.0, minimum=0),
         Column("debt_yuan", "number", "Debt of the community.", "yuan", default=0.0, minimum=0),
         Column(
+            "last_year_yuan",
+            "number",
+            "What it had from the budgets last year; only the rule last_year_plus asks for it.",
+            "yuan/year",
+            minimum=0,
+        ),
+        Column(
             "hardship", "number", "Special hardship, from 0 (none) to 1 (worst).", default=0.0, minimum=0, maximum=1
         ),
         Column("note", "text", "What is known of the community in words.", default=""),

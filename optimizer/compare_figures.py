@@ -68,6 +68,8 @@ def _met(sides: Sequence[Side]) -> list[Row]:
 
     same = all(side.same_measure for side in sides)
     rows = _rows(sides, "unmet_need", "", _unmet, judged if same else None, sign=-1)
+    rows += _rows(sides, "met_person_needs", "", _done, judged if same else None, sign=1)
+    rows += _rows(sides, "yuan_per_met_need", "", _yuan_per_met_need, _yuan_slack if same else None, sign=-1)
     rows += _share_rows(sides, "met", {"": slice(None)})
     for column in ("type", "district", "need"):
         values = sides[0].met[column]
@@ -78,6 +80,21 @@ def _met(sides: Sequence[Side]) -> list[Row]:
 
 def _unmet(side: Side) -> float:
     return float((side.met["heft"] - side.met["done"]).sum())
+
+
+def _done(side: Side) -> float:
+    return float(side.met["done"].sum())
+
+
+def _yuan_per_met_need(side: Side) -> float:
+    """Money a year for each person-need that is met (goal 2 counts the same person-needs)."""
+    return float(side.run.ledger["yuan"].sum()) / len(side.run.years) / max(_done(side), 1e-9)
+
+
+def _yuan_slack(side: Side) -> float:
+    """How much less a person-need could cost if a better search met more for the same money."""
+    value, done = _yuan_per_met_need(side), max(_done(side), 1e-9)
+    return value - value * done / (done + side.slack("unmet_need"))
 
 
 def _share_rows(sides: Sequence[Side], figure: str, groups: dict[str, Any]) -> list[Row]:
@@ -100,6 +117,8 @@ def _worst(sides: Sequence[Side]) -> list[Row]:
         return float(kept.min()) if len(kept) else 1.0
 
     def slack(side: Side) -> float:
+        if side.by_rule:
+            return 0.0
         bound = side.run.bound("worst_off")
         return float("inf") if bound is None else max(0.0, bound - smallest(side))
 

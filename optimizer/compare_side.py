@@ -28,8 +28,18 @@ class Side:
         """The run folder read."""
         return self.facts.run
 
+    @property
+    def by_rule(self) -> bool:
+        """Whether the plan was made by a rule and not searched for."""
+        return self.run.scenario.rule is not None
+
     def slack(self, goal: str) -> float:
-        """Return how much better the best plan could be than this one, in the unit of the goal; inf if unknown."""
+        """Return how much better the best plan could be than this one, in the unit of the goal; inf if unknown.
+
+        0 for a plan made by a rule: it is what the rule gives, and no search could change it.
+        """
+        if self.by_rule:
+            return 0.0
         value, bound = self.run.stage(goal).get("value"), self.run.bound(goal)
         return float("inf") if value is None or bound is None else abs(float(value) - bound)
 

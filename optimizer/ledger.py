@@ -61,6 +61,19 @@ def keep_books(problem: Problem, items: list[Item]) -> Books:
     return Books(ledger, _sources(problem, money, pay), kept)
 
 
+def payments(problem: Problem, cost: Floats) -> tuple[Money, Ints]:
+    """Return whole-yuan payments (columns of the returned money side) for costs (cells, T) that must all be paid.
+
+    Raises MoneyShortError where the sources cannot pay them.
+    """
+    money = build_money(problem, unit=1.0)
+    step = _steps(problem, money, 0)
+    outcome = _pay(problem, money, cost.ravel(), np.zeros(cost.size), step)
+    if outcome.x is None:
+        raise MoneyShortError(max(1.0, float(missing_money(problem, cost).sum())))
+    return money, np.rint(outcome.x).astype(np.int64) * step
+
+
 def _steps(problem: Problem, money: Money, flexible: int) -> Ints:
     """(columns,) yuan in a step of each payment, carry-over and giving up: a unit where it is for grants, else 1."""
     unit = problem.scenario.currency.unit_yuan

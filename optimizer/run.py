@@ -8,18 +8,24 @@ import math
 import threading
 from pathlib import Path
 
+import numpy as np
+
 from geodata.check import check_city
 from geodata.city import City
 from geodata.findings import Finding, InputError
 from geodata.read import read_city
 from optimizer.clock import Clock
 from optimizer.joint import Joint, build_joint
+from optimizer.levels import set_aside
 from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
+from optimizer.rules import plan_by_rule
+from optimizer.rules.columns import encode
+from optimizer.rules.split import keys_of
 from optimizer.run_write import previous_decisions, write_run
-from optimizer.scenario import Scenario
+from optimizer.scenario import RULE_TITLES, Rule, Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
 from optimizer.search import SHOWN, Found, NoPlanYet, find_plan
@@ -75,8 +81,12 @@ def run_scenario(
         rows = joint.matrix.shape[0]
         said.append(f"{joint.n_columns:,} decisions, {int(joint.integer.sum()):,} of them yes or no; {rows:,} rules")
     watch = Watch(progress, stop or threading.Event(), scenario.solver.time_limit_seconds)
-    with clock.phase("solving"):
-        found = _search(problem, joint, watch, previous_decisions(joint, close_to) if close_to else None)
+    with clock.phase("solving") as said:
+        if scenario.rule is None:
+            found = _search(problem, joint, watch, previous_decisions(joint, close_to) if close_to else None)
+        else:
+            found, close_to = _by_rule(city, joint, scenario.rule), None
+            said.append(f"by rule: {RULE_TITLES[scenario.rule.split]}; nothing is searched")
     return write_run(loaded, city, joint, found, out, clock, close_to)
 
 
@@ -105,6 +115,17 @@ def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
     if not any(f.severity == "error" for f in found):
         found = [*found, *check_scenario(city, scenario)]
     return found
+
+
+def _by_rule(city: City, joint: Joint, rule: Rule) -> Found:
+    """Return the plan a rule makes; it has no bounds, and nobody is set aside."""
+    problem = joint.problem
+    shortage = explain(problem)
+    if shortage:
+        raise Infeasible(shortage)
+    decisions = plan_by_rule(problem, rule, keys_of(city, rule))
+    levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
+    return Found(encode(joint, decisions), levels, rule.split)
 
 
 def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) -> Found:

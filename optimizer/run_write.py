@@ -108,14 +108,14 @@ def _write(folder: Path, record: dict[str, Any]) -> None:
 
 def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:
     """Return tables, ledger and sources in whole yuan; where rounding lacks a few yuan, these are held back first."""
-    held = 0.0
+    held, by_rule = 0.0, joint.problem.scenario.rule is not None
     while True:
         try:
             return _whole_yuan(joint.problem, decode(joint, found.x))
         except MoneyShortError as error:
             held = max(2 * held, error.yuan + 10)
             most = MOST_HELD_YUAN * joint.problem.scenario.currency.unit_yuan
-            x = hold_back(joint, found.levels, found.x, held) if held < most else None
+            x = hold_back(joint, found.levels, found.x, held) if held < most and not by_rule else None
             if x is None:
                 raise
             found.x = x
@@ -179,13 +179,15 @@ def _record(
     gaps = {stage["goal"]: stage["gap"] for stage in stages}
     proven = len(gaps) >= len(rules) and all(stage["status"] == "proven" for stage in stages)
     status = {"hand": "stopped by hand", "time": "stopped by time"}.get(found.stopped)
+    if scenario.rule is not None:
+        status = "by rule"
     aside = np.flatnonzero(~np.isneginf(found.levels.floor))
     return {
         "scenario": scenario.name,
         "title": scenario.title,
         "status": status or ("proven" if proven else "feasible"),
         "stages": stages,
-        "not_reached": [name for name in rules if name not in gaps],
+        "not_reached": [name for name in rules if name not in gaps] if scenario.rule is None else [],
         "gap": gaps.get("unmet_need", gaps[next(iter(gaps))] if gaps else None),
         "method": found.method,
         "years": list(problem.years),

@@ -18,6 +18,12 @@ Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
 INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
 NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
 GoalName = Literal["worst_off", "unmet_need", "travel", "spending"]
+RULE_TITLES = {
+    "per_capita": "the same for every resident",
+    "equal": "the same for every community",
+    "last_year_plus": "last year's money and a little more",
+    "greedy_by_need": "the largest unmet need first",
+}
 
 
 class Layer(Part):
@@ -255,6 +261,23 @@ class Goal(Part):
     gap: float = Field(0.01, ge=0, le=1, description="Relative gap at which the search for this goal stops.")
 
 
+class Rule(Part):
+    """A plan made by a rule people use, not by a search: same needs, sources, limits and audit, nothing optimised."""
+
+    split: Literal["per_capita", "equal", "last_year_plus", "greedy_by_need"] = Field(
+        description="per_capita, equal: every source's money by residents, or the same for every community; "
+        "last_year_plus: what a community had last year and `growth`; greedy_by_need: one purse, the largest unmet "
+        "need first.",
+    )
+    growth: float = Field(0.05, ge=-0.5, le=1, description="last_year_plus: more each year than the year before.")
+    last_year_yuan: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        description="last_year_plus: what a community had last year where its column last_year_yuan is empty.",
+    )
+
+
 class Solver(Part):
     """How the search is run; none of it changes what is a valid plan."""
 
@@ -290,6 +313,7 @@ class Scenario(Part):
     co_funding: list[CoFunding] = Field(default_factory=list)
     running_commitment: RunningCommitment | None = None
     goals: list[Goal] = Field(default_factory=_goals)
+    rule: Rule | None = Field(None, description="Make the plan by this rule instead of searching the best one.")
     solver: Solver = Field(default_factory=Solver)
 
     @property

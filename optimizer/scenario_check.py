@@ -63,6 +63,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                     message="a district's source without a district pays everywhere",
                 )
             )
+    found += _last_year(city, scenario)
     columns = {*city.communities.columns, *_DERIVED}
     numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
     for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):
@@ -88,6 +89,28 @@ def _nowhere(city: City, at: str, source: Source) -> list[Finding]:
             limit=f"communities in {', '.join(source.districts)}",
             remedy="name communities of these districts, or widen districts",
             message="the source has no eligible place: none of its communities lies in its districts",
+        )
+    ]
+
+
+def _last_year(city: City, scenario: Scenario) -> list[Finding]:
+    """The rule last_year_plus needs what every community had last year."""
+    rule = scenario.rule
+    if rule is None or rule.split != "last_year_plus" or rule.last_year_yuan is not None:
+        return []
+    missing = city.communities["community"][city.communities["last_year_yuan"].isna()].tolist()
+    if not missing:
+        return []
+    names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    return [
+        Finding(
+            "error",
+            layer="communities",
+            column="last_year_yuan",
+            value=names,
+            limit="a figure for every community, as rule.split is last_year_plus",
+            remedy="fill in the column, or give rule.last_year_yuan in the scenario for those without",
+            message="is empty",
         )
     ]
 

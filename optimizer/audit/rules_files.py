@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from optimizer.audit.report import Recorder
 from optimizer.audit.tables import KEYS, WHOLE_HORIZON
 
 PARTS = ("scenario", "status", "stages", "gap", "inputs", "versions", "seed", "set_aside", "classes", "years")
-STATUSES = ("proven", "feasible", "stopped by hand", "stopped by time")
+STATUSES = ("proven", "feasible", "by rule", "stopped by hand", "stopped by time")
 # Rounding to whole yuan moves the value of a finished plan past the bound of the plan in fractions.
 BOUND_SLACK = 1e-4
 
@@ -129,6 +130,7 @@ def check_record(case: Case, recorder: Recorder) -> None:
             recorder.find("record", f"{part} is missing", table="run.json", row=part)
     if record.get("status") not in STATUSES:
         recorder.find("record", f"unknown status {record.get('status')}", table="run.json", row="status")
+    _by_rule(record, case.scenario, recorder)
     if "years" in record and record["years"] != case.years:
         said = f"the years are {record['years']}, those of the scenario {case.years}"
         recorder.find("record", said, table="run.json", row="years")
@@ -143,6 +145,22 @@ def check_record(case: Case, recorder: Recorder) -> None:
         recorder.checked("record", len(goals))
         for goal in goals.keys() - {stage.get("goal") for stage in stages}:
             recorder.find("record", f"the plan is called proven without a stage for {goal}", table="run.json", row=goal)
+
+
+def _by_rule(record: dict[str, Any], scenario: dict[str, Any], recorder: Recorder) -> None:
+    """A plan made by a rule says so and claims no proof; any other does not say so."""
+    recorder.checked("record", 1)
+    rule = scenario.get("rule")
+    if (record.get("status") == "by rule") != (rule is not None):
+        said = f"the status is {record.get('status')}, the scenario's rule {rule['split'] if rule else 'none'}"
+        recorder.find("record", said, table="run.json", row="status")
+    if rule is None:
+        return
+    if record.get("method") != rule["split"]:
+        said = f"the method is {record.get('method')}, the scenario's rule {rule['split']}"
+        recorder.find("record", said, table="run.json", row="method")
+    if record.get("stages") or record.get("gap") is not None:
+        recorder.find("record", "a plan made by a rule claims a proof", table="run.json", row="stages")
 
 
 def _name(item: object) -> str:

@@ -4,6 +4,7 @@ from optimizer.facts import Facts
 from optimizer.report.html import Html, join, table, tag
 from optimizer.report.sections import section
 from optimizer.run_folder import ALL_PLANS
+from optimizer.scenario import RULE_TITLES
 from optimizer.words import number, percent, plural
 
 
@@ -28,6 +29,13 @@ def _stages(facts: Facts) -> Html:
              "–" if stage.get("seconds") is None else f"{float(stage['seconds']):,.1f} s"]
         )  # fmt: skip
     head = ["Goal, in order", "Reached", "No plan can pass", "Unit", "Gap", "Proven for", "Status", "Time"]
+    if facts.run.scenario.rule is not None:
+        said = RULE_TITLES[facts.run.scenario.rule.split]
+        return tag(
+            "p",
+            f"The plan was made by a rule, {said}. Nothing was searched, so nothing is proven about how good it is; "
+            "that it keeps every limit is checked as for any plan.",
+        )
     missing = facts.run.record.get("not_reached") or []
     rows += [[titles.get(str(goal), str(goal)), "not reached", *["–"] * 6] for goal in missing]
     return join(

@@ -13,7 +13,16 @@ from optimizer.words import class_title, money, spelled, type_title
 EDGES = (-0.1, -0.05, -0.01, 0.01, 0.05, 0.1)
 PARTS = {
     "Money": ("money", "money_by_purpose", "money_by_source"),
-    "Met needs": ("met", "worst_off", "gini", "unmet_need", "communities_that_lose", "communities_that_gain"),
+    "Met needs": (
+        "met",
+        "worst_off",
+        "gini",
+        "unmet_need",
+        "met_person_needs",
+        "yuan_per_met_need",
+        "communities_that_lose",
+        "communities_that_gain",
+    ),
     "Met needs by type": ("met_by_type",),
     "Met needs by need": ("met_by_need",),
     "Met needs by district": ("met_by_district",),
@@ -164,7 +173,8 @@ def _rule() -> Html:
             "differ for certain only where the ranges from bound to value do not overlap. A difference of a group or a "
             "community is called not proven where it is no greater than what the two plans could still gain by a "
             "better search, all of it put on that group; for a single community it is spread evenly over all people’s "
-            "needs, as a guide. Counts of stations and the Gini coefficient have no bound."),
+            "needs, as a guide. A plan made by a rule is what the rule gives: no search could change it. "
+            "Counts of stations and the Gini coefficient have no bound."),
     )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ def figure_title(comparison: Comparison, figure: str, group: str) -> str:
     titles = {
         "money": f"Money, million {currency}",
         "unmet_need": "Unmet need, thousand person-needs",
+        "met_person_needs": "Met, thousand person-needs a year",
+        "yuan_per_met_need": f"{currency.capitalize()} a year per met person-need",
         "met": "Met needs, all people",
         "worst_off": GOAL_TITLES["worst_off"],
         "gini": "Inequality of met needs (Gini)",
@@ -44,8 +46,10 @@ def figure_text(figure: str, value: float, *, difference: bool = False, digits: 
     """Return a value, or a difference with its sign, with the digits its figure deserves."""
     if figure.startswith("money"):
         text = number(abs(value) / 1e6, digits)
-    elif figure == "unmet_need":
+    elif figure in {"unmet_need", "met_person_needs"}:
         text = number(abs(value) / 1000, 1)
+    elif figure == "yuan_per_met_need":
+        text = number(abs(value), 0 if abs(value) >= 100 else 2)
     elif figure == "gini":
         text = f"{abs(value):.3f}"
     elif figure in SHARES:
@@ -58,11 +62,19 @@ def figure_text(figure: str, value: float, *, difference: bool = False, digits: 
     return f"−{text}" if value < 0 else text
 
 
-def table_rows(comparison: Comparison, figures: tuple[str, ...] = SHORT) -> list[tuple[str, bool, list[str]]]:
+def short_figures(comparison: Comparison) -> tuple[str, ...]:
+    """Return the figures a terminal shows; beside a plan made by a rule also what a met need costs."""
+    if not any(side.by_rule for side in comparison.sides):
+        return SHORT
+    at = SHORT.index("worst_off") + 1
+    return (*SHORT[:at], "met_person_needs", "yuan_per_met_need", *SHORT[at:])
+
+
+def table_rows(comparison: Comparison, figures: tuple[str, ...] | None = None) -> list[tuple[str, bool, list[str]]]:
     """Return rows of the table: title, whether it is set in, and one text per plan (value and difference)."""
     frame, digits = comparison.figures, money_digits(comparison)
     rows: list[tuple[str, bool, list[str]]] = []
-    for figure in figures:
+    for figure in figures or short_figures(comparison):
         part = frame[frame["figure"] == figure]
         if figure in HEADS and len(part):
             rows.append((HEADS[figure], False, [""] * len(comparison.labels)))
@@ -98,7 +110,7 @@ def comparison_table(comparison: Comparison) -> "RenderableType":
 
 def comparison_lines(comparison: Comparison) -> list[str]:
     """Return the sentences under the table: who loses, who gains, what is not proven."""
-    lines = [""]
+    lines = ["", *gain_lines(comparison)]
     for label in comparison.labels[1:]:
         lines += _who(comparison, label, losers=True) + _who(comparison, label, losers=False)
         rows = comparison.communities
@@ -108,6 +120,40 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     if (judged["difference"].abs() > 1e-9).any():
         lines.append("* smaller than the proven gaps: not proven")
     return [*lines, *comparison.notes]
+
+
+def gain_lines(comparison: Comparison) -> list[str]:
+    """Return what optimisation gains against each plan made by a rule, one sentence per pair with the first plan."""
+    base, lines = comparison.base, []
+    for side in comparison.sides[1:]:
+        if side.by_rule == base.by_rule:
+            continue
+        best, rule = (base, side) if side.by_rule else (side, base)
+        said = []
+        for figure in ("met_person_needs", "worst_off", "yuan_per_met_need"):
+            here, there = (comparison.value(figure, "", s.label) for s in (best, rule))
+            words = _GAINS[figure].format(
+                more=figure_text(figure, here - there, difference=True),
+                here=figure_text(figure, here),
+                there=figure_text(figure, there),
+                currency=base.run.scenario.currency.name,
+            )
+            said.append(words + ("" if _proven(comparison, figure, side.label) else " (not proven)"))
+        lines.append(f"What optimisation gains, {best.label} against {rule.label}: {'; '.join(said)}")
+    return lines
+
+
+_GAINS = {
+    "met_person_needs": "{more} thousand person-needs met a year ({here} instead of {there})",
+    "worst_off": "worst-off community {here} instead of {there}",
+    "yuan_per_met_need": "{here} {currency} a year per met person-need instead of {there}",
+}
+
+
+def _proven(comparison: Comparison, figure: str, label: str) -> bool:
+    frame = comparison.figures
+    rows = frame[(frame["figure"] == figure) & (frame["group"] == "") & (frame["scenario"] == label)]
+    return bool((rows["proven"] == "yes").all())
 
 
 def _who(comparison: Comparison, label: str, *, losers: bool, most: int = 3) -> list[str]:

@@ -68,6 +68,8 @@ def _proof(facts: Facts) -> list[list[object]]:
         said = "no proof" if gap is None else "best possible" if gap <= 0 else f"within {percent(float(gap))}"
         among = "" if scope == ALL_PLANS or gap is None else f" of {scope}"
         lines.append([f"{titles.get(stage.get('goal'), stage.get('goal'))}: ", tag("b", said), among])
+    if facts.run.scenario.rule is not None:
+        lines.append(["made by a rule: ", tag("b", "nothing is proven")])
     lines += [[f"{titles.get(goal, goal)}: ", tag("b", "not reached")] for goal in record.get("not_reached") or []]
     audit = record.get("audit", {})
     count = len(audit.get("checks") or [])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from optimizer.facts import Facts
 from optimizer.run_folder import Run, read_run, read_run_city
+from optimizer.scenario import RULE_TITLES
 from optimizer.words import (
     listed,
     million,
@@ -63,6 +64,8 @@ def summarise_folder(folder: Path) -> Summary:
 
 def how_sure(run: Run) -> str:
     """Say how good the plan is proven to be, as a phrase."""
+    if run.scenario.rule is not None:
+        return f"made by a rule ({RULE_TITLES[run.scenario.rule.split]}), not searched for: nothing is proven"
     gap, status = run.record.get("gap"), str(run.record.get("status", ""))
     proof = "without a proof of how good it is" if gap is None else f"proven within {percent(gap)} of the best possible"
     if gap is not None and gap <= 0:

@@ -1,0 +1,57 @@
+"""Decisions as columns of the joint model: the inverse of `optimizer.solution.decode`."""
+
+import numpy as np
+
+from optimizer.joint import Joint
+from optimizer.model import MONEY_UNIT_YUAN
+from optimizer.problem import Floats, Ints
+from optimizer.solution import Decisions
+
+
+def encode(joint: Joint, decisions: Decisions) -> Floats:
+    """Return (columns,) the programmes' columns that say these decisions; payments are left at zero."""
+    problem, families = joint.problem, joint.model.columns
+    x = np.zeros(joint.n_columns)
+
+    def put(name: str, keys: list[tuple[int, ...]], values: Floats) -> None:
+        family = families[name]
+        at = {key: family.start + n for n, key in enumerate(zip(*(i.tolist() for i, _ in family.keys), strict=True))}
+        for key, value in zip(keys, values.tolist(), strict=True):
+            x[at[key]] += value
+
+    community, year = np.nonzero(decisions.grant_yuan)
+    put("grant", _keys(community, year), decisions.grant_yuan[community, year] / MONEY_UNIT_YUAN)
+    put("area", _keys(decisions.room, decisions.room_year), decisions.room_m2)
+    whole = problem.rooms.whole[decisions.room]
+    put("take", _keys(decisions.room[whole], decisions.room_year[whole]), np.ones(int(whole.sum())))
+    halls = problem.hall_arcs
+    arc = decisions.hall_arc
+    put("hall_m2", _keys(halls.community[arc], halls.target[arc], decisions.hall_year), decisions.hall_m2)
+    places, arcs, existing = problem.places, problem.arcs, problem.existing_arcs
+    service = places.service + 2
+    put("open", _keys(decisions.opened, service[decisions.opened], decisions.open_year), np.ones(len(decisions.opened)))
+    arc, target = decisions.serve_arc, arcs.target[decisions.serve_arc]
+    who = arcs.community[arc]
+    put("serve", _keys(who, target, service[target], decisions.serve_year), decisions.serve_share)
+    built = places.room[target] >= 0
+    units = problem.peak[who, service[target]] * decisions.serve_share
+    put("size", _keys(target[built], service[target[built]], decisions.serve_year[built]), units[built])
+    arc, target = decisions.kept_arc, existing.target[decisions.kept_arc]
+    put("kept", _keys(existing.community[arc], target, problem.existing.service[target] + 2), decisions.kept_share)
+    _space_met(joint, x)
+    return x
+
+
+def _keys(*positions: Ints) -> list[tuple[int, ...]]:
+    return list(zip(*(p.tolist() for p in positions), strict=True))
+
+
+def _space_met(joint: Joint, x: Floats) -> None:
+    """Set the met share of rooms to what the rooms taken give, equation (6)."""
+    model = joint.model
+    family = model.columns["space_met"]
+    if not family.count:
+        return
+    (rows,) = [f for f in model.row_families if f.name == "eq6_space_met"]
+    given = model.row_upper[rows.positions] - model.matrix[rows.positions] @ x[: model.n_columns]
+    x[family.positions] = np.clip(given, 0.0, 1.0)
