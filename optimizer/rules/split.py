@@ -11,7 +11,8 @@ from optimizer.problem import SPACE, Floats, Ints, Problem
 from optimizer.problem_reach import eligible
 from optimizer.rounding import Margin, round_table
 from optimizer.rules.purse import NO_CEILING, Purse
-from optimizer.scenario_base import PURPOSES, Rule
+from optimizer.scenario import Rule
+from optimizer.scenario_base import PURPOSES
 from optimizer.shortage import hard_costs
 
 
