@@ -209,7 +209,7 @@ class Facts:
     def needs(self) -> list[str]:
         """Needs of the plan: work funds, space, then services in the scenario's order."""
         there = set(self.run.met["need"])
-        return [need for need in ("work_funds", "space", *self.run.scenario.services) if need in there]
+        return [need for need in ("work_funds", "space", *self.run.scenario.services, "debt_relief") if need in there]
 
     @cached_property
     def class_of(self) -> dict[str, str]:

@@ -113,7 +113,7 @@ def build_money(problem: Problem, unit: float = MONEY_UNIT_YUAN) -> Money:
     columns = len(source) + len(side.more_names)
     link = coo_array((np.ones(len(source)), (cell * years + year, np.arange(len(source)))))
     place = labels(problem.districts, "d")
-    letters = {"work_funds": "w", "space": "s", "service_capital": "c", "service_running": "r"}
+    letters = {"work_funds": "w", "space": "s", "service_capital": "c", "service_running": "r", "debt_relief": "d"}
     cell_label = [
         f"{letters[p]}.{place[d]}.{c}" for c, (p, d) in enumerate(zip(cells.purpose, cells.district, strict=True))
     ]

@@ -44,6 +44,7 @@ class Tables:
     met: pd.DataFrame
     scores: pd.DataFrame
     items: list[Item]
+    debts: pd.DataFrame | None = None
 
 
 def half_up(yuan: float) -> int:
@@ -58,8 +59,9 @@ def plan_tables(problem: Problem, decisions: Decisions) -> Tables:
     space, area = _space(problem, decisions, items)
     stations = _stations(problem, decisions, items)
     assignments, served = _assignments(problem, decisions)
+    debts = _debts(problem, decisions, items)
     met, share = _met(problem, decisions, area, served)
-    return Tables(grants, space, stations, assignments, met, scores(problem, share), items)
+    return Tables(grants, space, stations, assignments, met, scores(problem, share), items, debts)
 
 
 def _grants(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
@@ -71,6 +73,22 @@ def _grants(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.Dat
             if grant:
                 items.append(Item("work_funds", problem.cell("work_funds", i), t, community, "", "", grant))
     return pd.DataFrame(rows, columns=["community", "year", "entitled_yuan", "grant_yuan", "class"])
+
+
+def _debts(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame | None:
+    """Rows of `debts.csv`, equation (26); None where the scenario has no debt relief."""
+    if "debt_relief" not in problem.needs:
+        return None
+    k, rows = problem.needs.index("debt_relief"), []
+    for i, community in enumerate(problem.communities):
+        left = int(problem.need[i, k, 0])
+        for t, year in enumerate(problem.years) if left else ():
+            relief = min(left, int(decisions.relief_yuan[i, t]))
+            rows.append((community, year, left, relief, left - relief))
+            left -= relief
+            if relief:
+                items.append(Item("debt_relief", problem.cell("debt_relief", i), t, community, "", "", relief))
+    return pd.DataFrame(rows, columns=["community", "year", "debt_yuan", "relief_yuan", "left_yuan"])
 
 
 def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[pd.DataFrame, Floats]:
@@ -239,9 +257,12 @@ def _met(problem: Problem, decisions: Decisions, area: Floats, served: Floats) -
     amount = served.copy()
     amount[:, WORK_FUNDS, :] = np.minimum(decisions.grant_yuan, problem.need[:, WORK_FUNDS, :])
     amount[:, SPACE, :] = np.minimum(area, problem.need[:, SPACE, :])
+    if "debt_relief" in problem.needs:
+        amount[:, problem.needs.index("debt_relief"), :] = np.cumsum(decisions.relief_yuan, axis=1)
     amount = np.asarray(np.round(np.minimum(amount, problem.need), DECIMALS), dtype=float)
     share = np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)
     units = [problem.scenario.currency.name, "m2", *(s.unit for s in problem.scenario.services.values())]
+    units.append(problem.scenario.currency.name)  # of debts, where they are a need
     n, needs, years = problem.shape
     i, k, t = (a.ravel() for a in np.indices((n, needs, years)))
     frame = pd.DataFrame(

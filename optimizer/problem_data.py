@@ -9,7 +9,7 @@ from geodata.read import City
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
 from optimizer.problem_reach import cells, reach
-from optimizer.scenario import Scenario
+from optimizer.scenario import DebtRelief, Scenario
 
 
 def build_problem(city: City, scenario: Scenario) -> Problem:
@@ -45,6 +45,11 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     )
     population = frame["population"].to_numpy(float)
     needs = ("work_funds", "space", *services)
+    people = [population[:, None], population[:, None], persons]
+    if scenario.programmes.debt_relief is not None:
+        debt = _debts(frame, scenario)
+        need = np.concatenate([need, np.repeat(debt[:, None, None], scenario.horizon.years, axis=2)], axis=1)
+        needs, people = (*needs, "debt_relief"), [*people, population[:, None]]
     weight = np.array([[scenario.types[kind].weights.get(k, 1.0) for k in needs] for kind in frame["type"]])
     rooms = _rooms(city, scenario, position, supports["space"])
     halls = _halls(city, scenario, position)
@@ -93,7 +98,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         office=tuple(frame["office"]),
         needs=needs,
         need=need,
-        persons=np.concatenate([population[:, None], population[:, None], persons], axis=1),
+        persons=np.concatenate(people, axis=1),
         weight=weight,
         grant_limit=grant_limit,
         existing_m2=office_m2,
@@ -143,6 +148,15 @@ def _work_funds(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray, 
     if rule.ceiling_yuan is None:
         return entitled, entitled
     return entitled, np.minimum(entitled, np.floor(rule.ceiling_yuan * index / unit)[None, :] * unit)
+
+
+def _debts(frame: pd.DataFrame, scenario: Scenario) -> Floats:
+    """Debt of each community that may be paid off, in whole yuan, equation (26)."""
+    rule = scenario.programmes.debt_relief or DebtRelief()
+    classes = classify(frame, scenario.guidance)
+    may = np.array(["debt_relief" in scenario.guidance[c].purposes for c in classes], dtype=bool)
+    debt = frame["debt_yuan"].to_numpy(float)
+    return np.where(may & (debt >= rule.min_debt_yuan), np.floor(rule.share * debt + 1e-6), 0.0)
 
 
 def _targets_m2(frame: pd.DataFrame, scenario: Scenario, supported: np.ndarray) -> Floats:

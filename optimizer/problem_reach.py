@@ -193,6 +193,8 @@ def cells(
     for i in range(len(communities)):
         put("work_funds", int(district[i]), -1, i)
         put("space", int(district[i]), -1, i)
+        if scenario.programmes.debt_relief is not None:
+            put("debt_relief", int(district[i]), -1, i)
     kinds = sorted(set(keys.values()))
     number = {kind: c for c, kind in enumerate(kinds)}
     cell_of = {key: number[kind] for key, kind in keys.items()}

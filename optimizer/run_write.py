@@ -73,6 +73,7 @@ def write_run(
             "ledger": ledger,
             "sources": sources,
             "source_ledger": source_ledger(problem.scenario, ledger, sources),
+            **({} if tables.debts is None else {"debts": tables.debts}),
         }.items():
             frame.to_csv(draft / "tables" / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
         resolved = resolved_yaml(loaded.scenario)

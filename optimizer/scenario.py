@@ -13,7 +13,7 @@ from geodata.street_words import DETOUR, DRIVING_KMH, MOST_KMH, SNAP_LIMIT_M, WA
 from optimizer.scenario_base import Key, Part, Share, Yuan
 from optimizer.scenario_money import CoFunding, RunningCommitment, Source, money_contradictions
 
-ProgrammeName = Literal["work_funds", "space", "services"]
+ProgrammeName = Literal["work_funds", "space", "services", "debt_relief"]
 Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
 INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
 NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
@@ -177,6 +177,13 @@ class WorkFunds(Part):
         return self
 
 
+class DebtRelief(Part):
+    """Programme of debt relief, equation (26): money that pays off debts of the communities whose class has it."""
+
+    share: Share = Field(1.0, description="Part of a debt that may be paid off.")
+    min_debt_yuan: Yuan = Field(0.0, description="Smaller debts are the community's own affair.")
+
+
 class Space(Part):
     """Programme of office and service space, equations (5) to (7)."""
 
@@ -250,6 +257,7 @@ class Programmes(Part):
     work_funds: WorkFunds
     space: Space = Field(default_factory=Space)
     one_stop: OneStop = Field(default_factory=OneStop)
+    debt_relief: DebtRelief | None = None
     services: dict[Key, Service] = Field(min_length=1)
 
 
@@ -365,6 +373,7 @@ def _contradictions(scenario: Scenario) -> list[str]:
     """Return every contradiction between parts, each as `dotted.path: message`."""
     found = [text for name, kind in scenario.types.items() for text in _of_type(scenario, name, kind)]
     found += money_contradictions(scenario)
+    found += _of_debt_relief(scenario)
     found += _of_guidance(scenario)
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
@@ -372,8 +381,21 @@ def _contradictions(scenario: Scenario) -> list[str]:
     return found
 
 
+def _of_debt_relief(scenario: Scenario) -> Iterator[str]:
+    may = [name for name, source in scenario.sources.items() if "debt_relief" in source.purposes]
+    if scenario.programmes.debt_relief is None:
+        for name in may:
+            yield f"sources.{name}.purposes: names debt_relief, but programmes has none; add it or drop it"
+    elif not may:
+        yield "programmes.debt_relief: no source may pay for debt_relief; add it to the purposes of one"
+    elif not any("debt_relief" in rule.purposes for rule in scenario.guidance.values()):
+        yield "programmes.debt_relief: no class of guidance has debt_relief among its purposes; add it to one"
+    if "debt_relief" in scenario.services:
+        yield "programmes.services.debt_relief: a service may not be called like the programme; give it another name"
+
+
 def _of_type(scenario: Scenario, name: str, kind: CommunityType) -> Iterator[str]:
-    needs = {"work_funds", "space", *scenario.services}
+    needs = {"work_funds", "space", *scenario.services, *(["debt_relief"] if scenario.programmes.debt_relief else [])}
     for need in kind.weights:
         if need not in needs:
             yield f"types.{name}.weights.{need}: there is no such need; needs are {', '.join(sorted(needs))}"

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Purpose = Literal["work_funds", "space", "service_capital", "service_running"]
-PURPOSES: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
+Purpose = Literal["work_funds", "space", "service_capital", "service_running", "debt_relief"]
+PURPOSES: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running", "debt_relief")
 Yuan = Annotated[float, Field(ge=0, le=1e13)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]

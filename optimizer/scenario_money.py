@@ -9,7 +9,10 @@ from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from optimizer.scenario_base import PURPOSES, Part, Purpose, Share, Yuan
+from optimizer.scenario_base import Part, Purpose, Share, Yuan
+
+USUAL: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
+"""What a source may pay for that does not say; debts are paid off only where it does."""
 
 
 class Limit(Part):
@@ -85,7 +88,10 @@ class Source(Part):
         "limit where empty.",
     )
     recurring: bool = Field(True, description="Whether it goes on after the horizon, at its growth, equation (23).")
-    purposes: list[Purpose] = Field(default_factory=lambda: list(PURPOSES), description="What it may pay for.")
+    purposes: list[Purpose] = Field(
+        default_factory=lambda: list(USUAL),
+        description="What it may pay for; debts only where it is named.",
+    )
     services: list[str] = Field(
         default_factory=list, description="Services it may pay for, within its purposes; all where empty."
     )

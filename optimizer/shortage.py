@@ -129,6 +129,7 @@ def explain(problem: Problem) -> str:
         "service_running": "running costs of existing stations",
         "service_capital": "opening stations",
         "space": "space",
+        "debt_relief": "debt relief",
     }
     for purpose, word in words.items():
         for d, district in enumerate(problem.districts):

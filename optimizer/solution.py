@@ -25,7 +25,7 @@ class Decisions:
 
     `grant_yuan` (n, T); `room*`: rooms taken, start year and area; `hall_*`: hall arcs, first year and credit;
     `opened`, `open_year`: places and start years; `serve_*`: arcs, first year and share; `kept_*`: existing arcs and
-    share.
+    share; `relief_yuan` (n, T): what is paid off of debts.
     """
 
     grant_yuan: Floats
@@ -42,6 +42,7 @@ class Decisions:
     serve_share: Floats
     kept_arc: Ints
     kept_share: Floats
+    relief_yuan: Floats
 
 
 def decode(joint: Joint, x: Floats) -> Decisions:
@@ -80,6 +81,10 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     serves = np.flatnonzero(started[problem.arcs.target[arc], serve_year] & (share > SHARE_NOISE))
     _, kept = family("kept")
     keeps = np.flatnonzero(kept > SHARE_NOISE)
+    relief = np.zeros(problem.grant_limit.shape)
+    if "relief" in families:
+        (debtor, year), value = family("relief")
+        relief[debtor, year] = np.floor(value * MONEY_UNIT_YUAN + GRANT_NOISE_YUAN)
     return Decisions(
         grant_yuan=grant,
         room=room[rooms],
@@ -95,6 +100,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         serve_share=share[serves],
         kept_arc=joint.model.notes["kept_arc"][keeps],
         kept_share=kept[keeps],
+        relief_yuan=relief,
     )
 
 

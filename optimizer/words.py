@@ -9,6 +9,7 @@ PURPOSE_TITLES: Mapping[str, str] = {
     "space": "Space",
     "service_capital": "Opening stations",
     "service_running": "Running stations",
+    "debt_relief": "Debt relief",
 }
 INSTRUMENT_TITLES: Mapping[str, str] = {
     "existing": "existing",

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from optimizer.audit.inputs import SPACE, WORK_FUNDS, Case, near
+from optimizer.audit.inputs import DEBT_RELIEF, SPACE, WORK_FUNDS, Case, near
 from optimizer.audit.report import Recorder
 from optimizer.audit.rooms import Rooms
+from optimizer.audit.rules_funds import relieved
 from optimizer.audit.tables import WHOLE_HORIZON
 
 KEY = ("community", "need", "year")
@@ -28,7 +29,11 @@ def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
     services = amount.reindex(pd.MultiIndex.from_frame(frame[list(KEY)])).fillna(0.0).to_numpy(dtype=float)
     funds = grants.reindex(pair).fillna(0).to_numpy(dtype=float)
     need = frame["need_amount"].to_numpy(dtype=float)
-    had = np.select([frame["need"] == WORK_FUNDS, frame["need"] == SPACE], [funds, area], services)
+    had = np.select(
+        [frame["need"] == WORK_FUNDS, frame["need"] == SPACE, frame["need"] == DEBT_RELIEF],
+        [funds, area, relieved(case).reindex(pair).fillna(0).to_numpy(dtype=float)],
+        services,
+    )
     met = np.minimum(had, need)
     share = np.divide(met, need, out=np.ones_like(need), where=need > 0)
     return frame.assign(met=met, share=share)

@@ -14,7 +14,7 @@ from optimizer.audit.report import Recorder
 from optimizer.audit.tables import read_json, read_tables, read_yaml
 
 Floats = NDArray[np.float64]
-WORK_FUNDS, SPACE = "work_funds", "space"
+WORK_FUNDS, SPACE, DEBT_RELIEF = "work_funds", "space", "debt_relief"
 
 # Tables hold six decimals, so a figure is off by at most 5e-7 and a sum of 200 figures by at most 1e-4.
 RELATIVE = 1e-6
@@ -136,7 +136,7 @@ def _communities(city: City, scenario: dict[str, Any]) -> pd.DataFrame:
     )
     frame["office_area_m2"] = offices["area_m2"].reindex(frame.index).astype(float).fillna(0.0)
     frame["class"] = _classes(frame, scenario["guidance"])
-    for programme in ("work_funds", "space", "services"):
+    for programme in ("work_funds", "space", "services", DEBT_RELIEF):
         allowed = {name for name, rule in scenario["guidance"].items() if programme in rule["purposes"]}
         frame[f"may_{programme}"] = frame["class"].isin(allowed)
     return frame
@@ -235,8 +235,11 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     listed = city.needs.set_index(["need", "community"])
     units = {WORK_FUNDS: scenario["currency"]["name"], SPACE: "m2"}
     parts = []
-    for need in (WORK_FUNDS, SPACE, *programmes["services"]):
-        if need in (WORK_FUNDS, SPACE):
+    debts = [DEBT_RELIEF] if programmes.get(DEBT_RELIEF) else []
+    for need in (WORK_FUNDS, SPACE, *programmes["services"], *debts):
+        if need == DEBT_RELIEF:
+            amount, persons, unit, growth = _debts(programmes[need], communities), people, units[WORK_FUNDS], 0.0
+        elif need in (WORK_FUNDS, SPACE):
             amount, persons, unit = (entitled if need == WORK_FUNDS else target), people, units[need]
             growth = horizon["price_growth"] if need == WORK_FUNDS else 0.0
         else:
@@ -266,6 +269,13 @@ def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, year
     frame = pd.concat(parts, ignore_index=True)
     frame["peak"] = frame.groupby(["community", "need"])["need_amount"].transform("max")
     return frame.set_index(["community", "need", "year"])
+
+
+def _debts(rule: dict[str, Any], communities: pd.DataFrame) -> Floats:
+    """Debts that may be paid off, in whole yuan, equation (26)."""
+    debt = communities["debt_yuan"].to_numpy(dtype=float)
+    may = communities[f"may_{DEBT_RELIEF}"].to_numpy(dtype=bool) & (debt >= rule["min_debt_yuan"])
+    return np.asarray(np.where(may, np.floor(rule["share"] * debt + 1e-6), 0.0))
 
 
 def _signs(funds: dict[str, Any], communities: pd.DataFrame) -> Floats:

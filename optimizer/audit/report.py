@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {
     "limits": Rule("22", "sources keep their floors and ceilings by purpose and place"),
     "yearly_cost": Rule("23", "what is called a yearly cost is one"),
     "running_commitment": Rule("23", "money that goes on bears the yearly costs of the last year and after"),
+    "debt_relief": Rule("26", "no more of a debt is paid off than is owed, and what is left foots"),
     "ledger_row": Rule("20", "every row of the ledger of sources foots"),
     "ledger_total": Rule("24", "the ledger of sources sums to the sources, with what is spoken for"),
     "ledger_figure": Rule("22", "what sources spent, were matched and are committed to follows from the payments"),

@@ -44,6 +44,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_funds.check_classes(case, recorder)
     rules_funds.check_grants(case, recorder)
     rules_funds.check_units(case, recorder)
+    rules_funds.check_debts(case, recorder)
     rules_space.check_rooms(case, taken, recorder)
     rules_space.check_halls(case, taken, ways, recorder)
     rules_stations.check_stations(case, there, taken, recorder)

@@ -18,7 +18,7 @@ BOUND_SLACK = 1e-4
 
 def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
     """Check that every name and year is one of the inputs; return the tables without the rows where one is not."""
-    needs = {"work_funds", "space", *case.services}
+    needs = {"work_funds", "space", *case.services, "debt_relief"}
     places = set(case.places.index)
     known: dict[str, set[object]] = {
         "community": set(case.communities.index),
@@ -28,7 +28,7 @@ def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
         "site": set(places),
         "source": set(case.scenario["sources"]),
         "district": set(case.communities["district"]),
-        "purpose": {"work_funds", "space", "service_capital", "service_running"},
+        "purpose": {"work_funds", "space", "service_capital", "service_running", "debt_relief"},
         "level": {"outlet", "station", "centre"},
     }
     empty = {

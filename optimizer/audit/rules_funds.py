@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from optimizer.audit.inputs import WORK_FUNDS, Case, at_most, unit_yuan
+from optimizer.audit.inputs import DEBT_RELIEF, WORK_FUNDS, Case, at_most, unit_yuan
 from optimizer.audit.report import Recorder
 
 
@@ -96,4 +96,41 @@ def check_grants(case: Case, recorder: Recorder) -> None:
         value="grant_yuan",
         limit="most",
         message="{community} gets {value} yuan in {year}, but at most {limit} may be granted",
+    )
+
+
+def relieved(case: Case) -> "pd.Series[int]":
+    """What is paid off by (community, year), all years so far together, equation (26)."""
+    debts = case.tables.get("debts")
+    if debts is None:
+        return pd.Series(dtype=np.int64, index=pd.MultiIndex.from_arrays([[], []], names=["community", "year"]))
+    ordered = debts.sort_values("year").set_index(["community", "year"])["relief_yuan"]
+    return ordered.groupby(level="community").cumsum()
+
+
+def check_debts(case: Case, recorder: Recorder) -> None:
+    """Check that every debt that may be paid off has its rows, that they foot, and that no more is paid, (26)."""
+    if not case.scenario["programmes"].get(DEBT_RELIEF):
+        return
+    debts = case.tables.get("debts")
+    if debts is None:
+        recorder.find("files", "the table is missing, but the scenario has debt relief", table="debts")
+        return
+    owed = case.needs.xs(DEBT_RELIEF, level="need")["need_amount"]
+    owed = owed[owed > 0]
+    frame = owed.reset_index(name="owed").merge(debts, how="outer", on=["community", "year"]).sort_values("year")
+    frame = frame.fillna(dict.fromkeys(("debt_yuan", "relief_yuan", "left_yuan"), -1.0)).fillna({"owed": 0.0})
+    before = frame.groupby("community")["relief_yuan"].cumsum() - frame["relief_yuan"]
+    frame["due"] = frame["owed"] - before
+    good = (frame["debt_yuan"] == frame["due"]) & (frame["left_yuan"] == frame["due"] - frame["relief_yuan"])
+    recorder.judge(
+        "debt_relief",
+        "debts",
+        frame,
+        (good & (frame["relief_yuan"] >= 0) & (frame["left_yuan"] >= 0)).to_numpy(dtype=bool),
+        key=("community", "year"),
+        value="debt_yuan",
+        limit="due",
+        message="of the debt of {community} {value} yuan are left in {year}, of which {relief_yuan} are paid off and "
+        "{left_yuan} stay; by the debt and what was paid before there are {limit}",
     )

@@ -87,7 +87,7 @@ def _places(case: Case, source: dict[str, Any], rule: dict[str, Any], chosen: np
     if rule["for_each"] == "community":
         own = [k for k, service in case.services.items() if service["siting"] == "own"]
         own = [k for k in own if not source["services"] or k in source["services"]]
-        alone = {"work_funds", "space", *(["service_capital", "service_running"] if own else [])}
+        alone = {"work_funds", "space", "debt_relief", *(["service_capital", "service_running"] if own else [])}
         return sorted(known.index) if purposes & alone else []
     return sorted(set(known["district"]))
 

@@ -24,7 +24,11 @@ def costs(case: Case, stations: Stations, rooms: Rooms) -> pd.DataFrame:
     capital = rows.assign(purpose="service_capital", yuan=rows["capital_yuan"])
     running = rows.assign(purpose="service_running", yuan=rows["running_yuan"])
     grants["district"] = grants["community"].map(case.communities["district"])
-    every = pd.concat([part[[*COST, "yuan"]] for part in (grants, room, capital, running)], ignore_index=True)
+    parts = [grants, room, capital, running]
+    if "debts" in case.tables:
+        debts = case.tables["debts"].assign(purpose="debt_relief", service="", site="", yuan=lambda f: f["relief_yuan"])
+        parts.append(debts.assign(district=debts["community"].map(case.communities["district"])))
+    every = pd.concat([part[[*COST, "yuan"]] for part in parts], ignore_index=True)
     every = every.astype({column: str for column in COST if column != "year"})
     return every.groupby(COST)[["yuan"]].sum().reset_index()
 

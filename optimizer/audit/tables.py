@@ -56,6 +56,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "scores": ("community", "year", "score", "set_aside"),
 }
 ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns that only some scenarios have
+ONLY_SOME: dict[str, tuple[str, ...]] = {  # tables of some scenarios
+    "debts": ("community", "year", "debt_yuan", "relief_yuan", "left_yuan")
+}
 KEYS: dict[str, tuple[str, ...]] = {
     "grants": ("community", "year"),
     "space": ("community", "site", "year"),
@@ -66,6 +69,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sources": ("source", "year"),
     "source_ledger": ("source", "year", "purpose", "district"),
     "scores": ("community", "year"),
+    "debts": ("community", "year"),
 }
 WHOLE_HORIZON = 0  # year of the rows of scores.csv whose year is empty
 _NUMBERS = {
@@ -91,7 +95,8 @@ def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | N
     are recorded.
     """
     tables = {}
-    for name, columns in COLUMNS.items():
+    some = {name: columns for name, columns in ONLY_SOME.items() if (folder / "tables" / f"{name}.csv").exists()}
+    for name, columns in {**COLUMNS, **some}.items():
         path = folder / "tables" / f"{name}.csv"
         recorder.checked("files", 1)
         try:
@@ -106,7 +111,7 @@ def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | N
             continue
         more = [column for column in ASKED_FOR.get(name, ()) if column in table.columns]
         tables[name] = _unique(name, _converted(name, table[[*columns, *more]], recorder), recorder)
-    return tables if len(tables) == len(COLUMNS) else None
+    return tables if len(tables) == len(COLUMNS) + len(some) else None
 
 
 def _converted(name: str, table: pd.DataFrame, recorder: Recorder) -> pd.DataFrame:

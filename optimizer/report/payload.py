@@ -37,7 +37,9 @@ def payload(facts: Facts, made: Outline) -> dict[str, Any]:
         "districts": [{"key": d, "title": facts.district_label(d)} for d in districts],
         "types": [{"key": t, "title": type_title(scenario, t)} for t in types],
         "sources": [source_title(scenario, s) for s in sources],
-        "purposes": [PURPOSE_TITLES[p] for p in PURPOSE_TITLES],
+        "purposes": [
+            title for p, title in PURPOSE_TITLES.items() if p != "debt_relief" or p in facts.needs
+        ],
         "money": _money(facts, sources, districts),
         "communities": _communities(facts, made, districts, types, sources),
         "sites": _sites(facts, made),

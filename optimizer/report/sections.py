@@ -223,7 +223,7 @@ def _changes(facts: Facts, most: int = 400) -> Html:
 def guidance_section(facts: Facts) -> Html:
     """Return the classes of guidance: how many communities, who supports what, and why."""
     counts = pd.Series(facts.class_of, dtype="object").value_counts()
-    words = {"work_funds": "work funds", "space": "space", "services": "services"}
+    words = {"work_funds": "work funds", "space": "space", "services": "services", "debt_relief": "debt relief"}
     rows = [
         [class_title(facts.run.scenario, name), number(counts.get(name, 0)),
          listed([words[p] for p in rule.purposes]) or "nothing", rule.reason]

@@ -40,6 +40,7 @@ def _why_class(facts: Facts, community: str) -> str:
     if rule is None:
         return ""
     words = {"work_funds": "work funds", "space": "space", "services": "services"}
+    words |= {"debt_relief": "debt relief"} if scenario.programmes.debt_relief else {}
     without = [w for key, w in words.items() if key not in rule.purposes]
     limits = f" The plan gives this class no {listed(without)}." if without else ""
     reason = f" {rule.reason.strip()}" if rule.reason.strip() else ""

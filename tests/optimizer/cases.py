@@ -123,7 +123,7 @@ def _money() -> tuple[City, Scenario]:
     """Every rule of money: limits by place, matches with a cap, expiry, commitments, running costs that go on."""
     limits = [
         {"for_each": "community", "at_most_yuan": 9000},
-        {"purposes": ["space"], "for_each": "district", "at_least_share": 0.1},
+        {"purposes": ["space"], "for_each": "district", "at_least_share": 0.03},
         {"types": ["needy"], "purposes": ["work_funds"], "at_least_yuan": 1000, "at_most_share": 0.5},
     ]
     city = {"role": "city", "amount_yuan": [9000, 6000, 6000], "committed_yuan": [0, 500, 1000], "limits": limits}
@@ -139,6 +139,16 @@ def _money() -> tuple[City, Scenario]:
     )
     needs = [("a", "desk", 100), ("b", "desk", 60)]
     return make_city([A, B], facilities=[OLD_DESK], sites=[PART], needs=needs), scenario
+
+
+def _debt_relief() -> tuple[City, Scenario]:
+    scenario = make_scenario(
+        horizon=TWO_YEARS,
+        programmes={"debt_relief": {"share": 0.5}},
+        guidance={"general": {"purposes": ["work_funds", "space", "services", "debt_relief"]}},
+        sources={"gift": {"role": "donor", "amount_yuan": [3000, 2000], "purposes": ["debt_relief"]}},
+    )
+    return make_city([{**A, "debt_yuan": 8001}, {**B, "debt_yuan": 6000}], needs=NONE), scenario
 
 
 def _everything() -> tuple[City, Scenario]:
@@ -173,6 +183,7 @@ _MAKERS = {
     "space": _space,
     "own_services": _own_services,
     "network_services": _network_services,
+    "debt_relief": _debt_relief,
     "money": _money,
     "everything": _everything,
 }
