@@ -233,6 +233,9 @@ def _limits(source: Source) -> list[tuple[int, Limit]]:
 def _of_amounts(scenario: _Scenario, name: str, source: Source) -> Iterator[str]:
     """Commitments above the amount, and floors above ceilings or above the money there can be; the worst year each."""
     at, years = f"sources.{name}", len(scenario.years)
+    given: object = source.amount_yuan
+    if given is None:
+        return  # it is missing or wrong, which is said elsewhere
     new, spoken = source.new_yuan(years), source.spoken_for_yuan(years)
     if len(new) != years or len(spoken) != years:
         return

@@ -293,6 +293,38 @@ def test_contradictions(folder: Path, text: str, said: str) -> None:
     assert said in one(folder, text)
 
 
+def test_all_mistakes_about_money_are_reported_at_once_with_their_lines(folder: Path) -> None:
+    text = """\
+sources:
+  city:
+    amount_yuan: [1, 2, -3, 4, 5]
+    limits: [{at_least_yuan: 9, at_most_yuan: 8}]
+  county:
+    committed_yuan: 8
+    limits: [{at_most_yuan: 5, types: [rich]}]
+  fund:
+    amount_yuan: 10
+    lasts_years: 3
+    limits: [{at_least_share: 0.5, at_most_yuan: 4}]
+co_funding:
+  - {of: city, payer: fund, ratio: 1}
+  - {of: fund, payer: city, ratio: 1, cap_yuan: -1}
+"""
+    found = findings(folder, text)
+    for said in (
+        "change.yaml:4:25  sources.city.amount_yuan.2 = -3  is below 0",
+        "at_least_yuan = 9  is above at_most_yuan = 8",
+        "8 yuan of 2007 are spoken for, but there are only 7",
+        "unknown type 'rich'",
+        "lasts_years = 3  has no effect, because nothing may be carried over",
+        "the floor of 5 yuan in 2007 is above its ceiling of 4",
+        "goes in a circle: city waits for fund waits for city",
+        "cap_yuan = -1  is below 0",
+    ):
+        assert any(said in finding for finding in found), (said, found)
+    assert all(finding.startswith("change.yaml:") for finding in found), found
+
+
 def test_all_mistakes_are_reported_at_once_contradictions_included(folder: Path) -> None:
     text = """\
 types: {core: {weights: {spice: 1}}}
