@@ -87,6 +87,7 @@ class State:
         start = np.array([t for _, t in self.stations], dtype=np.int64)
         return Decisions(
             grant_yuan=self.grant.astype(float),
+            relief_yuan=np.zeros(self.grant.shape),
             room=room,
             room_year=room_year,
             room_m2=room_m2,
