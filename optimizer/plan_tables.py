@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from optimizer.one_stop_table import one_stop_table
 from optimizer.problem import SPACE, WORK_FUNDS, YEARLY_SPACE, Floats, Problem
 from optimizer.solution import Decisions
 
@@ -43,6 +44,7 @@ class Tables:
     assignments: pd.DataFrame
     met: pd.DataFrame
     scores: pd.DataFrame
+    one_stop: pd.DataFrame
     items: list[Item]
     debts: pd.DataFrame | None = None
 
@@ -61,7 +63,8 @@ def plan_tables(problem: Problem, decisions: Decisions) -> Tables:
     assignments, served = _assignments(problem, decisions)
     debts = _debts(problem, decisions, items)
     met, share = _met(problem, decisions, area, served)
-    return Tables(grants, space, stations, assignments, met, scores(problem, share), items, debts)
+    shared = one_stop_table(problem, decisions, space, stations)
+    return Tables(grants, space, stations, assignments, met, scores(problem, share), shared, items, debts)
 
 
 def _grants(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
@@ -104,7 +107,8 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
         for t in range(min(start for start, _ in starts), len(problem.years)):
             new = sum(m2 for start, m2 in starts if start == t)
             in_use = round(sum(m2 for start, m2 in starts if start + rooms.lead[r] <= t), DECIMALS)
-            fixed = rooms.fixed_yuan[r] if any(start == t for start, _ in starts) else 0.0
+            whole = rooms.fixed_yuan[r] + (problem.scenario.programmes.one_stop.counter_yuan if station else 0.0)
+            fixed = whole if any(start == t for start, _ in starts) else 0.0
             once = fixed + rooms.capital_yuan_per_m2[r] * new
             yuan = half_up(index[t] * (once + rooms.yearly_yuan_per_m2[r] * in_use))
             use = "station" if station else "extension"

@@ -6,6 +6,7 @@ Nothing of the model is needed: a run folder and the inputs it names hold everyt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,15 @@ class Run:
         stage = self.stage(goal)
         bound = stage.get("bound") if str(stage.get("scope") or ALL_PLANS) == ALL_PLANS else None
         return None if bound is None else float(bound)
+
+    @cached_property
+    def one_stop(self) -> pd.DataFrame:
+        """Buildings that several services share, with what that saves; empty for plans from before this table."""
+        try:
+            return pd.read_csv(self.folder / "tables" / "one_stop.csv", dtype={"site": TEXT, "community": TEXT})
+        except FileNotFoundError:
+            return pd.DataFrame(columns=["site", "community", "services", "area_m2", "alone_m2", "cost_yuan",
+                                         "alone_yuan", "saved_yuan"])  # fmt: skip
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table called `name`."""

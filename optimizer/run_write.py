@@ -70,6 +70,7 @@ def write_run(
             "assignments": tables.assignments,
             "met": tables.met,
             "scores": scores,
+            "one_stop": tables.one_stop,
             "ledger": ledger,
             "sources": sources,
             "source_ledger": source_ledger(problem.scenario, ledger, sources),
@@ -197,6 +198,10 @@ def _record(
         "classes": dict(zip(problem.communities, problem.classes, strict=True)),
         "closest_to": close_to.name if close_to else "",
         "decisions_that_differ": found.different,
+        "one_stop": {
+            "buildings": len(tables.one_stop),
+            "saved_yuan": int(tables.one_stop["saved_yuan"].sum()),
+        },
         "size": {
             "communities": len(problem.communities),
             "columns": joint.n_columns,

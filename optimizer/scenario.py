@@ -249,6 +249,10 @@ class OneStop(Part):
     """One-stop rule of station buildings, equation (11)."""
 
     min_services: int = Field(1, ge=1, le=50, description="Fewest services in a building that is taken.")
+    counter_yuan: Yuan = Field(
+        0.0, description="A counter, paid once with a building that is taken, whatever number of services share it."
+    )
+    counter_m2: float = Field(0.0, ge=0, le=10_000, description="Floor of that counter, once per building.")
 
 
 class Programmes(Part):

@@ -214,6 +214,7 @@ city,service_running,east,a,2008,1216,desk,oa
 city,service_running,east,b,2008,237,desk,ob
 city,service_running,west,c,2008,85,desk,c
 """
+ONE_STOP = ["site", "community", "services", "area_m2", "alone_m2", "cost_yuan", "alone_yuan", "saved_yuan"]
 DECISIONS = {
     "grants": GRANTS,
     "space": SPACE,
@@ -322,6 +323,7 @@ def derived(plan: Plan) -> None:
     plan.tables["scores"], plan.tables["sources"] = scores, _sources(plan)
     rules = Scenario(**plan.scenario)
     plan.tables["source_ledger"] = source_ledger(rules, plan.tables["ledger"], plan.tables["sources"])
+    plan.tables["one_stop"] = pd.DataFrame(columns=ONE_STOP)  # nothing but the clinic is in the only building
     beta = met["year"].map(BETA)
     served = plan.tables["assignments"].merge(
         met.rename(columns={"need": "service"}), on=["community", "service", "year"]
@@ -345,6 +347,7 @@ def derived(plan: Plan) -> None:
         "versions": {},
         "seed": 0,
         "set_aside": aside,
+        "one_stop": {"buildings": 0, "saved_yuan": 0},
         "classes": {"a": "general", "b": "poor", "c": "poor", "d": "rich"},
         "years": YEARS,
     }

@@ -59,6 +59,7 @@ RULES: dict[str, Rule] = {
     "status": Rule("10", "the status of a station follows from what happens to it"),
     "building_taken": Rule("11", "new stations stand in buildings in use, or at the own office"),
     "one_stop": Rule("11", "enough services share a building that is taken"),
+    "one_stop_saving": Rule("11", "what one-stop buildings save follows from stations and rooms"),
     "site_services": Rule("11", "a building holds only services it is for"),
     "floor": Rule("12", "stations fit in the rooms in use"),
     "station_area": Rule("12", "the floor of a station follows from its capacity"),

@@ -38,6 +38,8 @@ def rooms(case: Case) -> Rooms:
     is_hall = frame["site_use"] == "hall"
     whole = (frame["site_use"] == "station") | (frame["site_min_area_m2"] > 0) | (frame["site_fixed_yuan"] > 0)
     user = frame["community"].where(is_hall, frame["site_community"])
+    counter = case.scenario["programmes"]["one_stop"].get("counter_yuan", 0.0)
+    frame["site_fixed_yuan"] += counter * (frame["site_use"] == "station")
     frame = frame.assign(is_hall=is_hall, in_parts=is_hall | ~whole, user=user)
     return Rooms(frame, _taken(frame))
 

@@ -10,6 +10,7 @@ from optimizer.audit import (
     rules_ledger,
     rules_limits,
     rules_money,
+    rules_one_stop,
     rules_services,
     rules_space,
     rules_stations,
@@ -48,6 +49,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_space.check_rooms(case, taken, recorder)
     rules_space.check_halls(case, taken, ways, recorder)
     rules_stations.check_stations(case, there, taken, recorder)
+    rules_one_stop.check_one_stop(case, there, taken, recorder)
     served = rules_services.assignments(case, there, ways)
     rules_services.check_services(case, there, served, recorder)
     rules_money.check_costs(case, there, taken, recorder)

@@ -211,9 +211,10 @@ def _floor(case: Case, rows: pd.DataFrame, rooms: Rooms, recorder: Recorder) -> 
     shared = frame[(frame["use"] == "station") & (frame["new"] > 0)].groupby(["site", "year"])["new_m2"].sum()
     buildings = shared.reset_index().rename(columns={"site": "place"})
     room = rooms.area_m2("station").reindex(pd.MultiIndex.from_frame(buildings[["place", "year"]]))
-    buildings["room_m2"] = room.to_numpy(dtype=float)
+    counter_m2 = float(case.scenario["programmes"]["one_stop"].get("counter_m2", 0.0))
+    buildings["room_m2"] = np.maximum(room.to_numpy(dtype=float) - counter_m2, 0.0)
     # A building that is not in use at all is the matter of equation (11).
-    both = pd.concat([offices, buildings[buildings["room_m2"] > 0]], ignore_index=True)
+    both = pd.concat([offices, buildings[room.to_numpy(dtype=float) > 0]], ignore_index=True)
     recorder.judge(
         "floor",
         "stations",

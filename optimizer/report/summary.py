@@ -128,7 +128,29 @@ def _purpose_lines(facts: Facts) -> list[Line]:
         Line("Work funds", _figure(by_purpose.get("work_funds", 0)), _funds_text(facts)),
         Line("Space", _figure(space), _space_text(facts)),
         Line("Services", _figure(services), stations_text(facts)),
+        *_one_stop_lines(facts),
     ]
+
+
+def _one_stop_lines(facts: Facts) -> list[Line]:
+    text = one_stop_text(facts)
+    return [Line("One-stop", _figure(float(facts.run.one_stop["saved_yuan"].sum())), text)] if text else []
+
+
+def one_stop_text(facts: Facts) -> str:
+    """Say what buildings shared by several services save; empty where there are none."""
+    frame = facts.run.one_stop
+    if frame.empty:
+        return ""
+    saved = float(frame["saved_yuan"].sum())
+    verb = "saved" if saved >= 0 else "lost"
+    less = float((frame["alone_m2"] - frame["area_m2"]).sum())
+    floor = f" and {number(less)} m² of floor" if less >= 0.5 else ""
+    currency = facts.run.scenario.currency.name
+    return (
+        f"{money(abs(saved), currency)}{floor} {verb} by {plural(len(frame), 'building')} that "
+        f"{plural(int(frame['services'].sum()), 'station')} share, against a building for each"
+    )
 
 
 def _figure(yuan: float) -> str:

@@ -94,8 +94,11 @@ def room_bills(problem: Problem, room: int, start: int, area_m2: float) -> Itera
     """Yield what a room taken in a year costs, in whole yuan (equations 7 and 19)."""
     rooms, index = problem.rooms, problem.price_index
     cell = problem.cell("space", int(rooms.community[room]), shared=bool(rooms.is_station[room]))
+    fixed = rooms.fixed_yuan[room]
+    if rooms.is_station[room]:
+        fixed += problem.scenario.programmes.one_stop.counter_yuan
     for t in range(start, len(problem.years)):
-        once = rooms.fixed_yuan[room] + rooms.capital_yuan_per_m2[room] * area_m2 if t == start else 0.0
+        once = fixed + rooms.capital_yuan_per_m2[room] * area_m2 if t == start else 0.0
         in_use = area_m2 if start + rooms.lead[room] <= t else 0.0
         yield Bill(cell, t, half_up(index[t] * (once + rooms.yearly_yuan_per_m2[room] * in_use)))
 

@@ -48,6 +48,7 @@ class Market:
         """Look up which places are in which building and whom they reach, the nearest first."""
         problem = state.problem
         self.state = state
+        self.counter_m2 = problem.scenario.programmes.one_stop.counter_m2
         self.services = list(problem.scenario.services.values())
         self.ready = np.cumsum(problem.year_weight[::-1])[::-1]
         self.reach: dict[int, list[int]] = {}
@@ -76,7 +77,8 @@ class Market:
         demand within reach they are built for. None where nothing can open.
         """
         problem = self.state.problem
-        ready, floor = self.state.taken.get(room, (year + self._lead(room), float(problem.rooms.area_m2[room])))
+        whole_m2 = max(0.0, float(problem.rooms.area_m2[room]) - self.counter_m2)
+        ready, floor = self.state.taken.get(room, (year + self._lead(room), whole_m2))
         ready = max(ready, year)
         alone = []
         for place in self.buildings.get(room, []):
@@ -103,7 +105,7 @@ class Market:
         problem, area, bills = self.state.problem, 0.0, list[Bill]()
         if room not in self.state.taken:
             rooms = problem.rooms
-            area = min(float(rooms.area_m2[room]), max(float(rooms.min_area_m2[room]), used_m2))
+            area = min(float(rooms.area_m2[room]), max(float(rooms.min_area_m2[room]), used_m2 + self.counter_m2))
             area = float(np.ceil(area * 1e6 - 1e-3)) / 1e6
             bills += room_bills(problem, room, year, area)
         for place, size in sizes:
@@ -167,7 +169,8 @@ class Market:
         if best is None:
             return False
         purse.pay(best.bills, state.cells)
-        ready, floor = state.taken.get(room, (best.year + int(problem.rooms.lead[room]), best.area_m2))
+        new = best.year + int(problem.rooms.lead[room]), best.area_m2 - self.counter_m2
+        ready, floor = state.taken.get(room, new)
         if room not in state.taken:
             state.rooms.append((room, best.year, best.area_m2))
         start = max(ready, best.year)

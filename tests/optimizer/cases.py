@@ -151,6 +151,18 @@ def _debt_relief() -> tuple[City, Scenario]:
     return make_city([{**A, "debt_yuan": 8001}, {**B, "debt_yuan": 6000}], needs=NONE), scenario
 
 
+def _one_stop() -> tuple[City, Scenario]:
+    """Two services at two sites; a counter of 300 yuan and 4 m2 comes once with every building that is taken."""
+    sources = {"city": {**CITY, "amount_yuan": [15_000, 9000]}}
+    services = {"clinic": CLINIC, "care": {**CLINIC, "unit": "hours", "min_capacity": 0}}
+    one_stop = {"counter_yuan": 300, "counter_m2": 4}
+    scenario = make_scenario(
+        horizon=TWO_YEARS, programmes={"services": services, "one_stop": one_stop}, sources=sources
+    )
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90), ("a", "care", 80), ("b", "care", 120)]
+    return make_city([A, B], sites=[STATION, NEAR], needs=needs), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -185,6 +197,7 @@ _MAKERS = {
     "network_services": _network_services,
     "debt_relief": _debt_relief,
     "money": _money,
+    "one_stop": _one_stop,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)
