@@ -171,6 +171,8 @@ class Problem:
     carry_limit: Floats  # (S, T) yuan
     cells: Cells
     cell_of: dict[tuple[str, int, int, int], int]  # (purpose, district, service or -1, community or -1) -> cell
+    place_centre: Ints  # (places,) existing centre a station there hangs on (13); -1: none in reach, -2: no levels
+    existing_centre: Ints  # (existing,) the same for existing stations
     origin: Mapping[str, Ints] = field(default_factory=dict)  # of a part: table -> positions in the whole problem
 
     @property
@@ -215,13 +217,24 @@ class Problem:
             (self.existing_arcs, self.existing.community),
             (self.hall_arcs, self.halls.community),
         )
-        for arcs, located in sites:
-            pairs = set(zip(self.sub_district[arcs.community], self.sub_district[located[arcs.target]], strict=True))
+        for where, located in (
+            *((arcs.community, located[arcs.target]) for arcs, located in sites),
+            *self._hanging,
+        ):
+            pairs = set(zip(self.sub_district[where], self.sub_district[located], strict=True))
             for a, b in sorted(pairs):
                 low, high = sorted((root(int(a)), root(int(b))))
                 parent[high] = low
         roots = np.array([root(int(s)) for s in self.sub_district], dtype=np.int64)
         return [np.flatnonzero(roots == r) for r in np.unique(roots)]
+
+    @property
+    def _hanging(self) -> list[tuple[Ints, Ints]]:
+        """Communities of stations, and of the centres they hang on, equation (13)."""
+        return [
+            (rows.community[centre >= 0], self.existing.community[centre[centre >= 0]])
+            for rows, centre in ((self.places, self.place_centre), (self.existing, self.existing_centre))
+        ]
 
     def part(self, communities: Ints) -> "Problem":
         """Return the problem of some communities, with all money; `communities` are positions, sorted.
@@ -257,6 +270,14 @@ class Problem:
             "communities": communities, "rooms": rooms, "halls": halls, "places": places, "existing": existing
         }  # fmt: skip
         room_new = renumber(len(self.rooms), rooms)
+        old_new = renumber(len(self.existing), existing)
+
+        def centres(of: Ints, keep: Ints) -> Ints:
+            kept = of[keep]
+            there: Ints = kept.copy()
+            there[kept >= 0] = old_new[kept[kept >= 0]]
+            return there
+
         pick = communities.tolist()
         cells = {
             key if key[3] < 0 else (*key[:3], int(position[key[3]])): cell
@@ -276,5 +297,7 @@ class Problem:
             existing=moved(self.existing, existing),
             existing_arcs=cut("existing_arcs", len(self.existing), existing),
             cell_of=cells,
+            place_centre=centres(self.place_centre, places),
+            existing_centre=centres(self.existing_centre, existing),
             origin=origin,
         )

@@ -8,6 +8,7 @@ import pandas as pd
 from geodata.read import City
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
+from optimizer.problem_levels import hang, with_levels
 from optimizer.problem_reach import cells, reach
 from optimizer.scenario import DebtRelief, Scenario
 
@@ -70,6 +71,8 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         existing=existing,
         halls=halls,
     )
+    of_place, of_existing = hang(city, scenario, places, existing, district, sub_district)
+    arcs, existing_arcs = with_levels(scenario, existing, arcs, existing_arcs, of_place, of_existing)
     cell_table, cell_of = cells(scenario, ids, tuple(frame["type"]), districts, district)
     used_own_m2 = np.zeros(len(ids))
     office = frame["office"].to_numpy()[existing.community]
@@ -115,6 +118,8 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         carry_limit=np.array(carry),
         cells=cell_table,
         cell_of=cell_of,
+        place_centre=of_place,
+        existing_centre=of_existing,
     )
 
 

@@ -44,7 +44,7 @@ def reach(
         | set(halls.site)
     )
     column = {site: m for m, site in enumerate(sites)}
-    points = _site_points(city)
+    points = site_points(city)
     where = np.array([points[s] for s in sites]).reshape(len(sites), 2)
     travel = _travel(city, scenario, where, halls=len(halls) > 0)
     group = {"sub_district": sub_district, "district": district, "city": np.zeros_like(district)}
@@ -118,8 +118,8 @@ def within_limits(service: Service, travel: Ways, at: Ints) -> Bools:
     return near
 
 
-def _site_points(city: City) -> dict[str, tuple[float, float]]:
-    """Metric coordinates of sites, and of facilities that stand at a place of their own."""
+def site_points(city: City) -> dict[str, tuple[float, float]]:
+    """Return metric coordinates of sites, and of facilities that stand at a place of their own."""
     points: dict[str, tuple[float, float]] = {}
     for frame, key in ((city.facilities, "facility"), (city.sites, "site")):
         if len(frame):

@@ -17,6 +17,7 @@ from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
+from optimizer.levels_table import levels_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Problem
 from optimizer.report import write_report
@@ -77,6 +78,9 @@ def write_run(
             **({} if tables.debts is None else {"debts": tables.debts}),
         }.items():
             frame.to_csv(draft / "tables" / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        if any(service.hierarchy for service in loaded.scenario.services.values()):
+            levels = levels_table(problem, city, tables.stations)
+            levels.to_csv(draft / "tables" / "levels.csv", index=False, lineterminator="\n", encoding="utf-8")
         resolved = resolved_yaml(loaded.scenario)
         (draft / "scenario.resolved.yaml").write_text(resolved, encoding="utf-8", newline="\n")
         record = _record(loaded, city, joint, found, tables, ledger, close_to)

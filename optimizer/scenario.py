@@ -207,6 +207,14 @@ class NeedNorm(Part):
     rate: float = Field(1.0, ge=0, description="Units a year per person (or household) of the group.")
 
 
+class Hierarchy(Part):
+    """Levels of a network, equation (13): stations hang on existing centres and refer a share of cases to them."""
+
+    limit_m: float = Field(gt=0, description="Farthest centre a station may hang on, inclusive.")
+    referral_share: Share = Field(0.1, description="Share of what a station serves that goes on to its centre.")
+    inclusive: bool = Field(True, description="Whether a centre also serves communities as a station does.")
+
+
 class Service(Part):
     """One service, equations (8) to (12). Costs are in prices of the first year."""
 
@@ -235,6 +243,7 @@ class Service(Part):
     max_capacity: float = Field(1e9, gt=0, description="Largest new capacity of a station, units a year.")
     growth: float = Field(0.0, ge=-0.2, le=0.5, description="Yearly growth of the need.")
     need: NeedNorm = Field(default_factory=NeedNorm)
+    hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres (network only).")
 
     @model_validator(mode="after")
     def _capacities(self) -> Self:
@@ -242,6 +251,8 @@ class Service(Part):
             raise ValueError(f"min_capacity = {self.min_capacity:g} is above max_capacity = {self.max_capacity:g}")
         if self.siting == "network" and self.limit_m <= 0 and self.limit_minutes is None:
             raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
+        if self.siting == "own" and self.hierarchy is not None:
+            raise ValueError("hierarchy is for network services; leave it out, or make siting network")
         return self
 
 
@@ -379,6 +390,12 @@ def _contradictions(scenario: Scenario) -> list[str]:
     found += money_contradictions(scenario)
     found += _of_debt_relief(scenario)
     found += _of_guidance(scenario)
+    if scenario.rule is not None:
+        found += [
+            f"programmes.services.{name}.hierarchy: plans by rule know no levels; leave it out or drop rule"
+            for name, service in scenario.services.items()
+            if service.hierarchy is not None
+        ]
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")

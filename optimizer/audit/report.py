@@ -61,6 +61,8 @@ RULES: dict[str, Rule] = {
     "one_stop": Rule("11", "enough services share a building that is taken"),
     "one_stop_saving": Rule("11", "what one-stop buildings save follows from stations and rooms"),
     "site_services": Rule("11", "a building holds only services it is for"),
+    "hangs_on_centre": Rule("13", "every station that serves hangs on the nearest centre within its limit"),
+    "referral": Rule("13", "what stations refer, and what a centre serves itself, fits into the centre"),
     "floor": Rule("12", "stations fit in the rooms in use"),
     "station_area": Rule("12", "the floor of a station follows from its capacity"),
     "station_class": Rule("", "own stations are opened and paid for only where the class has services"),

@@ -8,6 +8,7 @@ from optimizer.audit import (
     rules_files,
     rules_funds,
     rules_ledger,
+    rules_levels,
     rules_limits,
     rules_money,
     rules_one_stop,
@@ -52,6 +53,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_one_stop.check_one_stop(case, there, taken, recorder)
     served = rules_services.assignments(case, there, ways)
     rules_services.check_services(case, there, served, recorder)
+    rules_levels.check_levels(case, served, ways, recorder)
     rules_money.check_costs(case, there, taken, recorder)
     rules_money.check_sources(case, recorder)
     rules_money.check_eligibility(case, recorder)

@@ -25,18 +25,22 @@ class Ways:
         self._streets: dict[str, Streets] = {}
         self._people = _people(city, places)
 
+    def streets(self, mode: str) -> "Streets":
+        """Return the streets open to a mode."""
+        if mode not in self._streets:
+            self._streets[mode] = Streets(self._city, self._rules, mode)
+        return self._streets[mode]
+
     def travel(self, pairs: pd.DataFrame, mode: str, measure: str = "metres") -> Floats:
         """Return travel of each row of `pairs` (community, to_x, to_y, limit): the mean over the community's people.
 
         In whole metres, or minutes to the hundredth. Beyond the limit it is infinite where nobody has to be averaged.
         """
-        if mode not in self._streets:
-            self._streets[mode] = Streets(self._city, self._rules, mode)
         ends = pairs[["community", "to_x", "to_y", "limit"]].assign(row=np.arange(len(pairs)))
         rows = ends.merge(self._people, on="community", how="left", sort=False)
         rows["limit"] = rows["limit"].where(rows["points"] == 1, np.inf)
         rows = rows[rows["part"] > 0].reset_index(drop=True)
-        found = self._streets[mode].travel(rows, measure) * rows["part"]
+        found = self.streets(mode).travel(rows, measure) * rows["part"]
         mean = found.groupby(rows["row"]).sum().reindex(range(len(pairs)))
         return np.asarray(np.round(mean.to_numpy(dtype=float), DIGITS[measure]), dtype=float)
 

@@ -163,6 +163,18 @@ def _one_stop() -> tuple[City, Scenario]:
     return make_city([A, B], sites=[STATION, NEAR], needs=needs), scenario
 
 
+def _hierarchy() -> tuple[City, Scenario]:
+    """A centre in a; stations of both communities, old and new, refer a quarter of their cases to it."""
+    hierarchy = {"limit_m": 1400, "referral_share": 0.25}
+    clinic = {**CLINIC, "within": "district", "min_capacity": 0, "hierarchy": hierarchy}
+    sources = {"city": {**CITY, "amount_yuan": [15_000, 9000]}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": {"clinic": clinic}}, sources=sources)
+    centre = {**OLD, "facility": "c", "level": "centre", "capacity": 90}
+    old = {**OLD, "community": "b", "capacity": 60}
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90)]
+    return make_city([A, B], facilities=[centre, old], sites=[STATION], needs=needs), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -198,6 +210,7 @@ _MAKERS = {
     "debt_relief": _debt_relief,
     "money": _money,
     "one_stop": _one_stop,
+    "hierarchy": _hierarchy,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)
