@@ -26,7 +26,7 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
     if "needs" not in city.unread:
         found += [*_needs(city, services), *_persons(city)]
     if not {"sites", "facilities"} & city.unread:
-        found += [*_facilities(city, services), *_reachable(city, services)]
+        found += [*_facilities(city, services), *_closings(city, services), *_reachable(city, services)]
     return found
 
 
@@ -152,6 +152,11 @@ def _buildings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
     strange = (year != 0) & ((year < 1900) | (year > 2200))
     limit = "0, or from 1900 to 2200"
     yield from _sites(city, strange, "first_year", "is no calendar year", limit, "0 means at once")
+    ready = sites["use"].isin(["extension", "station"])
+    limit = "extensions and station buildings"
+    yield from _sites(
+        city, (sites["must"] != "") & ~ready, "must", "is for buildings to be taken", limit, "leave it empty"
+    )
     own = {service for service, siting in services.items() if siting == "own"}
     stands = pd.Series([bool(own & set(text.split(","))) for text in sites["services"]], index=sites.index, dtype=bool)
     message = f"own services ({listed(sorted(own))}) stand only at the communities' offices"
@@ -243,6 +248,38 @@ def _facilities(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
                 value=row.site,
                 remedy="give both the same community",
             )
+
+
+def _closings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    """What facilities say of their lease and what must become of them, where that cannot be."""
+    first: dict[tuple[str, str, str], tuple[int, str, str]] = {}
+    for p, row in enumerate(city.facilities.itertuples(index=False)):
+        name = str(row.name or row.facility)
+        said = (int(row.lease_until), str(row.must))
+        own = services.get(row.service) == "own" or row.level == "outlet"
+        if any(said) and (own or row.service not in services):
+            message = "does nothing here: only stations and centres of network services close"
+            remedy = "leave it empty"
+            column, value = ("lease_until", said[0]) if said[0] else ("must", said[1])
+            yield city.finding(
+                "warning", "facilities", p, message, feature=name, column=column, value=value, remedy=remedy
+            )
+        if said[0] and said[1] == "keep":
+            message, remedy = "cannot be where it must stay", "leave lease_until empty, or must"
+            yield city.finding(
+                "error", "facilities", p, message, feature=name, column="lease_until", value=said[0], remedy=remedy
+            )
+        if not row.site:
+            continue
+        place = (str(row.site), str(row.service), str(row.level))
+        other = first.setdefault(place, (*said, name))
+        if other[:2] != said and not own:
+            message = f"is not what {other[2]} in the same building says; they close together"
+            column = "lease_until" if other[0] != said[0] else "must"
+            yield city.finding(
+                "error", "facilities", p, message, feature=name, column=column, value=said[0] or said[1],
+                remedy="give both the same",
+            )  # fmt: skip
 
 
 def _reachable(city: City, services: Mapping[str, str]) -> Iterable[Finding]:

@@ -167,6 +167,13 @@ SITES = Table(
             default="",
             scenario_choices="services",
         ),
+        Column(
+            "must",
+            "category",
+            "take: it is taken, in full (extensions and station buildings); leave: it is not; empty: the plan decides.",
+            default="",
+            choices=("take", "leave"),
+        ),
     ),
 )
 
@@ -205,6 +212,21 @@ FACILITIES = Table(
         Column("capacity", "number", "Units of the service a year.", "units/year", default=0.0, minimum=0),
         Column("area_m2", "number", "Floor area it uses.", "m2", default=0.0, minimum=0),
         Column("running_yuan", "number", "Running cost paid from the budgets.", "yuan/year", default=0.0, minimum=0),
+        Column(
+            "lease_until",
+            "integer",
+            "Last calendar year its rooms can be used, for shared stations; 0: no end. It closes when that is over.",
+            "year",
+            default=0,
+            minimum=0,
+        ),
+        Column(
+            "must",
+            "category",
+            "keep: it stays; close: it closes within the years planned; empty: as the scenario allows.",
+            default="",
+            choices=("keep", "close"),
+        ),
     ),
 )
 

@@ -159,6 +159,7 @@ class _Station:
     area_m2: float = 0.0
     capital_yuan: int = 0
     running_yuan: int = 0
+    moved: int = 0
 
 
 def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
@@ -183,10 +184,17 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
             cell = problem.cell(purpose, i, k, shared=shared)
             items.append(Item(purpose, cell, t, community, name, site, yuan, bool(problem.cells.yearly[cell])))
 
+    closing = dict(zip(decisions.closed.tolist(), decisions.close_year.tolist(), strict=True))
     for e, site in enumerate(existing.site):
         i, k = int(existing.community[e]), int(existing.service[e])
         name, rule = services[k]
-        for t, row in enumerate(rows_of(site, name, existing.level[e], i)):
+        until = closing.get(e, len(problem.years))
+        table_rows = rows_of(site, name, existing.level[e], i)
+        if e in closing:
+            table_rows[until].status = "closed"
+            yuan = half_up(float(index[until]) * (rule.closing.yuan if rule.closing else 0.0))
+            pay("service_capital", table_rows[until], until, (i, k, site), True, yuan)
+        for t, row in enumerate(table_rows[:until]):
             row.status = "existing"
             row.capacity += float(existing.capacity[e])
             row.area_m2 += float(existing.area_m2[e])
@@ -196,7 +204,7 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
     used = np.zeros(len(places))
     peak = problem.peak[arcs.community, places.service[arcs.target] + 2]
     np.add.at(used, arcs.target[decisions.serve_arc], peak[decisions.serve_arc] * decisions.serve_share)
-    for j, start in zip(decisions.opened, decisions.open_year, strict=True):
+    for j, start, moved in zip(decisions.opened, decisions.open_year, decisions.moved, strict=True):
         site, i, k = places.site[j], int(places.community[j]), int(places.service[j])
         name, rule = services[k]
         capacity = float(np.ceil(used[j] * 10**DECIMALS - 1e-3) / 10**DECIMALS)
@@ -210,7 +218,9 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
             row.capacity += capacity
             row.area_m2 += rule.area_m2_per_unit * capacity
             if t == start:
-                yuan = half_up(index[t] * (rule.fixed_yuan + rule.capital_yuan_per_unit * capacity))
+                fixed = rule.closing.moving_yuan if moved and rule.closing else rule.fixed_yuan
+                row.moved = int(moved)
+                yuan = half_up(index[t] * ((fixed or 0.0) + rule.capital_yuan_per_unit * capacity))
                 pay("service_capital", row, t, (i, k, site), shared, yuan)
             yuan = half_up(index[t] * (rule.running_yuan + rule.running_yuan_per_unit * capacity))
             pay("service_running", row, t, (i, k, site), shared, yuan)
@@ -221,7 +231,7 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
         if row.status
     ]
     columns = ["site", "service", "level", "year", "status", "capacity", "area_m2", "capital_yuan", "running_yuan"]
-    frame = pd.DataFrame(rows_out, columns=[*columns, "community", "district"])
+    frame = pd.DataFrame(rows_out, columns=[*columns, "community", "district", "moved"])
     frame = frame.round({"capacity": DECIMALS, "area_m2": DECIMALS})
     return frame.astype({"capital_yuan": "int64", "running_yuan": "int64"})
 
@@ -231,14 +241,18 @@ def _assignments(problem: Problem, decisions: Decisions) -> tuple[pd.DataFrame, 
     years, needs = len(problem.years), problem.needs
     totals: dict[tuple[int, int, str], tuple[Floats, float]] = {}
 
-    def add(i: int, k: int, site: str, share: float, first: int, metres: float) -> None:
+    def add(i: int, k: int, site: str, share: float, first: int, metres: float, until: int = years) -> None:
         amounts, _ = totals.setdefault((i, k, site), (np.zeros(years), metres))
-        amounts[first:] += problem.need[i, k, first:] * share
+        amounts[first:until] += problem.need[i, k, first:until] * share
 
     old, arcs = problem.existing, problem.existing_arcs
+    closing = dict(zip(decisions.closed.tolist(), decisions.close_year.tolist(), strict=True))
     for a, share in zip(decisions.kept_arc, decisions.kept_share, strict=True):
-        e = arcs.target[a]
-        add(int(arcs.community[a]), int(old.service[e]) + 2, old.site[e], share, 0, arcs.travel_m[a])
+        e, k = int(arcs.target[a]), int(old.service[arcs.target[a]]) + 2
+        add(int(arcs.community[a]), k, old.site[e], share, 0, arcs.travel_m[a], closing.get(e, years))
+    for a, start, share in zip(decisions.handed_arc, decisions.handed_year, decisions.handed_share, strict=True):
+        e = int(arcs.target[a])
+        add(int(arcs.community[a]), int(old.service[e]) + 2, old.site[e], share, int(start), arcs.travel_m[a])
     new, places = problem.arcs, problem.places
     for a, start, share in zip(decisions.serve_arc, decisions.serve_year, decisions.serve_share, strict=True):
         j = new.target[a]

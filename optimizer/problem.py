@@ -68,11 +68,12 @@ class Rooms(Located):
     yearly_yuan_per_m2: Floats
     first: Ints
     lead: Ints
+    forced: Bools
 
     @property
     def whole(self) -> Bools:
-        """Which rooms need a yes-or-no decision: those with a smallest size, a fixed cost or stations in them."""
-        return self.is_station | (self.min_area_m2 > 0) | (self.fixed_yuan > 0)
+        """Which rooms need a yes-or-no decision: those with a smallest size, a fixed cost or stations, forced ones."""
+        return self.is_station | (self.min_area_m2 > 0) | (self.fixed_yuan > 0) | self.forced
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,10 @@ class Places(Located):
 
 @dataclass(frozen=True)
 class Existing(Located):
-    """What exists: capacity per site, service and level; `paid` where budgets bear the running cost."""
+    """What exists: capacity per site, service and level; `paid` where budgets bear the running cost.
+
+    It may close in the years `close_first` to `close_last` (none where the first is later) and must where `close_must`.
+    """
 
     site: tuple[str, ...]
     community: Ints
@@ -109,6 +113,9 @@ class Existing(Located):
     area_m2: Floats
     running_yuan: Floats
     paid: Bools
+    close_first: Ints
+    close_last: Ints
+    close_must: Bools
 
 
 @dataclass(frozen=True)

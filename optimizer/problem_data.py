@@ -1,6 +1,7 @@
 """From a city and a scenario to the `Problem`: who needs what, what could be had, what is within reach."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -195,8 +196,10 @@ def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: 
     keep = sites["instrument"].isin(scenario.programmes.space.instruments).to_numpy(bool, copy=True)
     keep &= (sites["use"] == "station").to_numpy() | ((sites["use"] == "extension").to_numpy() & supported[community])
     keep &= (_first(sites["first_year"], scenario) + sites["lead_years"].to_numpy(int)) < scenario.horizon.years
-    keep &= sites["area_m2"].to_numpy(float) > 0
+    keep &= (sites["area_m2"].to_numpy(float) > 0) & (sites["must"] != "leave").to_numpy(bool)
     chosen = sites[keep]
+    forced = (chosen["must"] == "take").to_numpy(bool)
+    least = np.where(forced, chosen["area_m2"], chosen["min_area_m2"])
     return Rooms(
         site=tuple(chosen["site"]),
         community=community[keep].astype(np.int64),
@@ -204,9 +207,11 @@ def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: 
         is_station=(chosen["use"] == "station").to_numpy(bool),
         first=_first(chosen["first_year"], scenario),
         lead=chosen["lead_years"].to_numpy(np.int64),
+        forced=forced,
+        min_area_m2=least.astype(float),
         **{
             name: chosen[name].to_numpy(float)
-            for name in ("area_m2", "min_area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
+            for name in ("area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
         },
     )
 
@@ -263,11 +268,22 @@ def _existing(
                 "community": frame_of["community"].map(position).to_numpy(),
                 "service": frame_of["service"].map(services.index).to_numpy(),
                 "level": frame_of["level"].to_numpy(),
+                "lease_until": frame_of["lease_until"].to_numpy(),
+                "must": frame_of["must"].to_numpy(),
                 **{c: frame_of[c].to_numpy(float) for c in ("capacity", "area_m2", "running_yuan")},
             }
         )
         .groupby(["site", "service", "level"], sort=True)
-        .agg({"community": "first", "capacity": "sum", "area_m2": "sum", "running_yuan": "sum"})
+        .agg(
+            {
+                "community": "first",
+                "capacity": "sum",
+                "area_m2": "sum",
+                "running_yuan": "sum",
+                "lease_until": "max",
+                "must": "max",
+            }
+        )
         .reset_index()
     )
     community = table["community"].to_numpy(np.int64)
@@ -282,4 +298,25 @@ def _existing(
         area_m2=table["area_m2"].to_numpy(float),
         running_yuan=table["running_yuan"].to_numpy(float),
         paid=~own[service] | supported[community] if len(table) else np.zeros(0, dtype=bool),
+        **_closings(table, scenario),
     )
+
+
+def _closings(table: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
+    """Years (positions) in which each existing station may close, and which must, equation (10)."""
+    services, years = list(scenario.services.values()), scenario.horizon.years
+    first, last = np.full(len(table), years), np.full(len(table), years - 1)
+    must = np.zeros(len(table), dtype=bool)
+    rows = zip(*(table[name].tolist() for name in ("service", "level", "must", "lease_until")), strict=True)
+    for n, (k, level, asked, until) in enumerate(rows):
+        service = services[k]
+        if service.siting == "own" or level == "outlet" or asked == "keep":
+            continue
+        over = int(until) + 1 - scenario.horizon.first_year
+        ends = until > 0 and over < years
+        must[n] = (ends or asked == "close") and years > 1
+        if asked == "close" or (service.closing is not None and service.closing.freely):
+            first[n] = 1
+        if ends:
+            first[n], last[n] = min(first[n], over), over
+    return {"close_first": first.astype(np.int64), "close_last": last.astype(np.int64), "close_must": must}

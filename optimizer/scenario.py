@@ -215,6 +215,27 @@ class Hierarchy(Part):
     inclusive: bool = Field(True, description="Whether a centre also serves communities as a station does.")
 
 
+class Closing(Part):
+    """What happens to existing shared stations that close, equation (10)."""
+
+    freely: bool = Field(
+        True, description="Any may close; false: only those whose lease ends or that must close (table facilities)."
+    )
+    yuan: Yuan = Field(0.0, description="Paid once for closing a station.")
+    moving_yuan: Yuan | None = Field(
+        None,
+        description="Paid instead of fixed_yuan by a station that opens with what one closing in its sub-district "
+        "leaves; no station moves where empty.",
+    )
+    longest_gap_years: int | None = Field(
+        0,
+        ge=0,
+        le=30,
+        description="Who is served by a station that closes is served as much again after so many years; null: "
+        "nobody sees to it.",
+    )
+
+
 class Service(Part):
     """One service, equations (8) to (12). Costs are in prices of the first year."""
 
@@ -242,6 +263,9 @@ class Service(Part):
     min_capacity: float = Field(0.0, ge=0, description="Smallest new capacity of a station, units a year.")
     max_capacity: float = Field(1e9, gt=0, description="Largest new capacity of a station, units a year.")
     growth: float = Field(0.0, ge=-0.2, le=0.5, description="Yearly growth of the need.")
+    closing: Closing | None = Field(
+        None, description="How existing stations close (network only); they stay where this is empty."
+    )
     need: NeedNorm = Field(default_factory=NeedNorm)
     hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres (network only).")
 
@@ -253,6 +277,8 @@ class Service(Part):
             raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
         if self.siting == "own" and self.hierarchy is not None:
             raise ValueError("hierarchy is for network services; leave it out, or make siting network")
+        if self.siting == "own" and self.closing is not None:
+            raise ValueError("closing is for network services; stations at the communities' own offices stay")
         return self
 
 
@@ -392,14 +418,31 @@ def _contradictions(scenario: Scenario) -> list[str]:
     found += _of_guidance(scenario)
     if scenario.rule is not None:
         found += [
-            f"programmes.services.{name}.hierarchy: plans by rule know no levels; leave it out or drop rule"
-            for name, service in scenario.services.items()
-            if service.hierarchy is not None
+            f"{path}: plans by rule do not keep it; leave it out or drop rule" for path in _beyond_rules(scenario)
         ]
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")
     return found
+
+
+def _beyond_rules(scenario: Scenario) -> Iterator[str]:
+    """Yield the path of everything that plans by rule cannot keep."""
+    for name, service in scenario.services.items():
+        for key in ("hierarchy", "closing"):
+            if getattr(service, key) is not None:
+                yield f"programmes.services.{name}.{key}"
+    for name, source in scenario.sources.items():
+        for key in ("limits", "lasts_years"):
+            if getattr(source, key):
+                yield f"sources.{name}.{key}"
+    for n, rule in enumerate(scenario.co_funding):
+        if rule.cap_yuan is not None:
+            yield f"co_funding.{n}.cap_yuan"
+        if rule.payer != "district":
+            yield f"co_funding.{n}.payer"
+    if scenario.running_commitment is not None:
+        yield "running_commitment"
 
 
 def _of_debt_relief(scenario: Scenario) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from geodata.city import City
 from geodata.findings import Finding, did_you_mean
-from optimizer.guidance import condition_columns
+from optimizer.guidance import classify, condition_columns
 from optimizer.scenario import Scenario
 from optimizer.scenario_money import Source
 
@@ -64,6 +66,8 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                 )
             )
     found += _last_year(city, scenario)
+    found += _leases(city, scenario)
+    found += _musts(city, scenario)
     columns = {*city.communities.columns, *_DERIVED}
     numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
     for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):
@@ -113,6 +117,48 @@ def _last_year(city: City, scenario: Scenario) -> list[Finding]:
             message="is empty",
         )
     ]
+
+
+def _leases(city: City, scenario: Scenario) -> Iterable[Finding]:
+    """An error for every facility whose lease is over before the plan begins."""
+    first = scenario.horizon.first_year
+    over = (city.facilities["lease_until"] > 0) & (city.facilities["lease_until"] < first)
+    for p in np.flatnonzero(over & city.facilities["service"].isin(list(scenario.services))).tolist():
+        row = city.facilities.iloc[p]
+        yield city.finding(
+            "error", "facilities", p, f"is before {first}, the first year planned for",
+            feature=str(row["name"] or row["facility"]), column="lease_until", value=row["lease_until"],
+            limit=f"0, or {first} and later", remedy="remove the facility, or correct the year",
+        )  # fmt: skip
+
+
+def _musts(city: City, scenario: Scenario) -> Iterable[Finding]:
+    """An error for every site that must be taken, but cannot be within the years and rules of the scenario."""
+    end = scenario.horizon.first_year + scenario.horizon.years
+    supports = dict(zip(city.communities["community"], _supports_space(city, scenario), strict=True))
+    for p in np.flatnonzero((city.sites["must"] == "take").to_numpy()).tolist():
+        row = city.sites.iloc[p]
+        ready = max(int(row["first_year"]), scenario.horizon.first_year) + int(row["lead_years"])
+        if row["instrument"] not in scenario.programmes.space.instruments:
+            why = f"must be taken, but the scenario does not allow to {row['instrument']}"
+        elif ready >= end:
+            why = f"must be taken, but is ready in {ready} and the plan ends in {end - 1}"
+        elif row["use"] == "extension" and not supports.get(row["community"], True):
+            why = f"must be taken, but the class of {row['community']} has no space"
+        else:
+            continue
+        name = str(row["name"] or row["site"])
+        remedy = "leave must empty, or change the scenario"
+        yield city.finding("error", "sites", p, why, feature=name, column="must", value="take", remedy=remedy)
+
+
+def _supports_space(city: City, scenario: Scenario) -> list[bool]:
+    offices = city.sites[city.sites["use"] == "office"].drop_duplicates("community").set_index("community")["area_m2"]
+    frame = pd.DataFrame(city.communities.drop(columns="geometry"))
+    if not set(condition_columns(scenario.guidance)) <= {*frame.columns, *_DERIVED}:
+        return [True] * len(frame)  # what the scenario asks for is no column, which is reported
+    frame["office_area_m2"] = frame["community"].map(offices).fillna(0.0).astype(float)
+    return ["space" in scenario.guidance[name].purposes for name in classify(frame, scenario.guidance)]
 
 
 def _unknown(path: str, named: Iterable[str], known: Iterable[str], what: str) -> list[Finding]:

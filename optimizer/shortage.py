@@ -21,7 +21,10 @@ def hard_costs(problem: Problem) -> Floats:
     for e in np.flatnonzero(existing.paid & (existing.running_yuan > 0)):
         k, i = int(existing.service[e]), int(existing.community[e])
         cell = problem.cell("service_running", i, k, shared=services[k].siting == "network")
-        cost[cell] += np.floor(existing.running_yuan[e] * problem.price_index + 0.5)
+        open_for = (
+            min(int(existing.close_first[e]), years) if existing.close_first[e] <= existing.close_last[e] else years
+        )
+        cost[cell, :open_for] += np.floor(existing.running_yuan[e] * problem.price_index[:open_for] + 0.5)
     if problem.scenario.programmes.work_funds.hard_floor:
         for i in range(len(problem.communities)):
             cost[problem.cell("work_funds", i)] += problem.need[i, WORK_FUNDS]

@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.joint import Joint
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import WORK_FUNDS, Floats, Ints, Problem
+from optimizer.problem import WORK_FUNDS, Bools, Floats, Ints, Problem
 from optimizer.rounding import Margin, round_table
 
 SHARE_NOISE = 1e-6
@@ -24,8 +24,9 @@ class Decisions:
     """What a plan decides. Positions refer to the problem; years are indices.
 
     `grant_yuan` (n, T); `room*`: rooms taken, start year and area; `hall_*`: hall arcs, first year and credit;
-    `opened`, `open_year`: places and start years; `serve_*`: arcs, first year and share; `kept_*`: existing arcs and
-    share; `relief_yuan` (n, T): what is paid off of debts.
+    `opened`, `open_year`: places and start years, `moved` which of them are moves; `serve_*`: arcs, first year and
+    share; `kept_*`: existing arcs and share; `closed`, `close_year`: existing stations and the years they close;
+    `handed_*`: existing arcs, first year and share taken on; `relief_yuan` (n, T): what is paid off of debts.
     """
 
     grant_yuan: Floats
@@ -43,6 +44,12 @@ class Decisions:
     kept_arc: Ints
     kept_share: Floats
     relief_yuan: Floats
+    moved: Bools
+    closed: Ints
+    close_year: Ints
+    handed_arc: Ints
+    handed_year: Ints
+    handed_share: Floats
 
 
 def decode(joint: Joint, x: Floats) -> Decisions:
@@ -85,6 +92,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     if "relief" in families:
         (debtor, year), value = family("relief")
         relief[debtor, year] = np.floor(value * MONEY_UNIT_YUAN + GRANT_NOISE_YUAN)
+    closed, close_year, moved_at, handed_arc, handed_year, handed = _closings(joint, x)
     return Decisions(
         grant_yuan=grant,
         room=room[rooms],
@@ -101,7 +109,28 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         kept_arc=joint.model.notes["kept_arc"][keeps],
         kept_share=kept[keeps],
         relief_yuan=relief,
+        moved=np.array([p in moved_at for p in zip(place[stations], open_year[stations], strict=True)], dtype=bool),
+        closed=closed,
+        close_year=close_year,
+        handed_arc=handed_arc,
+        handed_year=handed_year,
+        handed_share=handed,
     )
+
+
+def _closings(joint: Joint, x: Floats) -> tuple[Ints, Ints, set[tuple[int, int]], Ints, Ints, Floats]:
+    """Stations that close, when; places and years of moves; existing arcs that take on a share, when, how much."""
+    families, none = joint.model.columns, np.zeros(0, dtype=np.int64)
+    if "close" not in families:
+        return none, none, set(), none, none, np.zeros(0)
+    value = {n: x[families[n].start : families[n].start + families[n].count] for n in ("close", "moved", "handed")}
+    (station, _, year), (place, _, start) = ([k for k, _ in families[n].keys] for n in ("close", "moved"))
+    closes, moves = np.flatnonzero(value["close"] > 0.5), np.flatnonzero(value["moved"] > 0.5)
+    takes = np.flatnonzero(value["handed"] > SHARE_NOISE)
+    return (
+        station[closes], year[closes], set(zip(place[moves], start[moves], strict=True)),
+        joint.model.notes["handed_arc"][takes], families["handed"].keys[3][0][takes], value["handed"][takes],
+    )  # fmt: skip
 
 
 def _grants(problem: Problem, community: Ints, year: Ints, yuan: Floats) -> Ints:

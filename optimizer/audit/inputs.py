@@ -178,7 +178,7 @@ def _places(city: City, communities: pd.DataFrame) -> pd.DataFrame:
     places = places[~places.index.duplicated()]
     for column in ("area_m2", "min_area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2"):
         places[column] = places[column].astype(float).fillna(0.0)
-    for column in ("instrument", "services"):
+    for column in ("instrument", "services", "must"):
         places[column] = places[column].fillna("").astype(str)
     for column in ("first_year", "lead_years"):
         places[column] = places[column].astype(float).fillna(0.0).astype(int)
@@ -204,10 +204,14 @@ def _existing(city: City, scenario: dict[str, Any], communities: pd.DataFrame) -
             "area_m2": f["area_m2"].astype(float),
             "paid_yuan": f["running_yuan"].astype(float) * paid,
             "facilities": 1,
+            "lease_until": f["lease_until"].astype(int),
+            "must": f["must"].astype(str),
         }
     )
     numbers = dict.fromkeys(("capacity", "area_m2", "paid_yuan", "facilities"), "sum")
-    return frame.groupby(["site", "service", "level"]).agg({"community": "first", **numbers})
+    return frame.groupby(["site", "service", "level"]).agg(
+        {"community": "first", "lease_until": "max", "must": "max", **numbers}
+    )
 
 
 def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, years: list[int]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from optimizer.audit import (
     goals,
+    rules_closing,
     rules_files,
     rules_funds,
     rules_ledger,
@@ -48,11 +49,14 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_funds.check_units(case, recorder)
     rules_funds.check_debts(case, recorder)
     rules_space.check_rooms(case, taken, recorder)
+    rules_space.check_musts(case, taken, recorder)
     rules_space.check_halls(case, taken, ways, recorder)
     rules_stations.check_stations(case, there, taken, recorder)
     rules_one_stop.check_one_stop(case, there, taken, recorder)
+    rules_closing.check_closings(case, there, recorder)
     served = rules_services.assignments(case, there, ways)
     rules_services.check_services(case, there, served, recorder)
+    rules_closing.check_continuity(case, there, served, ways, recorder)
     rules_levels.check_levels(case, served, ways, recorder)
     rules_money.check_costs(case, there, taken, recorder)
     rules_money.check_sources(case, recorder)

@@ -215,8 +215,9 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
     share = share.reindex(columns=case.years, fill_value=0.0)
     pairs = pd.DataFrame(share.index.to_list(), columns=PAIR)
     need = case.needs["need_amount"].unstack("year").reindex(pd.MultiIndex.from_frame(pairs[["community", "service"]]))
-    start = stations.new.groupby(["site", "service"])["start"].min()
-    start = start.reindex(pd.MultiIndex.from_frame(pairs[["site", "service"]]))
+    at = pd.MultiIndex.from_frame(pairs[["site", "service"]])
+    start = stations.new.groupby(["site", "service"])["start"].min().reindex(at)
+    closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].min().reindex(at)
     for before, year in zip(case.years[:-1], case.years[1:], strict=True):
         amount = need[year].to_numpy(dtype=float)
         rows = pd.DataFrame(
@@ -231,6 +232,13 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
         slack = 2 * ABSOLUTE + RELATIVE * amount
         change = (rows["amount"] - rows["due"]).to_numpy(dtype=float)
         grows = (start == year).to_numpy(dtype=bool) & (change >= -slack)
+        # What a closing station served ends; stations that exist may take on as much of it.
+        ends = (closes == year).to_numpy(dtype=bool) & (rows["amount"] <= slack).to_numpy(dtype=bool)
+        who = pd.MultiIndex.from_frame(rows[["community", "service"]])
+        lost = pd.Series(np.where(ends, rows["due"], 0.0), who).groupby(level=[0, 1]).sum()
+        taken = pd.Series(np.where(grows | (change <= slack), 0.0, change), who).groupby(level=[0, 1]).sum()
+        hands = (taken <= lost + slack.max(initial=0.0)).reindex(who).to_numpy(dtype=bool) & (change >= -slack)
+        grows |= ends | (hands & (lost.reindex(who) > 0).to_numpy(dtype=bool))
         recorder.judge(
             "steady_share",
             "assignments",

@@ -16,6 +16,24 @@ def check_rooms(case: Case, rooms: Rooms, recorder: Recorder) -> None:
     _years(case, rooms, recorder)
 
 
+def check_musts(case: Case, rooms: Rooms, recorder: Recorder) -> None:
+    """Check sites that must be taken, in full, or left, equation (7)."""
+    places = case.places[case.places["must"].isin(["take", "leave"])].reset_index()
+    said = rooms.taken.groupby("site")["largest_m2"].max().reindex(places["site"])
+    asked = places.assign(taken=said.notna().to_numpy(), taken_m2=said.fillna(0.0).to_numpy())
+    full = near(asked["taken_m2"], asked["area_m2"])
+    recorder.judge(
+        "must_take",
+        "space",
+        asked,
+        np.where(asked["must"] == "take", asked["taken"] & full, ~asked["taken"]).astype(bool),
+        key=("site",),
+        value="taken_m2",
+        limit="area_m2",
+        message="{site} must be: {must}; it is taken with {value} m2 of its {limit}",
+    )
+
+
 def _instruments(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
     allowed = case.scenario["programmes"]["space"]["instruments"]
     good = frame["instrument"].isin(allowed) & (frame["instrument"] == frame["site_instrument"])

@@ -53,8 +53,15 @@ def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     frame["start"] = start.reindex(index).fillna(case.years[-1] + 1).to_numpy(dtype=int)
     frame["exists"] = index.isin(case.existing.index)
     years = frame.merge(pd.DataFrame({"year": case.years}), how="cross")
+    closed = rows[rows["closes"] > 0].groupby(KEY)["closes"].first()
+    years["closes"] = (
+        closed.reindex(pd.MultiIndex.from_frame(years[KEY])).fillna(case.years[-1] + 1).to_numpy(dtype=int)
+    )
+    years["old"] = years["old"].where(years["year"] < years["closes"], 0.0)
     years["due"] = years["old"] + years["size"].where(years["year"] >= years["start"], 0.0)
-    years = years[years["exists"] | (years["year"] >= years["start"])]
+    # The row of the year in which a station closes is its last, unless there is more to be said of the place.
+    there = years["exists"] & (years["year"] <= years["closes"])
+    years = years[there | (years["year"] >= years["start"])]
     years = years.merge(rows[[*PLACE, "capacity"]], on=list(PLACE), how="left").fillna({"capacity": -1.0})
     good = near(years["capacity"], years["due"]) & (years["capacity"] >= 0).to_numpy()
     recorder.judge(
@@ -67,7 +74,8 @@ def _time(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
         limit="due",
         message="{service} at {site} has a capacity of {value} in {year}; by what is there and opened it is {limit}",
     )
-    empty = rows[~rows["exists"] & (rows["new"] <= 0)]
+    gone = (rows["closes"] > 0) & (rows["year"] > rows["closes"])
+    empty = rows[(~rows["exists"] | gone) & (rows["new"] <= 0)]
     recorder.judge(
         "stays_open",
         "stations",
@@ -94,6 +102,7 @@ def _status(rows: pd.DataFrame, recorder: Recorder) -> None:
     start, year = rows["start"].to_numpy(), rows["year"].to_numpy()
     begun = np.where(rows["exists"], "upgraded", "opened")
     due = np.where((start > 0) & (year == start), begun, np.where((start > 0) & (year > start), "kept", "existing"))
+    due = np.where((rows["closes"] == year) & (start != year), "closed", due)
     frame = rows.assign(due=due)
     recorder.judge(
         "status",
@@ -251,12 +260,16 @@ def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     runs = (rows["new"] > 0).to_numpy()
     new = rows["new"].to_numpy(dtype=float)
     skip = rows["own"] & ~rows["place_community"].map(case.communities["may_services"]).astype(bool)
+    closing = rows["service"].map(closing_yuan(case, "yuan")).to_numpy(dtype=float)
+    moving = rows["service"].map(closing_yuan(case, "moving_yuan")).to_numpy(dtype=float)
+    closes = (rows["year"] == rows["closes"]).to_numpy()
+    fixed = np.where(rows["moved"] == 1, moving, of["fixed_yuan"])
     frame = rows.assign(
-        capital_due=price * opens * (of["fixed_yuan"] + of["capital_yuan_per_unit"] * new),
+        capital_due=price * (opens * (fixed + of["capital_yuan_per_unit"] * new) + closes * closing),
         running_due=price * (rows["old_yuan"] + runs * (of["running_yuan"] + of["running_yuan_per_unit"] * new)),
     )
     # Each facility and the new part may have been rounded alone; the capacity has six decimals.
-    items = {"capital": 0.5 * opens, "running": 0.5 * (runs + np.maximum(1, rows["facilities"]))}
+    items = {"capital": 0.5 * (opens.astype(int) + closes), "running": 0.5 * (runs + np.maximum(1, rows["facilities"]))}
     for kind, half in items.items():
         slack = price * 1e-6 * of[f"{kind}_yuan_per_unit"] + 1e-6
         good = np.abs(frame[f"{kind}_yuan"] - frame[f"{kind}_due"]) <= half + slack
@@ -270,6 +283,12 @@ def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
             limit=f"{kind}_due",
             message=f"{{service}} at {{site}} has {kind} cost of {{value}} yuan in {{year}}; by the formula {{limit}}",
         )
+
+
+def closing_yuan(case: Case, name: str) -> dict[str, float]:
+    """Cost of closing or moving by service, 0 where the scenario names none."""
+    rules = case.service("closing") if all("closing" in rule for rule in case.services.values()) else {}
+    return {service: float((rules.get(service) or {}).get(name) or 0.0) for service in case.services}
 
 
 _COSTS = ("fixed_yuan", "capital_yuan_per_unit", "running_yuan", "running_yuan_per_unit")

@@ -16,7 +16,8 @@ class Stations:
 
     `rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
     `old_yuan` (running cost of the first year the budgets bear), `facilities`, `exists`, `new` (capacity above the
-    existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place.
+    existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place,
+    `closes` (the year a station that exists is said to close, 0 without); nothing exists from then on.
     `new`: one row per station with new capacity, at its start.
     """
 
@@ -40,6 +41,11 @@ def stations(case: Case) -> Stations:
         use=place["use"].to_numpy(),
         own=(rows["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool),
     )
+    closed = rows[(rows["status"] == "closed") & rows["exists"]].groupby(KEY)["year"].min()
+    rows["closes"] = closed.reindex(index).fillna(0).to_numpy(dtype=int)
+    gone = (rows["closes"] > 0) & (rows["year"] >= rows["closes"])
+    for column in ("old", "old_m2", "old_yuan"):
+        rows[column] = rows[column].where(~gone, 0.0)
     more = rows["capacity"] - rows["old"]
     rows["new"] = more.where(more > ABSOLUTE + RELATIVE * rows["old"], 0.0)
     start = rows[rows["new"] > 0].groupby(KEY)["year"].min().reindex(index).fillna(0)

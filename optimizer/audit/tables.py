@@ -59,6 +59,7 @@ ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns 
 ONLY_SOME: dict[str, tuple[str, ...]] = {  # tables of some scenarios
     "debts": ("community", "year", "debt_yuan", "relief_yuan", "left_yuan")
 }
+MAY_LACK = {"stations": ("moved",)}  # columns that count as 0 where a table is without
 KEYS: dict[str, tuple[str, ...]] = {
     "grants": ("community", "year"),
     "space": ("community", "site", "year"),
@@ -104,12 +105,14 @@ def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | N
         except (OSError, ValueError) as error:
             recorder.find("files", f"the table cannot be read: {error}", table=name)
             continue
+        for column in MAY_LACK.get(name, ()):
+            table[column] = table[column] if column in table.columns else "0"
         missing = [column for column in columns if column not in table.columns]
         recorder.checked("columns", len(columns))
         if missing:
             recorder.find("columns", f"columns are missing: {', '.join(missing)}", table=name, value=", ".join(missing))
             continue
-        more = [column for column in ASKED_FOR.get(name, ()) if column in table.columns]
+        more = [column for column in ASKED_FOR.get(name, ()) if column in table.columns] + list(MAY_LACK.get(name, ()))
         tables[name] = _unique(name, _converted(name, table[[*columns, *more]], recorder), recorder)
     return tables if len(tables) == len(COLUMNS) + len(some) else None
 
@@ -121,7 +124,7 @@ def _converted(name: str, table: pd.DataFrame, recorder: Recorder) -> pd.DataFra
         text = table[column].astype(str)
         if column == "year" and name == "scores":
             text = text.where(text != "", str(WHOLE_HORIZON))
-        whole = column in {"year", "yuan", "set_aside"} or column.endswith("_yuan")
+        whole = column in {"year", "yuan", "set_aside", "moved"} or column.endswith("_yuan")
         if not whole and column not in _NUMBERS:
             continue
         good = text.str.fullmatch(_WHOLE if whole else _DECIMAL).to_numpy(dtype=bool)

@@ -88,6 +88,12 @@ class State:
         return Decisions(
             grant_yuan=self.grant.astype(float),
             relief_yuan=np.zeros(self.grant.shape),
+            moved=np.zeros(len(place), dtype=bool),
+            closed=np.zeros(0, dtype=np.int64),
+            close_year=np.zeros(0, dtype=np.int64),
+            handed_arc=np.zeros(0, dtype=np.int64),
+            handed_year=np.zeros(0, dtype=np.int64),
+            handed_share=np.zeros(0),
             room=room,
             room_year=room_year,
             room_m2=room_m2,

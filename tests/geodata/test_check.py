@@ -236,6 +236,23 @@ CASES: dict[str, tuple[Change, str]] = {
         put("streets", 0, "length_m", 0.95),
         "warning: streets, row 1 (a): length_m = 1  is shorter than the st",
     ),
+    "lease of an own station": (
+        add("facilities", 0, facility="f9", service="affairs", lease_until=2011),
+        "warning: facilities, row 2 (f9): lease_until = 2011  does nothing here",
+    ),
+    "lease of what must stay": (
+        add("facilities", 0, facility="f9", site="", lease_until=2011, must="keep"),
+        "facilities, row 2 (f9): lease_until = 2011  cannot be where it must stay",
+    ),
+    "two leases in one building": (
+        add("facilities", 0, facility="f9", lease_until=2011),
+        "facilities, row 2 (f9): lease_until = 2011  is not what f1 in the same building says",
+    ),
+    "must do what": (put("facilities", 0, "must", "vanish"), "facilities, row 1 (f1): must = vanish  unknown must"),
+    "an office that must be taken": (
+        put("sites", 0, "must", "take"),
+        "sites, row 1 (o1): must = take  is for buildings",
+    ),
     "bad direction": (
         widen("streets", oneway=["yes", "sideways", None]),
         "streets, row 2 (b): oneway (one_way) = sideways  says",

@@ -175,6 +175,17 @@ def _hierarchy() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[centre, old], sites=[STATION], needs=needs), scenario
 
 
+def _closing() -> tuple[City, Scenario]:
+    sources = {"city": {**CITY, "amount_yuan": [9000, 9000, 9000]}}
+    rule = {**CLINIC, "min_capacity": 0, "closing": {"yuan": 300, "moving_yuan": 700}}
+    services = {"clinic": rule, "desk": {"siting": "own"}}
+    horizon = {**TWO_YEARS, "years": 3}
+    scenario = make_scenario(horizon=horizon, programmes={"services": services}, sources=sources)
+    other = {**OLD, "facility": "g", "community": "b", "capacity": 200, "lease_until": 2021}
+    needs = [("a", "clinic", 120), ("b", "clinic", 60)]
+    return make_city([A, B], facilities=[OLD, other], sites=[{**NEAR, "must": "take"}], needs=needs), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -211,6 +222,7 @@ _MAKERS = {
     "money": _money,
     "one_stop": _one_stop,
     "hierarchy": _hierarchy,
+    "closing": _closing,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)

@@ -91,7 +91,7 @@ def test_own_services_and_plans_by_rule_have_no_levels() -> None:
     hierarchy = {"limit_m": 1300}
     with pytest.raises(ValueError, match="hierarchy is for network services"):
         make_scenario(programmes={"services": {"desk": {"siting": "own", "hierarchy": hierarchy}}})
-    with pytest.raises(ValueError, match="plans by rule know no levels"):
+    with pytest.raises(ValueError, match="hierarchy: plans by rule do not keep it"):
         Scenario.model_validate(merged(scenario().model_dump(), {"rule": {"split": "equal"}}))
 
 

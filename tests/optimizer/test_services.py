@@ -67,6 +67,7 @@ def test_an_own_station_is_as_large_as_the_money_allows() -> None:
         "running_yuan": 650,
         "community": "a",
         "district": "east",
+        "moved": 0,
     }
     assert found.tables.assignments.iloc[0].to_dict() == {
         "community": "a",

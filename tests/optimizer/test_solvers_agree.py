@@ -24,7 +24,7 @@ from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 from tests.optimizer.cases import CASES, case
 
-EXACT = Options(gap=0.0, absolute_gap=1e-9)
+EXACT = Options(gap=1e-6, absolute_gap=1e-9)
 LATER = ("unmet_need", "travel", "spending")
 
 

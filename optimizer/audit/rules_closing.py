@@ -1,0 +1,172 @@
+"""Rules of existing stations that close or move, and of those they served, equation (10)."""
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.inputs import Case, at_most
+from optimizer.audit.report import Recorder
+from optimizer.audit.stations import KEY, Stations
+from optimizer.audit.travel import Ways
+
+
+def check_closings(case: Case, stations: Stations, recorder: Recorder) -> None:
+    """Check which stations close, when, and which move in."""
+    _closings(case, stations.rows, recorder)
+    _moves(case, stations.rows, recorder)
+
+
+def _rules(case: Case) -> dict[str, dict[str, Any]]:
+    """Part `closing` of every service that has one."""
+    return {service: rule["closing"] for service, rule in case.services.items() if rule.get("closing")}
+
+
+def _closings(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    old = case.existing.reset_index()
+    closed = rows[rows["closes"] > 0].groupby(KEY)["closes"].first()
+    old["closes"] = closed.reindex(pd.MultiIndex.from_frame(old[KEY])).fillna(0).to_numpy(dtype=int)
+    rules, first, last = _rules(case), case.years[0], case.years[-1]
+    shared = (old["service"].map(case.service("siting")) == "network") & (old["level"] != "outlet")
+    freely = old["service"].map({s: bool(rules.get(s, {}).get("freely")) for s in case.services}).astype(bool)
+    leased = (old["lease_until"] > 0) & (old["lease_until"] < last) & shared & (old["must"] != "keep")
+    old["over"] = (old["lease_until"] + 1).where(leased, 0)
+    may = shared & (old["must"] != "keep") & (freely | (old["must"] == "close") | (old["closes"] == old["over"]))
+    fits = (old["closes"] > first) & (~leased | (old["closes"] <= old["over"]))
+    must = (leased | (shared & (old["must"] == "close"))) & (len(case.years) > 1)
+    recorder.judge(
+        "closing",
+        "stations",
+        old,
+        np.where(old["closes"] > 0, may & fits, ~must).astype(bool),
+        key=("site", "service", "level"),
+        value="closes",
+        limit="over",
+        message="{service} at {site} closes in {value} (0: never); its lease ends before {limit} (0: it does not), and "
+        "it must: {must}. Else stations stay where the scenario does not let them close after the first year",
+    )
+    strange = rows[(rows["status"] == "closed") & ~rows["exists"]]
+    recorder.judge(
+        "closing",
+        "stations",
+        strange,
+        np.zeros(len(strange), dtype=bool),
+        key=(*KEY, "year"),
+        value="status",
+        limit="",
+        message="{service} at {site} is said to close in {year}, but it did not exist before the plan",
+    )
+
+
+def _moves(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    place = ["service", "sub_district", "year"]
+    frame = rows.assign(sub_district=rows["place_community"].map(case.communities["sub_district"]))
+    moved = frame[frame["moved"] > 0]
+    closing = frame[(frame["closes"] == frame["year"])].groupby(place).size()
+    moves = moved.groupby(place).size().rename("moves").reset_index()
+    moves["closing"] = closing.reindex(pd.MultiIndex.from_frame(moves[place])).fillna(0).to_numpy(dtype=int)
+    allowed = {s for s, rule in _rules(case).items() if rule.get("moving_yuan") is not None}
+    good = moves["service"].isin(allowed) & (moves["moves"] <= moves["closing"])
+    recorder.judge(
+        "moving",
+        "stations",
+        moves,
+        good.to_numpy(dtype=bool),
+        key=("service", "sub_district", "year"),
+        value="moves",
+        limit="closing",
+        message="{value} stations of {service} are said to move in {sub_district} in {year}; {limit} close there",
+    )
+    starts = (moved["moved"] == 1) & (moved["year"] == moved["start"]) & (moved["new"] > 0) & ~moved["own"]
+    recorder.judge(
+        "moving",
+        "stations",
+        moved,
+        starts.to_numpy(dtype=bool),
+        key=(*KEY, "year"),
+        value="moved",
+        limit="",
+        message="{service} at {site} is said to have moved in {year}, but nothing opens there then",
+    )
+
+
+def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
+    """Check that who loses a station is served again in time, and that what exists is used to the full at first."""
+    gaps = {s: int(r["longest_gap_years"]) for s, r in _rules(case).items() if r.get("longest_gap_years") is not None}
+    mine = served[served["service"].isin(list(gaps))]
+    closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].first()
+    if not len(mine):
+        return
+    share = mine.pivot_table(index=["community", "service", "site"], columns="year", values="share", aggfunc="sum")
+    share = share.reindex(columns=case.years).fillna(0.0)
+    at = pd.MultiIndex.from_frame(share.index.to_frame(index=False)[["site", "service"]])
+    ends = closes.reindex(at).fillna(0).to_numpy(dtype=int)
+    gap = np.array([gaps[service] for service in share.index.get_level_values("service")])
+    whole = share.groupby(level=["community", "service"]).sum()
+    for year in case.years[1:]:
+        # Shares that ended less than the gap ago need not be made up for yet.
+        recent = (ends > 0) & (ends <= year) & (ends + gap > year)
+        before = [share[e - 1].iloc[n] if recent[n] and e - 1 in share else 0.0 for n, e in enumerate(ends.tolist())]
+        waiting = pd.Series(before, share.index).groupby(level=["community", "service"]).sum()
+        frame = pd.DataFrame({"now": whole[year], "due": whole[case.years[0]] - waiting}).reset_index()
+        frame["year"] = year
+        recorder.judge(
+            "continuity",
+            "assignments",
+            frame,
+            (frame["now"] >= frame["due"] - 1e-4).to_numpy(dtype=bool),
+            key=("community", "service", "year"),
+            value="now",
+            limit="due",
+            message="{community} is served {value} of its {service} in {year}; after what closed it must be {limit}",
+        )
+    _today(case, mine, ways, recorder)
+
+
+def _today(case: Case, mine: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
+    """What is served in the first year is at least what the existing shared stations can serve."""
+    first = mine[mine["year"] == case.years[0]].groupby("service")["served_peak"].sum()
+    rows = []
+    for service in sorted(set(mine["service"])):
+        old = case.existing.reset_index()
+        old = old[(old["service"] == service) & (old["level"] != "outlet") & (old["capacity"] > 0)]
+        graph = nx.DiGraph()
+        for community, site, peak in _within_reach(case, old, service, ways):
+            graph.add_edge("start", ("need", community), capacity=peak)
+            graph.add_edge(("need", community), ("site", site))
+        for site, capacity in old.groupby("site")["capacity"].sum().to_dict().items():
+            graph.add_edge(("site", site), "end", capacity=capacity)
+        can = nx.maximum_flow_value(graph, "start", "end") if {"start", "end"} <= set(graph) else 0.0
+        rows.append((service, float(first.get(service, 0.0)), can))
+    frame = pd.DataFrame(rows, columns=["service", "served", "can"])
+    recorder.judge(
+        "continuity",
+        "assignments",
+        frame,
+        at_most(frame["can"] * (1 - 1e-5) - 0.01, frame["served"]),
+        key=("service",),
+        value="served",
+        limit="can",
+        message="{value} units of {service} are served in the first year; what exists could serve {limit}",
+    )
+
+
+def _within_reach(case: Case, old: pd.DataFrame, service: str, ways: Ways) -> list[tuple[str, str, float]]:
+    """Communities and existing stations of a service within its limits and area, with the largest need."""
+    rule = case.services[service]
+    peak = case.needs.xs(service, level="need")["peak"].groupby(level="community").max()
+    needy = pd.DataFrame({"community": peak.index[peak > 0]})
+    sites = old.drop_duplicates("site")[["site", "community"]].rename(columns={"community": "place"})
+    pairs = needy.merge(sites, how="cross")
+    if rule["within"] != "city":
+        area = case.communities[rule["within"]]
+        pairs = pairs[(pairs["community"].map(area) == pairs["place"].map(area)).to_numpy()]
+    to = case.places.reindex(pairs["site"])
+    pairs = pairs.assign(to_x=to["x"].to_numpy(dtype=float), to_y=to["y"].to_numpy(dtype=float))
+    near = np.ones(len(pairs), dtype=bool)
+    for measure, limit in (("metres", rule["limit_m"] or None), ("minutes", rule["limit_minutes"])):
+        if limit is not None and len(pairs):
+            near &= ways.travel(pairs.assign(limit=float(limit)), rule["travel"], measure) <= limit
+    pairs = pairs[near]
+    return [(str(c), str(s), float(peak[c])) for c, s in zip(pairs["community"], pairs["site"], strict=True)]
