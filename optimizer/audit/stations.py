@@ -41,7 +41,9 @@ def stations(case: Case) -> Stations:
         use=place["use"].to_numpy(),
         own=(rows["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool),
     )
-    closed = rows[(rows["status"] == "closed") & rows["exists"]].groupby(KEY)["year"].min()
+    closed = (
+        rows[(rows["status"] == "closed") & rows["exists"] & (rows["capacity"] <= ABSOLUTE)].groupby(KEY)["year"].min()
+    )
     rows["closes"] = closed.reindex(index).fillna(0).to_numpy(dtype=int)
     gone = (rows["closes"] > 0) & (rows["year"] >= rows["closes"])
     for column in ("old", "old_m2", "old_yuan"):
