@@ -1,9 +1,12 @@
 """Measure the claims of speed and of quality; write `benchmarks/results.md` with machine, versions and date.
 
-    python -m benchmarks.run_benchmarks                    base, one_year, the checks, the start of the command
-    python -m benchmarks.run_benchmarks --synthetic 396    also a structured and a hard city of that many communities
+    python -m benchmarks.run_benchmarks                      base, one_year, the checks, the start of the command
+    python -m benchmarks.run_benchmarks --years 1 2 5 10     base over so many years instead
+    python -m benchmarks.run_benchmarks --sizes 100 396 1000 4000    structured cities of so many communities
+    python -m benchmarks.run_benchmarks --hard 396           a city where every service may stand anywhere
 
-Every plan is made by the command line in a process of its own, as a planner would; figures come from its `run.json`.
+`--set KEY=VALUE` goes to every plan, `--add` keeps what the page has and adds to it. Every plan is made by the command
+line in a process of its own, as a planner would; figures come from its `run.json`.
 """
 
 import argparse
@@ -19,13 +22,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.instances import write_instance
+from benchmarks.instances import Variant, write_instance
 from optimizer.version import versions
 
 HERE = Path(__file__).resolve().parent
 ALLOT = [sys.executable, "-c", "from optimizer.cli import main; main()"]
 PHASES = ("reading", "checking", "travel", "building", "solving", "rounding", "audit", "report")
-SECONDS = 1800
+SECONDS = 5400
 
 
 def measure(words: list[str], folder: Path) -> float:
@@ -47,13 +50,13 @@ def measure(words: list[str], folder: Path) -> float:
     return seconds
 
 
-def plan(scenario: str, folder: Path) -> dict[str, Any]:
-    """Plan a scenario into a new folder below `folder`; return its `run.json` with `wall_seconds` added."""
-    out = folder / f"run-{Path(scenario).stem}"
+def plan(name: str, scenario: str, settings: list[str], folder: Path) -> dict[str, Any]:
+    """Plan a scenario with settings; return its `run.json`, its scenario called `name`, with `wall_seconds` added."""
+    out = folder / "run"
     shutil.rmtree(out, ignore_errors=True)
-    wall = measure(["run", scenario, "--out", str(out)], folder)
+    wall = measure(["run", scenario, *(word for s in settings for word in ("--set", s)), "--out", str(out)], folder)
     record: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    return {**record, "wall_seconds": wall}
+    return {**record, "scenario": name, "wall_seconds": wall}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -122,43 +125,60 @@ def quick_table(folder: Path) -> str:
     return table(["command", "best of three, s"], rows)
 
 
-def report(records: list[dict[str, Any]], quick: str) -> str:
-    """Return the whole page."""
+def report(records: list[dict[str, Any]], quick: str, words: list[str]) -> str:
+    """Return the page of one measurement, made with `words`."""
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    return "\n".join(
-        [
-            "# Measured\n",
-            f"{today} on {machine()}. Written by `python -m benchmarks.run_benchmarks`.\n",
-            "## Plans\n",
-            plans_table(records),
-            "The goals, one after another; a value is never further from the best possible than its gap:\n",
-            goals_table(records),
-            "## Short commands\n",
-            quick,
-        ]
-    )
+    command = " ".join(["python -m benchmarks.run_benchmarks", *(f"'{w}'" if " " in w else w for w in words)])
+    parts = [
+        f"## {today}: `{command}`\n",
+        f"On {machine()}.\n",
+        plans_table(records),
+        "The goals, one after another; a value is never further from the best possible than its gap:\n",
+        goals_table(records),
+    ]
+    return "\n".join([*parts, *([quick] if quick else [])])
+
+
+def asked(words: argparse.Namespace, folder: Path) -> list[tuple[str, str, list[str]]]:
+    """Return what is to be planned: name, scenario and settings of each."""
+    plans = [(Path(s).stem, str(Path(s).resolve()) if Path(s).is_file() else s, []) for s in words.scenarios]
+    plans += [(f"base, {n} years", "base", [f"horizon.years={n}"]) for n in words.years]
+    cities: list[tuple[Variant, int]] = [("structured", n) for n in words.sizes]
+    for kind, size in [*cities, *(("hard", n) for n in words.hard)]:
+        for seed in words.seeds:
+            name = f"{kind}, {size} communities, seed {seed}"
+            plans.append((name, str(write_instance(folder / f"{kind}-{size}-{seed}", size, seed, kind)), []))
+    return [(name, scenario, [*settings, *words.set]) for name, scenario, settings in plans]
 
 
 def main() -> None:
     """Run the benchmarks from the command line."""
     parser = argparse.ArgumentParser(description="Measure plans and short commands; write benchmarks/results.md.")
-    parser.add_argument("scenarios", nargs="*", default=["base", "one_year"], help="shipped scenarios or files")
-    parser.add_argument("--synthetic", type=int, default=0, metavar="N", help="also synthetic cities of N communities")
-    parser.add_argument("--seed", type=int, default=2006, help="seed of the synthetic cities")
+    parser.add_argument("scenarios", nargs="*", help="shipped scenarios or files; base, one_year if nothing is asked")
+    parser.add_argument("--years", type=int, nargs="*", default=[], metavar="N", help="base over so many years")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[], metavar="N", help="structured cities")
+    parser.add_argument("--hard", type=int, nargs="*", default=[], metavar="N", help="hard cities")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[2006], help="seeds of the synthetic cities")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting for every plan")
+    parser.add_argument("--add", action="store_true", help="keep what the page has")
     parser.add_argument("--out", type=Path, default=HERE / "results.md", help="page to write")
     words = parser.parse_args()
+    usual = not (words.scenarios or words.years or words.sizes or words.hard)
+    if usual:
+        words.scenarios = ["base", "one_year"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        scenarios = [str(Path(s).resolve()) if Path(s).is_file() else s for s in words.scenarios]
-        if words.synthetic:
-            scenarios.append(str(write_instance(folder / "structured", words.synthetic, words.seed, "structured")))
-            scenarios.append(str(write_instance(folder / "hard", words.synthetic, words.seed, "hard")))
         records = []
-        for scenario in scenarios:
-            records.append(plan(scenario, folder))
+        for entry in asked(words, folder):
+            try:
+                records.append(plan(*entry, folder))
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"{entry[0]}: {error}", flush=True)
+                continue
             print(" ".join(_plan_row(records[-1])), flush=True)
-        page = report(records, quick_table(folder))
-    words.out.write_text(page, encoding="utf-8", newline="\n")
+        page = report(records, quick_table(folder) if usual else "", sys.argv[1:])
+    before = words.out.read_text(encoding="utf-8") if words.add and words.out.is_file() else "# Measured\n"
+    words.out.write_text(before + "\n" + page, encoding="utf-8", newline="\n")
     print(f"Written to {words.out}")
 
 
