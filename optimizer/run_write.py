@@ -13,6 +13,7 @@ import pandas as pd
 from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
+from optimizer.fairness import fairness_record
 from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
@@ -199,6 +200,7 @@ def _record(
         "years": list(problem.years),
         "currency": scenario.currency.model_dump(),
         "set_aside": [problem.communities[i] for i in aside],
+        "fairness": fairness_record(problem, tables.met, tables.assignments),
         "classes": dict(zip(problem.communities, problem.classes, strict=True)),
         "closest_to": close_to.name if close_to else "",
         "decisions_that_differ": found.different,

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from geodata.street_words import DETOUR, DRIVING_KMH, MOST_KMH, SNAP_LIMIT_M, WALKING_KMH
 from optimizer.scenario_base import Key, Part, Share, Yuan
+from optimizer.scenario_fairness import Fairness, fairness_contradictions
 from optimizer.scenario_money import CoFunding, RunningCommitment, Source, money_contradictions
 
 ProgrammeName = Literal["work_funds", "space", "services", "debt_relief"]
@@ -362,6 +363,7 @@ class Scenario(Part):
     co_funding: list[CoFunding] = Field(default_factory=list)
     running_commitment: RunningCommitment | None = None
     goals: list[Goal] = Field(default_factory=_goals)
+    fairness: Fairness | None = None
     rule: Rule | None = Field(None, description="Make the plan by this rule instead of searching the best one.")
     solver: Solver = Field(default_factory=Solver)
 
@@ -420,6 +422,7 @@ def _contradictions(scenario: Scenario) -> list[str]:
         found += [
             f"{path}: plans by rule do not keep it; leave it out or drop rule" for path in _beyond_rules(scenario)
         ]
+    found += fairness_contradictions(scenario)
     order = [goal.goal for goal in scenario.goals]
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
@@ -841,9 +842,58 @@ def saving_that_no_table_has(plan: Plan) -> None:
     plan.record["one_stop"] = {"buildings": 0, "saved_yuan": 8496}
 
 
+# Inequality
+
+
+def evenly() -> dict[str, Any]:
+    """The part `fairness` of the record of the correct plan, from scores counted by hand (a, b, c, d)."""
+    first = [(1 / 3 + 2 / 6 + 0.8) / 5, 0.2 / 4, 1.6 / 5, 0.0]
+    a = 5 / 9 * (1 + 0.4 + 4 / 3 + 0.8) / 5 + 4 / 9 * (1 + 0.9 + 4 / 3 + 1) / 5
+    scores = {"before": first, "after": [a, (13 / 14 + 0.3 + 0.5 + 1) / 4, BY_HAND["worst_off"], 0.0]}
+    people = np.array([1000.0, 2000.0, 500.0, 800.0])
+    said: dict[str, Any] = {"epsilon": 0.5, "envy": {"alike": 0.9, "clearly_less": 0.8, "pairs": 0, "worst": []}}
+    for when, score in scores.items():
+        s = np.array(score)
+        said[when] = {}
+        for end, w in (("", np.ones(4)), ("_persons", people)):
+            mean = float(w @ s / w.sum())
+            spread = sum(w[i] * w[j] * abs(s[i] - s[j]) for i in range(4) for j in range(4)) / w.sum() ** 2
+            alike = float(w @ np.sqrt(s) / w.sum()) ** 2
+            logs = sum(w[i] * s[i] / mean * np.log(s[i] / mean) for i in range(3)) / w.sum()
+            said[when] |= {f"mean{end}": mean, f"gini{end}": float(spread / (2 * mean))}
+            said[when] |= {f"atkinson{end}": 1 - alike / mean, f"theil{end}": float(logs)}
+    return said
+
+
+@table("inequality")
+def inequality_made_small(plan: Plan) -> None:
+    plan.record["fairness"] = evenly()
+    plan.record["fairness"]["after"]["gini_persons"] -= 0.001
+
+
+@table("inequality")
+def inequality_before_made_large(plan: Plan) -> None:
+    plan.record["fairness"] = evenly()
+    plan.record["fairness"]["before"]["theil"] += 0.001
+
+
+@table("envy")
+def envy_not_counted(plan: Plan) -> None:
+    plan.record["fairness"] = evenly()
+    plan.record["fairness"]["envy"]["pairs"] = 1
+
+
+@table("envy")
+def envy_of_unlike_communities(plan: Plan) -> None:
+    plan.record["fairness"] = evenly()
+    plan.record["fairness"]["envy"]["worst"] = [{"community": "c", "other": "a", "got_share": 0.7}]
+
+
 FOLLOWS = {"ledger_total", "ledger_figure"}  # the ledger of sources then does not agree with the sources either
 LEVELS = {"hangs_on_centre", "referral"}
 STRICT = {
+    "inequality",
+    "envy",
     "limits",
     "match_cap",
     "yearly_cost",
@@ -895,6 +945,16 @@ def test_the_plan_solved_by_hand_passes(run: Path) -> None:
     assert {check.name for check in report.checks} == RULES.keys() - {"hard_floor"} - STRICT - LEVELS - {"continuity"}
 
 
+def test_inequality_counted_by_hand_passes(city: Path, tmp_path: Path) -> None:
+    plan = correct_plan()
+    derived(plan)
+    plan.record["fairness"] = evenly()
+    write_run(plan, tmp_path / "run", city)
+    report = audit_run(tmp_path / "run")
+    assert report.passed, report.text()
+    assert {"inequality", "envy"} <= {check.name for check in report.checks}
+
+
 def test_a_plan_that_keeps_every_rule_of_money_passes(city: Path, tmp_path: Path) -> None:
     plan = correct_plan()
     strict(plan)
@@ -902,7 +962,7 @@ def test_a_plan_that_keeps_every_rule_of_money_passes(city: Path, tmp_path: Path
     write_run(plan, tmp_path / "run", city)
     report = audit_run(tmp_path / "run")
     assert report.passed, report.text()
-    assert {check.name for check in report.checks} >= STRICT - {"debt_relief"}
+    assert {check.name for check in report.checks} >= STRICT - {"debt_relief", "inequality", "envy"}
 
 
 @pytest.mark.parametrize("free", [200_000, 199_000])

@@ -91,6 +91,8 @@ RULES: dict[str, Rule] = {
     "set_aside": Rule("goal 1", "those set aside are named alike and could not do better"),
     "unmet_need": Rule("goal 2", "the unmet need is the one in the record"),
     "travel_total": Rule("goal 3", "the travel is the one in the record"),
+    "inequality": Rule("27", "indices of inequality follow from scores before and after the plan"),
+    "envy": Rule("30", "pairs with reason for envy are such pairs, and all are counted"),
     "spending": Rule("goal 4", "the spending is the one in the record"),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from optimizer.audit import (
     goals,
     rules_closing,
+    rules_fairness,
     rules_files,
     rules_funds,
     rules_ledger,
@@ -70,3 +71,4 @@ def _check(case: Case, recorder: Recorder) -> None:
     goals.check_met(case, met, recorder)
     goals.check_scores(case, met, recorder)
     goals.check_goals(case, met, served, recorder)
+    rules_fairness.check_indices(case, met, recorder)

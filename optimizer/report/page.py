@@ -5,6 +5,7 @@ from pathlib import Path
 from optimizer.facts import Facts
 from optimizer.report import sections
 from optimizer.report.checked import checked_section
+from optimizer.report.fairness_section import fairness_section
 from optimizer.report.html import Html, asset, document, embedded, join, tag
 from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline, shade, svg
 from optimizer.report.one_stop import one_stop_section
@@ -28,6 +29,7 @@ def page(facts: Facts) -> str:
         _tiles(facts),
         _explore(facts, made),
         sections.needs_section(facts),
+        fairness_section(facts),
         sections.money_section(facts),
         sections.services_section(facts),
         one_stop_section(facts),

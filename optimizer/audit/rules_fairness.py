@@ -1,0 +1,139 @@
+"""Indices of inequality and pairs with reason for envy, recomputed from the tables, equations (27) to (30)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optimizer.audit.goals import SHARE_SLACK, scores
+from optimizer.audit.inputs import SPACE, Case, Floats
+from optimizer.audit.report import Recorder
+from optimizer.audit.tables import WHOLE_HORIZON
+
+INDEX_SLACK = 2e-5  # of indices, which are quotients of sums of scores of six decimals
+KINDS = ("mean", "gini", "atkinson", "theil")
+
+
+def check_indices(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
+    """Check the indices of inequality before and after the plan; a record from before there were any has none."""
+    said = case.record.get("fairness")
+    if said is None:
+        return
+    epsilon = float(said["epsilon"])
+    for when, frame in (("before", before(case, met)), ("after", met)):
+        due = indices(case, frame, epsilon)
+        for name, value in due.items():
+            recorder.checked("inequality", 1)
+            given = float(said[when][name])
+            slack = INDEX_SLACK if epsilon < 1 else 1e-3  # from 1 on a tiny score weighs heavily
+            if not abs(given - value) <= slack:
+                recorder.find(
+                    "inequality",
+                    f"{name} {when} the plan is {value:.6f} by the tables, the record says {given:.6f}",
+                    table="run.json",
+                    row=f"fairness.{when}.{name}",
+                    value=given,
+                    limit=value,
+                )
+    _check_envy(met, case, said["envy"], recorder)
+
+
+def indices(case: Case, met: pd.DataFrame, epsilon: float) -> dict[str, float]:
+    """Return mean, Gini, Atkinson and Theil of the scores over the horizon, by community and by resident."""
+    whole = scores(case, met).xs(WHOLE_HORIZON, level="year")
+    x = np.maximum(0.0, whole.to_numpy(dtype=float))
+    people = case.communities["population"].reindex(whole.index).to_numpy(dtype=float)
+    found: dict[str, float] = {}
+    for end, w in (("", np.ones_like(x)), ("_persons", people)):
+        values = _indices(x, w, epsilon) if w.sum() > 0 else (0.0, 0.0, 0.0, 0.0)
+        found |= {f"{kind}{end}": value for kind, value in zip(KINDS, values, strict=True)}
+    return found
+
+
+def _indices(x: Floats, w: Floats, epsilon: float) -> tuple[float, float, float, float]:
+    part = w / w.sum()
+    mean = float(part @ x)
+    if mean <= 0:
+        return 0.0, 0.0, 0.0, 0.0
+    differences = sum(float(p * (part @ np.abs(x - a))) for p, a in zip(part, x, strict=True))
+    ratio, p = (x / mean)[part > 0], part[part > 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(ratio)
+        alike = float(np.exp(p @ logs)) if epsilon == 1 else float((p @ ratio ** (1 - epsilon)) ** (1 / (1 - epsilon)))
+        theil = float(p @ np.where(ratio > 0, ratio * logs, 0.0))
+    return mean, differences / (2 * mean), float(np.clip(1 - alike, 0.0, 1.0)), theil
+
+
+def before(case: Case, met: pd.DataFrame) -> pd.DataFrame:
+    """Return `met` with the shares of what stands before the plan: rooms, and stations for those sent there first."""
+    table = case.tables["assignments"]
+    first = table[table["year"] == case.years[0]].copy()
+    there = case.existing.groupby(["site", "service"])["capacity"].sum()
+    pair = pd.MultiIndex.from_frame(first[["site", "service"]])
+    asked = first.groupby(["site", "service"])["amount"].sum().reindex(pair).to_numpy(dtype=float)
+    has = there.reindex(pair).fillna(0.0).to_numpy(dtype=float)
+    first["kept"] = first["amount"].to_numpy(dtype=float) * np.minimum(1.0, has / asked)
+    kept = first.groupby(["community", "service"])["kept"].sum()
+    year = met[met["year"] == case.years[0]].set_index(["community", "need"])["need_amount"]
+    key = pd.MultiIndex.from_frame(met[["community", "need"]])
+    start = year.reindex(key).to_numpy(dtype=float)
+    served = kept.reindex(key).fillna(0.0).to_numpy(dtype=float)
+    share = np.divide(served, start, out=np.zeros_like(served), where=start > 0)
+    need = met["need_amount"].to_numpy(dtype=float)
+    area = met["community"].map(case.communities["office_area_m2"]).to_numpy(dtype=float)
+    rooms = np.divide(area, need, out=np.ones_like(need), where=need > 0)
+    share = np.where(met["need"] == SPACE, rooms, share)
+    return met.assign(share=np.where(need > 0, np.minimum(share, 1.0), 1.0))
+
+
+def _check_envy(met: pd.DataFrame, case: Case, said: dict[str, Any], recorder: Recorder) -> None:
+    """Check that every pair listed is one, with its figures, and that so many pairs there are."""
+    alike, less = float(said["alike"]), float(said["clearly_less"])
+    heft = met["persons"] * met["weight"] * met["year"].map(case.year_weight).astype(float) * (met["need_amount"] > 0)
+    sums = met.assign(need=heft, got=heft * met["share"]).groupby("community")[["need", "got"]].sum()
+    people = case.communities["population"].astype(float)
+    per = sums.div(people.where(people > 0), axis=0).reindex(case.communities.index).fillna(0.0)
+    for pair in said["worst"]:
+        recorder.checked("envy", 3)
+        one, other = str(pair["community"]), str(pair["other"])
+        needs = per["need"][one], per["need"][other]
+        ratio = per["got"][one] / per["got"][other]
+        right = (
+            case.communities["type"][one] == case.communities["type"][other]
+            and min(needs) >= alike * max(needs) * (1 - SHARE_SLACK)
+            and ratio <= less + INDEX_SLACK
+            and abs(ratio - float(pair["got_share"])) <= INDEX_SLACK
+        )
+        if not right:
+            recorder.find(
+                "envy",
+                f"{one} is said to get {pair['got_share']} of what {other} gets per resident; by the tables it gets "
+                f"{ratio:.6f}, with needs of {needs[0]:.6f} and {needs[1]:.6f}",
+                table="run.json",
+                row="fairness.envy",
+                value=pair["got_share"],
+                limit=float(ratio),
+            )
+    fewest, most = (_pairs(case, per, alike, less, turn * INDEX_SLACK) for turn in (-1, 1))
+    recorder.checked("envy", 1)
+    if not fewest <= int(said["pairs"]) <= most:
+        recorder.find(
+            "envy",
+            f"{said['pairs']} pairs are said to have reason for envy; by the tables it is {fewest} to {most}",
+            table="run.json",
+            row="fairness.envy.pairs",
+            value=said["pairs"],
+            limit=most,
+        )
+
+
+def _pairs(case: Case, per: pd.DataFrame, alike: float, less: float, slack: float) -> int:
+    """Count the pairs, with limits moved by `slack` (above 0: more pairs)."""
+    total = 0
+    for names in case.communities.groupby("type").groups.values():
+        frame = per.loc[names]
+        need, got = frame["need"].to_numpy(dtype=float), frame["got"].to_numpy(dtype=float)
+        for a, b in zip(need, got, strict=True):
+            close = (np.minimum(a, need) >= (alike - slack) * np.maximum(a, need)) & (need > 0) & (got > 0)
+            total += int((close & (b <= (less + slack) * got)).sum())
+    return total

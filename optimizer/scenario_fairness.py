@@ -1,0 +1,90 @@
+"""What a scenario may say about fairness beyond its goals: bounds of inequality, least shares of groups, its price."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from optimizer.scenario_base import Part, Share
+
+if TYPE_CHECKING:
+    from optimizer.scenario import Scenario
+
+
+class AtkinsonBound(Part):
+    """Bound of the Atkinson index of scores, equation (28)."""
+
+    epsilon: float = Field(gt=0, le=5, description="Aversion to inequality; from 1 on nobody may have nothing.")
+    value: Share = Field(description="Largest index allowed.")
+
+
+class Group(Part):
+    """Communities that meet every condition, and the least they get, equation (31)."""
+
+    title: str = ""
+    districts: list[str] = Field(default_factory=list, description="Only these districts; all where empty.")
+    types: list[str] = Field(default_factory=list, description="Only these types; all where empty.")
+    classes: list[str] = Field(default_factory=list, description="Only these classes of guidance; all where empty.")
+    column: str = Field("", description="Column of communities that must be at least `at_least`.")
+    per: str = Field("", description="Column it is divided by, for example population.")
+    at_least: float | None = Field(None, description="Least value, or share, of the column; inclusive.")
+    least_share_of_money: Share | None = Field(
+        None, description="Least share of all money spent on single communities (not on shared stations)."
+    )
+    least_met_share: Share | None = Field(
+        None, description="Least part of the group's person-needs that is met over the horizon."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Group":
+        if not (self.districts or self.types or self.classes or self.column):
+            raise ValueError("names no communities; give districts, types, classes or a column")
+        if self.least_share_of_money is None and self.least_met_share is None:
+            raise ValueError("asks for nothing; give least_share_of_money or least_met_share")
+        if bool(self.column) != (self.at_least is not None):
+            raise ValueError("column and at_least belong together; give both or neither")
+        if self.per and not self.column:
+            raise ValueError("per needs a column")
+        return self
+
+    def name(self, number: int) -> str:
+        """Return the title, or what it is made of."""
+        said = [*self.districts, *self.types, *self.classes]
+        if self.column:
+            said.append(f"{self.column}{' per ' + self.per if self.per else ''} at least {self.at_least:g}")
+        return self.title or ", ".join(said) or f"group {number + 1}"
+
+
+class Fairness(Part):
+    """Bounds of inequality that every plan keeps, and what to say about them; all off unless named."""
+
+    gini_at_most: Share | None = Field(None, description="Largest Gini index of scores of communities, equation (27).")
+    atkinson_at_most: AtkinsonBound | None = None
+    groups: list[Group] = Field(default_factory=list)
+    price: bool = Field(
+        False, description="Plan once more without the goals and bounds of fairness, and say what fairness costs."
+    )
+
+    @property
+    def bounds(self) -> bool:
+        """Whether it limits plans."""
+        return self.gini_at_most is not None or self.atkinson_at_most is not None or bool(self.groups)
+
+
+def fairness_contradictions(scenario: "Scenario") -> Iterator[str]:
+    """Yield what cannot be meant, each as `dotted.path: message`."""
+    rule = scenario.fairness
+    if rule is None:
+        return
+    if scenario.rule is not None:
+        yield "fairness: a plan made by a rule is not searched, so it keeps no such bound; drop fairness or rule"
+    for n, group in enumerate(rule.groups):
+        for word in group.types:
+            if word not in scenario.types:
+                yield f"fairness.groups.{n}.types: unknown type {word!r}; types are {', '.join(scenario.types)}"
+        for word in group.classes:
+            if word not in scenario.guidance:
+                known = ", ".join(scenario.guidance)
+                yield f"fairness.groups.{n}.classes: unknown class {word!r}; classes are {known}"
+    if rule.price and "unmet_need" not in [goal.goal for goal in scenario.goals]:
+        yield "fairness.price: it is told in unmet need, which is not among the goals; add the goal unmet_need"
