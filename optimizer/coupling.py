@@ -122,7 +122,7 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
     couples = np.zeros(matrix.shape[0], dtype=bool)
     couples[joint.link_rows] = True
     if asking:
-        of_money = np.arange(joint.link_rows.stop, matrix.shape[0])
+        of_money = np.arange(joint.link_rows.stop, joint.link_rows.stop + len(joint.money.upper))
         there_is = np.maximum(row_upper[of_money], 0)  # floors, the rows below 0, stay as they are
         more = coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
         matrix = csr_array(hstack([matrix, csr_array(more)], format="csr"))

@@ -75,13 +75,15 @@ def before(problem: Problem, assignments: pd.DataFrame) -> Floats:
     for site, service, units in zip(
         problem.existing.site, problem.existing.service, problem.existing.capacity, strict=True
     ):
-        at = site, problem.needs[int(service) + 2]
+        at = (str(site), problem.needs[int(service) + 2])
         capacity[at] = capacity.get(at, 0.0) + float(units)
-    for (site, service), rows in first.groupby(["site", "service"], sort=True):
-        part = min(1.0, capacity.get((str(site), str(service)), 0.0) / float(rows["amount"].sum()))
-        i, k = rows["community"].map(position).to_numpy(int), need[str(service)]
+    for key, rows in first.groupby(["site", "service"], sort=True):
+        used, what = (str(word) for word in key)
+        part = min(1.0, capacity.get((used, what), 0.0) / float(rows["amount"].sum()))
+        i: Ints = np.asarray(rows["community"].map(position), dtype=np.int64)
+        k = need[what]
         share = part * rows["amount"].to_numpy(float) / problem.need[i, k, 0]
-        np.add.at(had, (i, k), share[:, None] * problem.need[i, k, :])
+        np.add.at(had[:, k, :], i, share[:, None] * problem.need[i, k, :])
     had = np.minimum(had, problem.need)
     return np.divide(had, problem.need, out=np.ones((n, len(problem.needs), years)), where=problem.need > 0)
 

@@ -41,7 +41,8 @@ def equally_distributed(values: "Floats", epsilon: float, weights: "Floats | Non
     x = x / most  # powers of figures near 1 neither vanish nor overflow
     if abs(epsilon - 1) < 1e-12:
         return most * float(np.exp(share[w > 0] @ np.log(x[w > 0])))
-    return most * float((share[w > 0] @ x[w > 0] ** (1 - epsilon)) ** (1 / (1 - epsilon)))
+    with np.errstate(over="ignore"):  # next to nothing is nothing
+        return most * float((share[w > 0] @ x[w > 0] ** (1 - epsilon)) ** (1 / (1 - epsilon)))
 
 
 def atkinson(values: "Floats", epsilon: float, weights: "Floats | None" = None) -> float:

@@ -3,7 +3,7 @@
 Columns are those of the programmes' model, then those of `Money`. Rows are the programmes', then (19), then money's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +36,16 @@ class Joint:
     problem: Problem
     model: Model
     money: Money
+    extra: ExtraRows | None = None  # rows of fairness, the last of all
+
+    def with_rows(self, rows: ExtraRows) -> "Joint":
+        """Return the same model with more rows that every plan keeps."""
+        old = self.extra
+        if old is not None:
+            both = csr_array(vstack([old.matrix, rows.matrix], format="csr"))
+            low, high = np.concatenate([old.lower, rows.lower]), np.concatenate([old.upper, rows.upper])
+            rows = ExtraRows(both, low, high)
+        return replace(self, extra=rows)
 
     @property
     def n_columns(self) -> int:
@@ -70,20 +80,23 @@ class Joint:
 
     @cached_property
     def matrix(self) -> csr_array:
-        """(rows, columns) the programmes' rows, then (19), then money's rules (20) and (22)."""
+        """(rows, columns) the programmes' rows, then (19), then money's rules (20) and (22), then those of fairness."""
         money = block_array([[csr_array((len(self.money.upper), self.model.n_columns)), self.money.matrix]])
-        return csr_array(vstack([self._padded(self.model.matrix), self.link, money], format="csr"))
+        more = [] if self.extra is None else [self.extra.matrix]
+        return csr_array(vstack([self._padded(self.model.matrix), self.link, money, *more], format="csr"))
 
     @cached_property
     def row_lower(self) -> Floats:
         """(rows,) lower limits."""
         free = np.full(len(self.money.upper), -np.inf)
-        return np.concatenate([self.model.row_lower, self.model.fixed_cost, free])
+        more = [] if self.extra is None else [self.extra.lower]
+        return np.concatenate([self.model.row_lower, self.model.fixed_cost, free, *more])
 
     @cached_property
     def row_upper(self) -> Floats:
         """(rows,) upper limits."""
-        return np.concatenate([self.model.row_upper, self.model.fixed_cost, self.money.upper])
+        more = [] if self.extra is None else [self.extra.upper]
+        return np.concatenate([self.model.row_upper, self.model.fixed_cost, self.money.upper, *more])
 
     @property
     def link_rows(self) -> slice:

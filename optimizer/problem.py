@@ -180,6 +180,7 @@ class Problem:
     cell_of: dict[tuple[str, int, int, int], int]  # (purpose, district, service or -1, community or -1) -> cell
     place_centre: Ints  # (places,) existing centre a station there hangs on (13); -1: none in reach, -2: no levels
     existing_centre: Ints  # (existing,) the same for existing stations
+    group: Bools = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))  # (n, G) groups of fairness
     origin: Mapping[str, Ints] = field(default_factory=dict)  # of a part: table -> positions in the whole problem
 
     @property
@@ -306,5 +307,6 @@ class Problem:
             cell_of=cells,
             place_centre=centres(self.place_centre, places),
             existing_centre=centres(self.existing_centre, existing),
+            group=self.group[communities] if len(self.group) else self.group,
             origin=origin,
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from geodata.read import City
+from optimizer.fair_groups import members
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
 from optimizer.problem_levels import hang, with_levels
@@ -121,6 +122,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         cell_of=cell_of,
         place_centre=of_place,
         existing_centre=of_existing,
+        group=members(frame, classes, scenario.fairness.groups if scenario.fairness else []),
     )
 
 

@@ -40,6 +40,12 @@ BOUND_WORDS = {
 }
 
 
+TOO_FAIR = (
+    "\nThe bounds under fairness are rules too: raise gini_at_most or atkinson_at_most, or lower the least shares of "
+    "groups."
+)
+
+
 class Infeasible(Exception):
     """No plan keeps the hard rules; `report` says which and what is missing, for the planner."""
 
@@ -128,6 +134,12 @@ def _by_rule(city: City, joint: Joint, rule: Rule) -> Found:
     return Found(encode(joint, decisions), levels, rule.split)
 
 
+def _fair_bounds(problem: Problem) -> bool:
+    """Whether the scenario bounds inequality or asks for least shares of groups."""
+    rule = problem.scenario.fairness
+    return rule is not None and rule.bounds
+
+
 def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) -> Found:
     shortage = explain(problem)
     if shortage:
@@ -139,7 +151,7 @@ def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) ->
             "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "
             "may pay for them, and floors of sources (limits) must be spent.\nSoften the floor "
             "(programmes.work_funds.hard_floor: false), add money, lower the floors of sources, or widen what the "
-            "sources may pay for."
+            "sources may pay for." + (TOO_FAIR if _fair_bounds(problem) else "")
         ) from None
     except NoPlanYet as error:
         why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"

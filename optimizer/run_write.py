@@ -13,6 +13,7 @@ import pandas as pd
 from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
+from optimizer.fair_rows import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fit import hold_back
 from optimizer.identity import file_hash
@@ -20,7 +21,7 @@ from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.levels_table import levels_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
-from optimizer.problem import Bools, Problem
+from optimizer.problem import Bools, Floats, Problem
 from optimizer.report import write_report
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
 from optimizer.search import SHOWN, Found
@@ -122,7 +123,12 @@ def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFra
         except MoneyShortError as error:
             held = max(2 * held, error.yuan + 10)
             most = MOST_HELD_YUAN * joint.problem.scenario.currency.unit_yuan
-            x = hold_back(joint, found.levels, found.x, held) if held < most and not by_rule else None
+            fair = found.fair or Fair(joint)
+
+            def held_back(more: Joint, yuan: float = held) -> Floats | None:
+                return hold_back(more, found.levels, found.x, yuan)
+
+            x = fair.settled(held_back) if held < most and not by_rule else None
             if x is None:
                 raise
             found.x = x

@@ -422,8 +422,10 @@ def _contradictions(scenario: Scenario) -> list[str]:
         found += [
             f"{path}: plans by rule do not keep it; leave it out or drop rule" for path in _beyond_rules(scenario)
         ]
-    found += fairness_contradictions(scenario)
     order = [goal.goal for goal in scenario.goals]
+    found += fairness_contradictions(
+        scenario.fairness, scenario.types, scenario.guidance, order, by_rule=scenario.rule is not None
+    )
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")
     return found

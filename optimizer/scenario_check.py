@@ -8,6 +8,7 @@ from pandas.api.types import is_numeric_dtype
 
 from geodata.city import City
 from geodata.findings import Finding, did_you_mean
+from optimizer.fair_groups import check_groups
 from optimizer.guidance import classify, condition_columns
 from optimizer.scenario import Scenario
 from optimizer.scenario_money import Source
@@ -65,6 +66,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                     message="a district's source without a district pays everywhere",
                 )
             )
+    found += check_groups(city, scenario)
     found += _last_year(city, scenario)
     found += _leases(city, scenario)
     found += _musts(city, scenario)

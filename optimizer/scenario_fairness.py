@@ -1,14 +1,10 @@
 """What a scenario may say about fairness beyond its goals: bounds of inequality, least shares of groups, its price."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 from pydantic import Field, model_validator
 
 from optimizer.scenario_base import Part, Share
-
-if TYPE_CHECKING:
-    from optimizer.scenario import Scenario
 
 
 class AtkinsonBound(Part):
@@ -71,20 +67,20 @@ class Fairness(Part):
         return self.gini_at_most is not None or self.atkinson_at_most is not None or bool(self.groups)
 
 
-def fairness_contradictions(scenario: "Scenario") -> Iterator[str]:
-    """Yield what cannot be meant, each as `dotted.path: message`."""
-    rule = scenario.fairness
+def fairness_contradictions(
+    rule: Fairness | None, types: Collection[str], classes: Collection[str], goals: Collection[str], *, by_rule: bool
+) -> Iterator[str]:
+    """Yield what cannot be meant beside types, classes and goals of the scenario, each as `dotted.path: message`."""
     if rule is None:
         return
-    if scenario.rule is not None:
+    if by_rule:
         yield "fairness: a plan made by a rule is not searched, so it keeps no such bound; drop fairness or rule"
     for n, group in enumerate(rule.groups):
         for word in group.types:
-            if word not in scenario.types:
-                yield f"fairness.groups.{n}.types: unknown type {word!r}; types are {', '.join(scenario.types)}"
+            if word not in types:
+                yield f"fairness.groups.{n}.types: unknown type {word!r}; types are {', '.join(types)}"
         for word in group.classes:
-            if word not in scenario.guidance:
-                known = ", ".join(scenario.guidance)
-                yield f"fairness.groups.{n}.classes: unknown class {word!r}; classes are {known}"
-    if rule.price and "unmet_need" not in [goal.goal for goal in scenario.goals]:
+            if word not in classes:
+                yield f"fairness.groups.{n}.classes: unknown class {word!r}; classes are {', '.join(classes)}"
+    if rule.price and "unmet_need" not in goals:
         yield "fairness.price: it is told in unmet need, which is not among the goals; add the goal unmet_need"

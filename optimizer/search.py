@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from optimizer.coupling import Kept, Levels
+from optimizer.fair_rows import Fair
 from optimizer.fit import achieved, build_fit, keep_levels, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
@@ -28,6 +29,8 @@ SHOWN = {"spending": MONEY_UNIT_YUAN}
 """Goals that are shown in another unit than the joint model's."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
 PRICES_FAILED = "whole, as prices did not settle"
+FOR_FAIRNESS = "whole, as bounds of fairness ask for it"
+"""Method of a plan of a large city whose bounds of fairness tie all communities together."""
 """Method of a plan for which the method by prices was tried first."""
 
 
@@ -59,6 +62,7 @@ class Found:
     stopped: str = ""
     different: int | None = None
     reached: dict[str, float] = field(default_factory=dict)
+    fair: Fair | None = None
 
 
 def goal_of(joint: Joint, name: str) -> Goal:
@@ -81,18 +85,26 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     solver = joint.problem.scenario.solver
     whole = int(joint.integer.sum()) <= WHOLE_LIMIT
     if solver.method == "whole" or (solver.method == "auto" and whole):
-        return _Whole(joint, watch, near).find()
+        return _Whole(Fair.of(joint), watch, near).find()
+    bounds = joint.problem.scenario.fairness
+    if bounds is not None and bounds.bounds:
+        return replace(_Whole(Fair.of(joint), watch, near).find(), method=FOR_FAIRNESS)
     try:
         return _Prices(joint, watch, near).find()
     except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
-        return replace(_Whole(joint, watch, near).find(), method=PRICES_FAILED)
+        return replace(_Whole(Fair.of(joint), watch, near).find(), method=PRICES_FAILED)
 
 
 @dataclass
 class _Whole:
-    joint: Joint
+    fair: Fair
     watch: Watch
     near: Bools | None
+
+    @property
+    def joint(self) -> Joint:
+        """The joint model with the rows of fairness found so far."""
+        return self.fair.joint
 
     def find(self) -> Found:
         joint, watch = self.joint, self.watch
@@ -113,7 +125,7 @@ class _Whole:
                 seed=solver.seed,
                 time_limit_seconds=watch.left,
             )
-            run = WholePlan(joint, options, watch.stop, watch)
+            run = WholePlan(self.fair, options, watch.stop, watch)
             start = None if found is None else found.x
             if goal.goal == "worst_off":
                 levels, outcome = self._raise(run)
@@ -129,7 +141,7 @@ class _Whole:
                 watch.end(goal.goal, None, None, "not reached")
                 break
             x = outcome.x[: joint.n_columns]
-            found = found or Found(x, levels, "whole")
+            found = found or Found(x, levels, "whole", fair=self.fair)
             found.x = x
             found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
             unit = SHOWN.get(goal.goal, 1.0)
@@ -137,7 +149,7 @@ class _Whole:
             found.seconds[goal.goal] = watch.end(goal.goal, value * unit, bound * unit, outcome.status.value)
             if goal.goal == "worst_off":
                 keeping = Levels(levels.scored, levels.floor, max(0.0, value * (1 - goal.tolerance)))
-                found.x, levels = keep_levels(joint, keeping, x)
+                found.x, levels = self._kept(keeping, x)
             else:
                 vector = goal_of(joint, goal.goal)
                 kept.append(Kept(vector, value_of(vector, x) * (1 + goal.tolerance) + 1e-6))
@@ -146,8 +158,19 @@ class _Whole:
             raise NoPlanYet(watch.reason or "time")
         found.stopped = watch.reason
         if self.near is not None and not found.stopped:
-            _stay_close(joint, watch, found, tuple(kept), self.near)
+            _stay_close(self.fair, watch, found, tuple(kept), self.near)
         return found
+
+    def _kept(self, keeping: Levels, x: Floats) -> tuple[Floats, Levels]:
+        kept: list[Levels] = []
+
+        def fitted(joint: Joint) -> Floats:
+            plan, levels = keep_levels(joint, keeping, x)
+            kept.append(levels)
+            return plan
+
+        plan = self.fair.settled(fitted)
+        return (x, keeping) if plan is None else (plan, kept[-1])
 
     def _raise(self, run: WholePlan) -> tuple[Levels, Outcome]:
         """Raise the common level; set aside communities that hold it down whatever the money, and raise it again."""
@@ -247,15 +270,16 @@ class _Prices:
             kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))
 
 
-def _stay_close(joint: Joint, watch: Watch, found: Found, kept: tuple[Kept, ...], near: Bools) -> None:
+def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], near: Bools) -> None:
     """Last goal when a plan is compared: fewest yes-or-no decisions that differ from another plan."""
+    joint = fair.joint
     whole: Ints = np.flatnonzero(joint.integer)
     vector = np.zeros(joint.n_columns)
     vector[whole] = np.where(near[whole], -1.0, 1.0)
     goal: Goal = (vector, float(near[whole].sum()))
     watch.start("closeness", len(kept) + 2, len(kept) + 2)
     options = Options(gap=0.01, threads=joint.problem.scenario.solver.threads, time_limit_seconds=min(60, watch.left))
-    outcome = WholePlan(joint, options, watch.stop, watch).minimise("closeness", goal, found.levels, kept, found.x)
+    outcome = WholePlan(fair, options, watch.stop, watch).minimise("closeness", goal, found.levels, kept, found.x)
     if outcome.x is None or outcome.value is None:
         watch.end("closeness", None, None, "not reached")
         return

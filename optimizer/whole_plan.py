@@ -7,11 +7,12 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from optimizer.coupling import Kept, Levels, score_rows
+from optimizer.fair_rows import Fair, Make
 from optimizer.fit import raising_arrays
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.highs_arrays import Progress as Tick
-from optimizer.joint import ExtraRows, Goal, Joint
+from optimizer.joint import ExtraRows, Goal
 from optimizer.problem import Floats
 from optimizer.watch import Watch
 
@@ -20,34 +21,36 @@ from optimizer.watch import Watch
 class WholePlan:
     """The joint model of a city, solved goal after goal by HiGHS alone."""
 
-    joint: Joint
+    fair: Fair
     options: Options
     stop: Event
     watch: Watch
 
     def raise_level(self, levels: Levels) -> Outcome:
         """First goal: the largest common level (value is its negative)."""
-        arrays = raising_arrays(self.joint, levels)
-        return self._run(arrays, "worst_off", None, sign=-1.0)
+        return self._run(lambda joint: raising_arrays(joint, levels), "worst_off", None, sign=-1.0)
 
     def minimise(self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None) -> Outcome:
         """A later goal, with the levels and the earlier goals kept."""
-        rows, low = score_rows(self.joint, levels)
+        rows, low = score_rows(self.fair.joint, levels)
         extra = ExtraRows(
             csr_array(vstack([rows, *(csr_array(k.goal[0].reshape(1, -1)) for k in kept)], format="csr")),
             np.concatenate([low - 1e-9, np.full(len(kept), -np.inf)]),
             np.concatenate([np.full(len(low), np.inf), [k.limit - k.goal[1] for k in kept]]),
         )
-        return self._run(self.joint.arrays(goal, extra), name, start)
+        return self._run(lambda joint: joint.arrays(goal, extra), name, start)
 
-    def _run(self, arrays: Arrays, name: str, start: Floats | None, sign: float = 1.0) -> Outcome:
+    def _run(self, make: Make, name: str, start: Floats | None, sign: float = 1.0) -> Outcome:
         def tick(progress: Tick) -> None:
             value = None if progress.incumbent is None else sign * progress.incumbent
             self.watch.update(name, value, sign * progress.bound)
 
-        if start is not None and len(start) < len(arrays.cost):
-            start = np.append(start, np.zeros(len(arrays.cost) - len(start)))
-        outcome = solve(arrays, self.options, start=start, on_progress=tick, stop=self.stop)
+        def find(arrays: Arrays, start: Floats | None) -> Outcome:
+            if start is not None and len(start) < len(arrays.cost):
+                start = np.append(start, np.zeros(len(arrays.cost) - len(start)))
+            return solve(arrays, self.options, start=start, on_progress=tick, stop=self.stop)
+
+        outcome = self.fair.run(make, find, start, self.options)
         if outcome.status in (Status.UNBOUNDED, Status.ERROR):
             raise RuntimeError(f"the solver failed on goal {name}: {outcome.message}")
         return outcome

@@ -92,6 +92,8 @@ RULES: dict[str, Rule] = {
     "unmet_need": Rule("goal 2", "the unmet need is the one in the record"),
     "travel_total": Rule("goal 3", "the travel is the one in the record"),
     "inequality": Rule("27", "indices of inequality follow from scores before and after the plan"),
+    "inequality_bound": Rule("27", "scores are no more unequal than the scenario allows"),
+    "group_share": Rule("31", "groups get the least shares the scenario gives them"),
     "envy": Rule("30", "pairs with reason for envy are such pairs, and all are counted"),
     "spending": Rule("goal 4", "the spending is the one in the record"),
 }

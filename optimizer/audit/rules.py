@@ -6,6 +6,7 @@ from pathlib import Path
 from optimizer.audit import (
     goals,
     rules_closing,
+    rules_fair_bounds,
     rules_fairness,
     rules_files,
     rules_funds,
@@ -72,3 +73,5 @@ def _check(case: Case, recorder: Recorder) -> None:
     goals.check_scores(case, met, recorder)
     goals.check_goals(case, met, served, recorder)
     rules_fairness.check_indices(case, met, recorder)
+    rules_fair_bounds.check_bounds(case, met, recorder)
+    rules_fair_bounds.check_groups(case, met, recorder)

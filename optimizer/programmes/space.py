@@ -4,6 +4,7 @@ import numpy as np
 
 from optimizer.model import Model
 from optimizer.problem import SPACE, YEARLY_SPACE, Bools, Halls, Ints, Problem, Rooms
+from optimizer.programmes import space_exact
 
 
 def room_years(problem: Problem) -> tuple[Ints, Ints]:
@@ -47,6 +48,8 @@ def columns(problem: Problem, model: Model) -> None:
     model.add_columns("hall_m2", [("community", community), ("hall", hall), ("year", year)], upper=most)
     community, year = _spaced(problem)
     model.add_columns("space_met", [("community", community), ("year", year)], upper=1.0)
+    if space_exact.asked(problem):
+        space_exact.add_full(problem, model, community, year)
 
 
 def rows(problem: Problem, model: Model) -> None:
@@ -66,15 +69,20 @@ def rows(problem: Problem, model: Model) -> None:
         upper=problem.existing_m2[community] / target[community],
     )
     model.put(row_of[community, in_year], space_met, 1.0)
+    of = [row_of]
+    if space_exact.asked(problem):
+        of.append(np.full((n, years), -1, dtype=np.int64))
+        of[1][community, in_year] = space_exact.add_rows(problem, model, community, in_year)
     extension = ~problem.rooms.is_station[room]
-    for t in range(years):
-        use = np.flatnonzero(extension & (year + problem.rooms.lead[room] <= t))
-        owner = problem.rooms.community[room[use]]
-        has = row_of[owner, t] >= 0
-        model.put(row_of[owner[has], t], area[use[has]], -1.0 / target[owner[has]])
-        use = np.flatnonzero(hall_year <= t)
-        user = problem.hall_arcs.community[arc[use]]
-        model.put(row_of[user, t], hall_m2[use], -1.0 / target[user])
+    for row_of in of:
+        for t in range(years):
+            use = np.flatnonzero(extension & (year + problem.rooms.lead[room] <= t))
+            owner = problem.rooms.community[room[use]]
+            has = row_of[owner, t] >= 0
+            model.put(row_of[owner[has], t], area[use[has]], -1.0 / target[owner[has]])
+            use = np.flatnonzero(hall_year <= t)
+            user = problem.hall_arcs.community[arc[use]]
+            model.put(row_of[user, t], hall_m2[use], -1.0 / target[user])
 
     whole = problem.rooms.whole
     position = np.full((len(problem.rooms), years), -1, dtype=np.int64)

@@ -1,0 +1,212 @@
+"""Bounds of inequality and least shares of groups: by hand, against all plans of tiny cities, and their mistakes."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from optimizer.fair_groups import check_groups
+from optimizer.fair_rows import atkinson_cut, gini_cut
+from optimizer.fit import achieved
+from optimizer.indices import atkinson, gini
+from optimizer.price_plan import Infeasible
+from optimizer.scenario import Scenario
+from optimizer.search import FOR_FAIRNESS
+from tests.optimizer.tiny import Row, make_city, make_scenario, plan
+
+UNMET = [{"goal": "unmet_need", "tolerance": 0.0, "gap": 0.0}]
+SCORES = st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4).map(np.array)
+
+
+def funds(fairness: Row | None, **changes: object) -> Scenario:
+    """15,000 yuan for three communities entitled to 10,000 each; a has 3,000 people, b 1,000, c 500."""
+    return make_scenario(
+        programmes={"work_funds": {"floor_yuan": 10_000}, "space": {"target_m2": 0}},
+        sources={"city": {"role": "city", "amount_yuan": 15_000, "purposes": ["work_funds"]}},
+        goals=UNMET,
+        **({"fairness": fairness} if fairness else {}),
+        **changes,
+    )
+
+
+THREE = make_city([{"community": c, "population": p} for c, p in (("a", 3000), ("b", 1000), ("c", 500))])
+
+
+@given(SCORES, SCORES, st.floats(0, 1))
+def test_a_gini_cut_is_exact_where_it_is_made_and_holds_wherever_the_bound_does(
+    at: np.ndarray, other: np.ndarray, most: float
+) -> None:
+    row = gini_cut(at, most)
+    assert row @ at == pytest.approx((gini(at) - most) * at.mean(), abs=1e-9)
+    assert row @ other <= (gini(other) - most) * other.mean() + 1e-9
+
+
+@given(SCORES, SCORES, st.floats(0, 1), st.sampled_from([0.3, 0.5, 1.0, 2.0]))
+def test_an_atkinson_cut_holds_wherever_the_bound_does(
+    at: np.ndarray, other: np.ndarray, most: float, epsilon: float
+) -> None:
+    row = atkinson_cut(at, epsilon, most)
+    if at.min() > 1e-3:
+        assert row @ at == pytest.approx((atkinson(at, epsilon) - most) * at.mean(), abs=1e-9)
+    assert row @ other <= (atkinson(other, epsilon) - most) * other.mean() + 1e-9
+
+
+def test_a_gini_bound_by_hand() -> None:
+    """Scores sum to 1.5. With b = c = y, a = x: 4 (x - y) / (18 x 0.5) = 0.2 where x = 0.8, y = 0.35."""
+    found = plan(THREE, funds({"gini_at_most": 0.2}))
+    assert achieved(found.joint, found.found.x) == pytest.approx([0.8, 0.35, 0.35], abs=1e-6)
+    assert found.value("unmet_need") == pytest.approx(3000 * 0.2 + 1500 * 0.65)
+    assert found.found.bounds["unmet_need"] == pytest.approx(found.value("unmet_need"))
+    assert found.grants() == {("a", 2020): 8000, ("b", 2020): 3500, ("c", 2020): 3500}
+
+
+def test_everybody_alike() -> None:
+    found = plan(THREE, funds({"gini_at_most": 0.0}))
+    assert achieved(found.joint, found.found.x) == pytest.approx([0.5, 0.5, 0.5], abs=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0])
+def test_an_atkinson_bound_is_used_up_and_no_other_split_is_better(epsilon: float) -> None:
+    found = plan(THREE, funds({"atkinson_at_most": {"epsilon": epsilon, "value": 0.1}}))
+    scores = achieved(found.joint, found.found.x)
+    assert atkinson(scores, epsilon) == pytest.approx(0.1, abs=2e-6)
+    steps = np.linspace(0, 1, 201)
+    splits = [np.array([a, b, 1.5 - a - b]) for a, b in itertools.product(steps, steps) if 0 <= 1.5 - a - b <= 1]
+    best = min(3000 * (1 - s[0]) + 1000 * (1 - s[1]) + 500 * (1 - s[2]) for s in splits if atkinson(s, epsilon) <= 0.1)
+    assert found.value("unmet_need") <= best + 1e-6
+    assert best <= found.value("unmet_need") + 3000 * 0.01
+
+
+def test_a_bound_that_holds_anyway_changes_nothing() -> None:
+    free, bound = plan(THREE, funds(None)), plan(THREE, funds({"gini_at_most": 0.5}))
+    assert np.array_equal(free.found.x, bound.found.x)
+
+
+@pytest.mark.parametrize("most", [0.05, 0.12, 0.2, 0.3])
+@pytest.mark.parametrize("money", [6_000, 9_000, 13_000])
+def test_bounds_are_exact_in_whole_numbers(most: float, money: int) -> None:
+    """Rooms taken whole or not at all: every choice the money allows is tried."""
+    m2, cost, people = [20, 35, 10, 50, 40], [4000, 3000, 5000, 2000, 4500], [900, 300, 1500, 100, 700]
+    city = make_city(
+        [{"community": f"c{n}", "office": m2[n], "population": people[n]} for n in range(5)],
+        sites=[
+            {"site": f"e{n}", "community": f"c{n}", "use": "extension", "area_m2": 100 - m2[n],
+             "min_area_m2": 100 - m2[n], "fixed_yuan": cost[n], "capital_yuan_per_m2": 0}
+            for n in range(5)
+        ],
+    )  # fmt: skip
+    scenario = make_scenario(
+        programmes={"space": {"target_m2": 100}},
+        sources={"city": {"role": "city", "amount_yuan": money}},
+        goals=UNMET,
+        fairness={"gini_at_most": most},
+    )
+    values = []
+    for taken in itertools.product([0, 1], repeat=5):
+        score = np.where(taken, 1.0, np.array(m2) / 100)
+        if np.dot(taken, cost) <= money and gini(score) <= most + 1e-9:
+            values.append(float(np.array(people) @ (1 - score)))
+    if not values:
+        with pytest.raises(Infeasible):
+            plan(city, scenario)
+        return
+    found = plan(city, scenario)
+    assert found.value("unmet_need") == pytest.approx(min(values))
+    assert gini(achieved(found.joint, found.found.x)) <= most + 1e-5
+
+
+def test_least_shares_of_groups_by_hand() -> None:
+    """Without groups a gets 10,000 and b 5,000; c is asked a fifth of the money, then three tenths of its need."""
+    small = {"column": "population", "at_least": 0, "districts": ["east"], "types": ["needy"]}
+    city = make_city(
+        [{"community": c, "population": p, "type": k} for c, p, k in (("a", 3000, "plain"), ("b", 1000, "plain"),
+                                                                       ("c", 500, "needy"))]
+    )  # fmt: skip
+    types = {"plain": {}, "needy": {}}
+    share = plan(city, funds({"groups": [{**small, "least_share_of_money": 0.2}]}, types=types))
+    assert share.grants() == {("a", 2020): 10_000, ("b", 2020): 2000, ("c", 2020): 3000}
+    met = plan(city, funds({"groups": [{**small, "least_met_share": 0.2}]}, types={"plain": {}, "needy": {"care": 0}}))
+    assert met.grants() == {("a", 2020): 10_000, ("b", 2020): 3000, ("c", 2020): 2000}
+    assert met.value("unmet_need") == pytest.approx(1000 * 0.7 + 500 * 0.8, abs=1e-3)
+
+
+def test_rooms_that_stand_count_in_full() -> None:
+    """An office of 300 m2 for a target of 100 is met in full; no bound is kept by counting less."""
+    city = make_city([{"community": "a", "office": 300}, {"community": "b", "office": 40}])
+    rooms = {"programmes": {"space": {"target_m2": 100}}, "goals": UNMET}
+    found = plan(city, make_scenario(fairness={"gini_at_most": 0.3}, **rooms))
+    assert achieved(found.joint, found.found.x) == pytest.approx([1.0, 0.4], abs=1e-6)
+    with pytest.raises(Infeasible):  # the Gini index of 1 and 0.4 is 0.6 / 2.8
+        plan(city, make_scenario(fairness={"gini_at_most": 0.21}, **rooms))
+
+
+def test_a_group_by_share_of_people() -> None:
+    city = make_city([{"community": c, "population": 1000, "elderly": e} for c, e in (("a", 50), ("b", 300))])
+    asked = {"column": "elderly", "per": "population", "at_least": 0.3, "least_share_of_money": 0.9}
+    found = plan(city, funds({"groups": [asked]}))
+    assert found.problem.group.tolist() == [[False], [True]]
+    # b can use 10,000: nine tenths of all that may be spent, so a gets a ninth of it.
+    assert found.grants() == {("a", 2020): 1111, ("b", 2020): 10_000}
+
+
+def test_large_cities_are_one_model_and_say_so() -> None:
+    found = plan(THREE, funds({"gini_at_most": 0.2}, solver={"method": "prices"}))
+    assert found.found.method == FOR_FAIRNESS
+    assert found.value("unmet_need") == pytest.approx(1575.0)
+
+
+@pytest.mark.parametrize(
+    ("fairness", "said"),
+    [
+        ({"gini_at_most": 1.2}, "gini_at_most"),
+        ({"gini_at_most": -0.1}, "gini_at_most"),
+        ({"atkinson_at_most": {"epsilon": 0, "value": 0.1}}, "epsilon"),
+        ({"atkinson_at_most": {"epsilon": 1}}, "value"),
+        ({"groups": [{"least_met_share": 0.5}]}, "names no communities"),
+        ({"groups": [{"types": ["plain"]}]}, "asks for nothing"),
+        ({"groups": [{"types": ["rural"], "least_met_share": 0.5}]}, "unknown type 'rural'"),
+        ({"groups": [{"classes": ["rich"], "least_met_share": 0.5}]}, "unknown class 'rich'"),
+        ({"groups": [{"column": "elderly", "least_met_share": 0.5}]}, "belong together"),
+        ({"groups": [{"types": ["plain"], "per": "population", "least_met_share": 0.5}]}, "per needs a column"),
+        ({"groups": [{"types": ["plain"], "least_share_of_money": 1.5}]}, "least_share_of_money"),
+    ],
+)
+def test_bounds_that_cannot_be_meant_are_named(fairness: Row, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        funds(fairness)
+
+
+def test_fairness_beside_a_rule_is_named() -> None:
+    with pytest.raises(ValidationError, match="drop fairness or rule"):
+        funds({"gini_at_most": 0.2}, rule={"split": "equal"})
+
+
+def test_what_the_city_has_not_is_named_at_once() -> None:
+    groups = [
+        {"districts": ["west"], "least_met_share": 0.1},
+        {"column": "eldery", "per": "name", "at_least": 0.1, "least_met_share": 0.1},
+    ]
+    found = check_groups(THREE, funds({"groups": groups}))
+    assert [(f.column, f.value) for f in found] == [
+        ("fairness.groups.0.districts", "west"),
+        ("fairness.groups.1.column", "eldery"),
+        ("fairness.groups.1.per", "name"),
+    ]
+    assert "elderly" in found[1].remedy
+
+
+def test_a_group_of_nobody_and_more_than_all_money_are_named() -> None:
+    nobody = [{"column": "population", "at_least": 1e6, "least_met_share": 0.1}]
+    assert "no community" in check_groups(THREE, funds({"groups": nobody}))[0].message
+    halves = [
+        {"column": "population", "at_least": 2000, "least_share_of_money": 0.6},
+        {"column": "own_income_yuan_per_person", "at_least": 0, "types": ["plain"], "least_share_of_money": 0.3},
+    ]
+    assert check_groups(THREE, funds({"groups": halves})) == []  # they share communities
+    city = make_city([{"community": "a"}, {"community": "b", "district": "west"}])
+    apart = [{"districts": [d], "least_share_of_money": 0.6} for d in ("east", "west")]
+    found = check_groups(city, funds({"groups": apart}))
+    assert [(f.value, f.message) for f in found] == [("1.2", "least shares of money are more than all the money")]
