@@ -216,7 +216,7 @@ class _Prices:
             settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 0.7 * rule.gap))
         if "unmet_need" in rules:
             settings = replace(settings, target_gap=rules["unmet_need"].gap)
-        method = PricePlan(joint, settings, watch.stopped, watch.update, watch.stop, near=self.near)
+        method = PricePlan(joint, settings, watch.stopped, watch.update, watch.ending, near=self.near)
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         found = Found(method.nothing_new(levels), levels, "prices")
         watch.start("worst_off" if "worst_off" in rules else "unmet_need", 1, count)

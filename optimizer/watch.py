@@ -2,10 +2,23 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
 from optimizer.progress import Progress
+
+
+class Ending(Event):
+    """Set when a search is to end, by hand or by time: what a running solver looks at."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stopped = stopped
+
+    def is_set(self) -> bool:
+        """Whether the search is to end."""
+        return self._stopped()
 
 
 @dataclass
@@ -17,6 +30,11 @@ class Watch:
     limit_seconds: float = math.inf
     started: float = field(default_factory=time.monotonic)
     stage_started: float = field(default_factory=time.monotonic)
+
+    @property
+    def ending(self) -> Ending:
+        """What tells a running solver to end, by hand or by time."""
+        return Ending(self.stopped)
 
     @property
     def seconds(self) -> float:
