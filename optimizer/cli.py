@@ -217,6 +217,55 @@ def sweep(
         )
 
 
+@app.command(short_help="Show what goals cost one another, or what money buys.")
+def frontier(
+    scenario: Scenario,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[GOAL...]", help="Further goals of --between.", show_default=False)
+    ] = None,
+    between: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--between", metavar="GOAL GOAL [GOAL]", help="Two or three of worst_off, unmet_need, travel, spending."
+        ),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="A%..B%", help="A range of budgets, for example 80%..120%.")
+    ] = "",
+    points: Annotated[
+        int, typer.Option("--points", help="How many plans; for three goals at most about so many.")
+    ] = 15,
+    out: Out = None,
+    sets: Sets = None,
+    years: Years = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=512, help="Write so many plans at once; else one a core."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the efficient plans between two or three goals (--between), or a plan for each of several budgets (--budget).
+
+    Every point is a run folder of its own, audited; table and picture say what each step costs, and how sure that is.
+    Ctrl-C keeps the points made so far.
+    """
+    from optimizer import cli_frontier
+
+    with _answering(as_json):
+        goals = [goal for word in [*(between or []), *(more or [])] for goal in word.split(",") if goal]
+        cli_frontier.frontier_all(
+            scenario,
+            goals,
+            budget,
+            out,
+            points=points,
+            overrides=list(sets or []),
+            years=years,
+            workers=workers,
+            as_json=as_json,
+        )
+
+
 @app.command(short_help="Choose sites by a classical location model.")
 def site(
     model: Annotated[

@@ -1,7 +1,7 @@
 """Plans in whole numbers of all pieces of a stage at given prices: a bound of the whole, and the makings of a plan."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import numpy as np
@@ -37,8 +37,8 @@ MIXING_BOX = 1.0
 class PiecePlans:
     """A plan of every piece at `prices`: `plans` (columns of the piece), their use of the coupling rows, their sum.
 
-    `value` is the sum with all prices paid, `bound` what no plan of the whole stage is below (minus infinity where
-    only a part of the decisions was open).
+    `value` is the sum with all prices paid, `bound` what no plan of the whole stage is below; `bounds` is what no plan
+    of a piece is below at the prices. With `near_ties` these hold of relaxed pieces only.
     """
 
     prices: Floats
@@ -46,6 +46,7 @@ class PiecePlans:
     use: Floats
     value: float
     bound: float
+    bounds: Mapping[int, float] = field(default_factory=dict)
 
 
 def plan_pieces(
@@ -93,19 +94,21 @@ def plan_pieces(
 
     order = search.coupling.by_size
     plans: dict[int, Floats] = {}
+    bounds: dict[int, float] = {}
     value = bound = search.shared_minimum(prices)
     for number, (outcome, proven) in zip(order, in_parallel(one, order, search.threads), strict=True):
         x, first = outcome.x, (start or {}).get(number)
         stopped = event is not None and event.is_set()
         if x is None and first is not None and (stopped or _complete(first)):
             x = np.nan_to_num(first)  # of a plan whose amounts are unknown, only the decisions count
+        bounds[number] = proven
         bound += proven
         if x is not None:
             plans[number] = x
             value += float(search.priced_cost(number, prices) @ x)
         elif not stopped:
             raise NoPlan(pieces[number].columns.tolist())
-    return PiecePlans(prices, plans, _use(search, plans), value, bound)
+    return PiecePlans(prices, plans, _use(search, plans), value, bound, bounds)
 
 
 def _complete(plan: Floats | None) -> bool:

@@ -97,6 +97,7 @@ class PricePlan:
     bound: float = -np.inf
     patterns: list[Mapping[int, Floats]] = field(default_factory=list)
     extra_use: Floats | None = None  # (coupling rows,) what the first goal's plans used more than relaxed ones
+    proofs: list[PiecePlans] = field(default_factory=list)  # rounds that proved a bound of every piece
 
     def _search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
         coupling = couple(self.joint, goal, levels)
@@ -232,14 +233,24 @@ class PricePlan:
             search = self._search(joint.unmet, levels, start.prices.copy())
             search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
         self.bound = max(self.bound, search.bound)
+        extra_use = self.extra_use if settings.target_gap >= ROUGH else None
+        return self.in_rounds(search, levels, self._near_start(search), extra_use)
+
+    def in_rounds(
+        self, search: Search, levels: Levels, plans: Mapping[int, Floats] | None, extra_use: Floats | None
+    ) -> tuple[Floats, float]:
+        """Plan all pieces at the prices of `search` and at corrected ones until the gap is reached; see `unmet`.
+
+        `best` keeps the levels; `plans` are those to begin with, `extra_use` is what they use more than relaxed ones.
+        """
+        joint, settings = self.joint, self.settings
+        report = partial(self.report, "unmet_need")
         worth = abs(search.bound)
         fit = build_fit(joint, joint.unmet, levels, hard=True)
         assert self.best is not None
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
-        plans: Mapping[int, Floats] | None = self._near_start(search)
         at = search
-        extra_use = self.extra_use if settings.target_gap >= ROUGH else None
         proof = 1 if extra_use is None else 0
         for number in range(settings.rounds + 1):
             report(value, self.bound)
@@ -250,9 +261,12 @@ class PricePlan:
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
             ties = None if number == proof else 0.3 * gap
             done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
-            self.bound = max(self.bound, done.bound if ties is None else -np.inf)
+            if ties is None:
+                self.bound = max(self.bound, done.bound)
+                self.proofs.append(done)
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
+            self.extra_use = extra_use
             if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
                 value = self._mixed(fit, search, value)
             if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:

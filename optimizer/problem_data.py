@@ -1,6 +1,7 @@
 """From a city and a scenario to the `Problem`: who needs what, what could be had, what is within reach."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,10 +84,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         chosen = own[existing.service] & in_office
         np.add.at(used_own_m2, existing.community[chosen], existing.area_m2[chosen])
     office_m2 = frame["office_area_m2"].to_numpy(float)
-    amounts = np.array([scenario.free_yuan(s) for s in scenario.sources], dtype=float)
-    carry = [
-        [source.carry_limit(yuan) for yuan in of] for source, of in zip(scenario.sources.values(), amounts, strict=True)
-    ]
+    amounts, carry = _money(scenario)
     return Problem(
         scenario=scenario,
         years=tuple(scenario.years),
@@ -117,13 +115,28 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         existing_arcs=existing_arcs,
         sources=tuple(scenario.sources),
         amount=amounts,
-        carry_limit=np.array(carry),
+        carry_limit=carry,
         cells=cell_table,
         cell_of=cell_of,
         place_centre=of_place,
         existing_centre=of_existing,
         group=members(frame, classes, scenario.fairness.groups if scenario.fairness else []),
     )
+
+
+def with_money(problem: Problem, scenario: Scenario) -> Problem:
+    """Return a problem with the money of another scenario, which differs in amounts of its sources (and goals) only."""
+    amounts, carry = _money(scenario)
+    return replace(problem, scenario=scenario, amount=amounts, carry_limit=carry)
+
+
+def _money(scenario: Scenario) -> tuple[Floats, Floats]:
+    """(S, T) free new money and most that may be carried on, in yuan."""
+    amounts = np.array([scenario.free_yuan(s) for s in scenario.sources], dtype=float)
+    carry = [
+        [source.carry_limit(yuan) for yuan in of] for source, of in zip(scenario.sources.values(), amounts, strict=True)
+    ]
+    return amounts, np.array(carry)
 
 
 def _communities(city: City) -> pd.DataFrame:

@@ -6,6 +6,8 @@ written as a plan.
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +79,7 @@ def run_scenario(
     progress = progress or Silent()
     clock = Clock(progress)
     scenario = loaded.scenario
-    city = _city(loaded, clock)
+    city = checked_city(loaded, clock)
     with clock.phase("travel") as said:
         problem = build_problem(city, scenario)
         pairs = len(problem.arcs) + len(problem.existing_arcs) + len(problem.hall_arcs)
@@ -96,7 +98,7 @@ def run_scenario(
     return write_run(loaded, city, joint, found, out, clock, close_to)
 
 
-def _city(loaded: LoadedScenario, clock: Clock) -> City:
+def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
     """Read and check the city; raise InputError with every error at once."""
     data = loaded.resolved["data"]
     with clock.phase("reading") as said:
@@ -141,11 +143,18 @@ def _fair_bounds(problem: Problem) -> bool:
 
 
 def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) -> Found:
+    with searching(problem):
+        return find_plan(joint, watch, near)
+
+
+@contextmanager
+def searching(problem: Problem) -> Iterator[None]:
+    """Say in words why a search has no plan, before it where hard rules alone tell. Raises Infeasible, RunStopped."""
     shortage = explain(problem)
     if shortage:
         raise Infeasible(shortage)
     try:
-        return find_plan(joint, watch, near)
+        yield
     except _NoPlan:
         raise Infeasible(
             "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "

@@ -65,6 +65,29 @@ class Found:
     fair: Fair | None = None
 
 
+def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Floats]:
+    """Return the first goal of a city that is one model: levels, the common level reached, its bound, and the plan.
+
+    Raises Infeasible where no plan keeps the hard rules, NoPlanYet where the search was stopped too early.
+    """
+    solver = joint.problem.scenario.solver
+    fair = Fair.of(joint)
+    options = Options(gap=0.0, nodes=WHOLE_NODES["unmet_need"], threads=solver.threads, seed=solver.seed)
+    levels, outcome = _Whole(fair, watch, None).raise_level(WholePlan(fair, options, watch.stop, watch))
+    if outcome.x is None or outcome.value is None:
+        if outcome.status is Status.INFEASIBLE:
+            raise Infeasible
+        raise NoPlanYet(watch.reason or "time", "worst_off", -outcome.bound)
+    x, kept = keep_levels(joint, replace(levels, common=max(0.0, -outcome.value)), outcome.x)
+    return kept, -outcome.value, -outcome.bound, x
+
+
+def is_whole(joint: Joint) -> bool:
+    """Whether a city is planned as one model."""
+    method = joint.problem.scenario.solver.method
+    return method == "whole" or (method == "auto" and int(joint.integer.sum()) <= WHOLE_LIMIT)
+
+
 def goal_of(joint: Joint, name: str) -> Goal:
     """Return the vector and constant of a goal after the first."""
     goals: dict[str, Goal] = {"unmet_need": joint.unmet, "travel": joint.travel, "spending": joint.spending}
@@ -82,9 +105,7 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     `near` (columns,) marks the yes-or-no decisions of a plan to stay close to. Raises Infeasible where no plan keeps
     the hard rules, NoPlanYet where the search was stopped too early.
     """
-    solver = joint.problem.scenario.solver
-    whole = int(joint.integer.sum()) <= WHOLE_LIMIT
-    if solver.method == "whole" or (solver.method == "auto" and whole):
+    if is_whole(joint):
         return _Whole(Fair.of(joint), watch, near).find()
     bounds = joint.problem.scenario.fairness
     if bounds is not None and bounds.bounds:
@@ -128,7 +149,7 @@ class _Whole:
             run = WholePlan(self.fair, options, watch.stop, watch)
             start = None if found is None else found.x
             if goal.goal == "worst_off":
-                levels, outcome = self._raise(run)
+                levels, outcome = self.raise_level(run)
                 value, bound = -1.0 * (outcome.value or 0.0), -outcome.bound
             else:
                 outcome = run.minimise(goal.goal, goal_of(joint, goal.goal), levels, tuple(kept), start)
@@ -172,7 +193,7 @@ class _Whole:
         plan = self.fair.settled(fitted)
         return (x, keeping) if plan is None else (plan, kept[-1])
 
-    def _raise(self, run: WholePlan) -> tuple[Levels, Outcome]:
+    def raise_level(self, run: WholePlan) -> tuple[Levels, Outcome]:
         """Raise the common level; set aside communities that hold it down whatever the money, and raise it again."""
         problem = self.joint.problem
         best = attainable_together(problem)
@@ -237,37 +258,37 @@ class _Prices:
         unmet = value_of(joint.unmet, found.x)
         found.reached["unmet_need"] = unmet
         found.seconds["unmet_need"] = watch.end("unmet_need", unmet, found.bounds["unmet_need"], "")
-        self._later_goals(found)
+        later_goals(joint, watch, found)
         if self.near is not None:
             whole = joint.integer
             found.different = int((np.rint(found.x[whole]).astype(bool) != self.near[whole]).sum())
         found.stopped = watch.reason
         return found
 
-    def _later_goals(self, found: Found) -> None:
-        """Travel and spending with stations and rooms kept: a relaxed model, solved to the end."""
-        joint, watch = self.joint, self.watch
-        goals = joint.problem.scenario.goals
-        kept: list[Kept] = []
-        for index, goal in enumerate(goals, start=1):
-            if goal.goal == "worst_off":
-                continue
-            vector = goal_of(joint, goal.goal)
-            if goal.goal != "unmet_need":
-                if watch.stopped():
-                    return
-                watch.start(goal.goal, index, len(goals))
-                fit = build_fit(joint, vector, found.levels, tuple(kept), hard=True)
-                outcome = fit.solve(found.x, options=Options(time_limit_seconds=watch.left))
-                if outcome.x is None:
-                    watch.end(goal.goal, None, None, "not reached")
-                    return
-                found.x = outcome.x[: joint.n_columns]
-                found.bounds[goal.goal], found.scopes[goal.goal] = outcome.bound, KEPT_STATIONS
-                found.reached[goal.goal] = value_of(vector, found.x)
-                shown = value_of(vector, found.x) * SHOWN.get(goal.goal, 1.0), outcome.bound * SHOWN.get(goal.goal, 1.0)
-                found.seconds[goal.goal] = watch.end(goal.goal, *shown, KEPT_STATIONS)
-            kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))
+
+def later_goals(joint: Joint, watch: Watch, found: Found) -> None:
+    """Travel and spending with stations and rooms kept: a relaxed model, solved to the end."""
+    goals = joint.problem.scenario.goals
+    kept: list[Kept] = []
+    for index, goal in enumerate(goals, start=1):
+        if goal.goal == "worst_off":
+            continue
+        vector = goal_of(joint, goal.goal)
+        if goal.goal != "unmet_need":
+            if watch.stopped():
+                return
+            watch.start(goal.goal, index, len(goals))
+            fit = build_fit(joint, vector, found.levels, tuple(kept), hard=True)
+            outcome = fit.solve(found.x, options=Options(time_limit_seconds=watch.left))
+            if outcome.x is None:
+                watch.end(goal.goal, None, None, "not reached")
+                return
+            found.x = outcome.x[: joint.n_columns]
+            found.bounds[goal.goal], found.scopes[goal.goal] = outcome.bound, KEPT_STATIONS
+            found.reached[goal.goal] = value_of(vector, found.x)
+            shown = value_of(vector, found.x) * SHOWN.get(goal.goal, 1.0), outcome.bound * SHOWN.get(goal.goal, 1.0)
+            found.seconds[goal.goal] = watch.end(goal.goal, *shown, KEPT_STATIONS)
+        kept.append(Kept(vector, value_of(vector, found.x) * (1 + goal.tolerance) + 1e-6))
 
 
 def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], near: Bools) -> None:

@@ -1,0 +1,291 @@
+"""Efficient plans of a city planned by prices: what one point has proven and found serves all others.
+
+Levels stand inside the pieces, money outside (`coupling`). So what a round of plans of all pieces has proven holds
+
+* at its prices for every budget, only the money's own part is reckoned again, equation (28);
+* at its level for every higher one: unmet need only grows with the level. What relaxed pieces must lose at the higher
+  level is proven again for each.
+
+Plans of pieces from all rounds are mixed for every point, decisions as they are and amounts made to keep its level;
+new rounds are made only for points whose gap is still larger than the scenario's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from optimizer.coupling import Levels, couple
+from optimizer.fit import build_fit, raising_arrays
+from optimizer.frontier_points import Asked, Point, joint_for, level_of, money_of
+from optimizer.highs import solve
+from optimizer.highs_arrays import Options
+from optimizer.joint import Joint
+from optimizer.levels import set_aside
+from optimizer.piece_plans import mix_plans
+from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_search import SIMPLEX, NoPlan, Search, in_parallel
+from optimizer.problem import Floats
+from optimizer.search import value_of
+from optimizer.watch import Watch
+
+PATTERNS = 8
+"""So many rounds, the newest, are mixed: an old one far away hardly helps, and each costs a little at every point."""
+KEPT_LEVEL = 1e-7
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What no plan of each piece is below, at prices, where the common level is at least `level`."""
+
+    level: float
+    prices: Floats
+    bounds: Mapping[int, float]
+
+
+@dataclass
+class _Prices:
+    """Best prices of a point's relaxed pieces, and the bound they give."""
+
+    prices: Floats
+    bound: float
+
+
+Key = tuple[float, float, float]  # level, money of the sources, most that may be spent
+
+
+def _key(asked: Asked) -> Key:
+    return asked.level, money_of(asked.scenario), np.inf if asked.most is None else asked.most
+
+
+@dataclass
+class PricedPoints:
+    """Finds plans of least unmet need of `joint` for levels and money."""
+
+    joint: Joint
+    settings: Settings
+    watch: Watch
+    levels: Levels = field(init=False)
+    reached: float = 1.0
+    top: float = 1.0
+    safe: list[Floats] = field(default_factory=list)  # plans that open nothing, and that reach the highest level
+    _start: Search = field(init=False)
+    _proofs: list[_Proof] = field(default_factory=list)
+    _patterns: list[Mapping[int, Floats]] = field(default_factory=list)
+    _known: dict[Key, _Prices] = field(default_factory=dict)
+    _extra_use: Floats | None = None
+
+    def begin(self, asked: Asked, *, raise_level: bool) -> float:
+        """Find prices without levels and, where asked, the highest level; return the level that later goals keep."""
+        joint = joint_for(self.joint, asked)
+        method = PricePlan(joint, self.settings, self.watch.stopped, self.watch.update, self.watch.stop)
+        self.levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        method.best = method.nothing_new(self.levels)
+        self.safe.append(method.best)
+        self._start = method.relaxed()
+        if not raise_level or self.watch.stopped():
+            return 0.0
+        raised = method.level(self._start)
+        self.levels, self.reached, self.top = raised.levels, raised.reached, raised.top
+        self.safe.append(raised.x)
+        self._extra_use = method.extra_use
+        return raised.levels.common
+
+    def find_all(self, asked: Sequence[Asked]) -> list[Point | None]:
+        """Return a plan for all asked, None where there is none; rounds first at both ends, then where needed."""
+        found: list[Point | None] = [None] * len(asked)
+        for number in dict.fromkeys([0, len(asked) - 1]):
+            if not self.watch.stopped():
+                found[number] = self._point(asked[number], _beside(found, number), rounds=True)
+        return self.find_between(asked, found)
+
+    def find(self, asked: Asked, *, rounds: bool = True) -> Point | None:
+        """Return a plan for what is asked, None where there is none; without `rounds` from those made so far."""
+        return self._point(asked, (), rounds=rounds)
+
+    def find_between(self, asked: Sequence[Asked], found: Sequence[Point | None]) -> list[Point | None]:
+        """The same where some points, such as the ends, are `found` already."""
+        points = list(found)
+        fresh = {number for number, point in enumerate(found) if self._settled(point)}
+        most = len(fresh) + max(1, len(asked) // 4)
+        while not self.watch.stopped():
+            for number, one in enumerate(asked):
+                if number not in fresh and not self._settled(points[number]) and not self.watch.stopped():
+                    new = self._point(one, _beside(points, number), rounds=False)
+                    points[number] = self._better(points[number], new)
+            wide = [n for n, point in enumerate(points) if n not in fresh and point and not self._settled(point)]
+            if not wide or len(fresh) >= most or self.watch.stopped():
+                break
+            number = wide[len(wide) // 2]
+            new = self._point(asked[number], _beside(points, number), rounds=True)
+            points[number] = self._better(points[number], new)
+            fresh.add(number)
+        return points
+
+    def _settled(self, point: Point | None) -> bool:
+        if point is None:
+            return False
+        value = value_of(self.joint.unmet, point.x)
+        return value - point.bound <= self.settings.target_gap * value
+
+    def _better(self, old: Point | None, new: Point | None) -> Point | None:
+        if old is None or new is None:
+            return old or new
+        plan = min(old, new, key=lambda point: value_of(self.joint.unmet, point.x))
+        return replace(plan, bound=max(old.bound, new.bound))
+
+    def _point(self, asked: Asked, near: Sequence[Floats], *, rounds: bool) -> Point | None:
+        joint = joint_for(self.joint, asked)
+        levels = replace(self.levels, common=asked.level)
+        try:
+            search, bound = self._priced(joint, levels, asked)
+            patterns = [kept for kept in (self._keeping(search, plans) for plans in self._patterns) if kept]
+            bound = max(bound, self._proven(search, asked))
+        except NoPlan:
+            return None
+        candidates = [self._mixed(search, patterns), *near, *self.safe]
+        best, value = self._fitted(joint, levels, [x for x in candidates if x is not None], bound)
+        if best is None:
+            return None
+        if rounds and not self.watch.stopped() and value - bound > self.settings.target_gap * value:
+            best, bound = self._rounds(joint, levels, search, asked, best, bound)
+        self.watch.update("unmet_need", value_of(joint.unmet, best), bound)
+        best = self._raised(joint, levels, best)
+        level = max(asked.level, min(self.top, level_of(joint, levels, best) - KEPT_LEVEL)) if self._leveled else 0.0
+        worth = search.worth_of_money() / max(1e-9, money_of(asked.scenario))
+        return Point(asked, best, replace(levels, common=level), bound, worth=worth)
+
+    def _fitted(
+        self, joint: Joint, levels: Levels, plans: Sequence[Floats], bound: float
+    ) -> tuple[Floats | None, float]:
+        """Fit plans to the money and the level until one is good enough; return the best and its value."""
+        fit = build_fit(joint, joint.unmet, levels, hard=True)
+        best: Floats | None = None
+        value = np.inf
+        for plan in plans:
+            outcome = fit.solve(plan)
+            if outcome.x is not None and outcome.value is not None and outcome.value < value:
+                best, value = outcome.x[: joint.n_columns], outcome.value
+            if best is not None and value - bound <= self.settings.target_gap * value:
+                break
+        return best, value
+
+    @property
+    def _leveled(self) -> bool:
+        return bool(self.levels.follows.any())
+
+    def _priced(self, joint: Joint, levels: Levels, asked: Asked) -> tuple[Search, float]:
+        """Return the search of a point's relaxed pieces at its best prices."""
+        key = _key(asked)
+        known = self._known.get(key)
+        nearest = min(
+            self._known,
+            key=lambda k: [0.0 if a == b else abs(a - b) for a, b in zip(k, key, strict=True)],
+            default=None,
+        )
+        prices = known or (self._known[nearest] if nearest else _Prices(self._start.prices, -np.inf))
+        coupling = couple(joint, joint.unmet, levels)
+        threads = self.settings.threads
+        search = Search(coupling, prices.prices.copy(), levels.follows, threads, self.watch.stopped)
+        search.follow(self._start)
+        if known is None:
+            search.improve(gap=self.settings.price_gap, rounds=40)
+            self._known[key] = known = _Prices(search.prices, search.bound)
+        search.bound = known.bound
+        return search, known.bound
+
+    def _proven(self, search: Search, asked: Asked) -> float:
+        """Best bound that earlier rounds give this point, equation (28); minus infinity where they give none."""
+        best = -np.inf
+        for proof in self._proofs:
+            if proof.level > asked.level + 1e-12 or self.watch.stopped():
+                continue
+            bounds = dict(proof.bounds)
+            if asked.level > proof.level:
+                order = search.coupling.by_size
+                relaxed = in_parallel(lambda n, p=proof: search.relaxed(n, p.prices).bound, order, search.threads)  # type: ignore[misc]
+                bounds = {n: max(bounds[n], bound) for n, bound in zip(order, relaxed, strict=True)}
+            best = max(best, search.shared_minimum(proof.prices) + sum(bounds.values()))
+        return best
+
+    def _keeping(self, search: Search, plans: Mapping[int, Floats]) -> dict[int, Floats]:
+        """Plans of pieces with amounts that keep the level; pieces whose decisions cannot are left out."""
+
+        def one(number: int) -> Floats | None:
+            piece, x = search.coupling.pieces[number], plans[number]
+            rows = piece.score_rows
+            if np.all(piece.arrays.matrix[rows] @ x >= piece.arrays.row_lower[rows] - KEPT_LEVEL):
+                return x
+            whole = piece.arrays.integer
+            lower, upper = piece.arrays.lower.copy(), piece.arrays.upper.copy()
+            lower[whole] = upper[whole] = np.rint(x[whole])
+            cost = search.priced_cost(number, search.prices)
+            fixed = replace(piece.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
+            return solve(fixed, SIMPLEX).x
+
+        order = [number for number in search.coupling.by_size if number in plans]
+        kept = dict(zip(order, in_parallel(one, order, search.threads), strict=True))
+        return {number: x for number, x in kept.items() if x is not None}
+
+    def _mixed(self, search: Search, patterns: Sequence[Mapping[int, Floats]]) -> Floats | None:
+        if not patterns:
+            return None
+        try:
+            mixed = mix_plans(search, patterns)
+        except NoPlan:  # some piece has no plan that keeps the level
+            return None
+        return self._assembled(search, mixed)
+
+    def _assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
+        x = np.zeros(self.joint.n_columns)
+        for number, plan in plans.items():
+            x[search.coupling.pieces[number].columns] = plan
+        return x
+
+    def _rounds(
+        self, joint: Joint, levels: Levels, search: Search, asked: Asked, best: Floats, bound: float
+    ) -> tuple[Floats, float]:
+        """Plan all pieces again for this point; keep what was found and proven for the others."""
+        settings = replace(self.settings, rounds=1 if self._extra_use is None else 0)  # one of them proves a bound
+        method = PricePlan(joint, settings, self.watch.stopped, self.watch.update, self.watch.stop)
+        method.best, method.bound, method.extra_use = best, bound, self._extra_use
+        start = {n: best[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
+        if not search.mix:
+            search.evaluate(search.prices)
+            search.master(*search.box(0.3))
+        x, proven = method.in_rounds(search, levels, start, self._extra_use)
+        self._proofs += [_Proof(asked.level, proof.prices, proof.bounds) for proof in method.proofs]
+        own = {n: x[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
+        self._patterns = [*self._patterns, *method.patterns, own][-PATTERNS:]
+        self._extra_use = method.extra_use
+        return x, proven
+
+    def _raised(self, joint: Joint, levels: Levels, x: Floats) -> Floats:
+        """Raise the level as far as money can without more unmet need and with the same decisions."""
+        if not self._leveled:
+            return x
+        vector, constant = joint.unmet
+        arrays = raising_arrays(joint, levels)
+        whole = np.flatnonzero(arrays.integer)
+        lower, upper = arrays.lower.copy(), arrays.upper.copy()
+        lower[whole] = upper[whole] = np.rint(x[whole])
+        row = csr_array(np.append(vector, 0.0).reshape(1, -1))
+        fixed = replace(
+            arrays,
+            lower=lower,
+            upper=upper,
+            integer=np.zeros_like(arrays.integer),
+            matrix=csr_array(vstack([arrays.matrix, row], format="csr")),
+            row_lower=np.append(arrays.row_lower, -np.inf),
+            row_upper=np.append(arrays.row_upper, value_of(joint.unmet, x) - constant + 1e-6),
+        )
+        outcome = solve(fixed, Options())
+        return x if outcome.x is None else outcome.x[: joint.n_columns]
+
+
+def _beside(found: Sequence[Point | None], number: int) -> list[Floats]:
+    """Decisions of the nearest points found before and after one."""
+    before = [point.x for point in found[:number] if point is not None]
+    after = [point.x for point in found[number:] if point is not None]
+    return [*before[-1:], *after[:1]]

@@ -1,0 +1,269 @@
+"""Frontiers of tiny cities, where every plan can be listed: no efficient plan is missing, none is dominated."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from optimizer.audit import audit_run
+from optimizer.frontier import Question, read_question, trace
+from optimizer.frontier_points import Traced, efficient
+from optimizer.frontier_run import FrontierMade, run_frontier
+from optimizer.joint import Joint, build_joint
+from optimizer.problem_data import build_problem
+from optimizer.progress import Silent
+from optimizer.scenario import Scenario
+from optimizer.scenario_file import ScenarioError, load_scenario, resolved_yaml
+from optimizer.search import goal_of, value_of
+from optimizer.watch import Watch
+from tests.optimizer.tiny import make_city, make_scenario, write_city
+
+COST = {"desk": 30_000.0, "clinic": 50_000.0, "library": 20_000.0}
+"""What opening costs, whatever the size: a plan is which service opens where, 2^6 of them."""
+PERSONS = {("a", "desk"): 100.0, ("a", "clinic"): 300.0, ("a", "library"): 40.0,
+           ("b", "desk"): 90.0, ("b", "clinic"): 80.0, ("b", "library"): 200.0}  # fmt: skip
+SERVICES: dict[str, Any] = {
+    name: {"siting": "own", "unit": "cases", "fixed_yuan": yuan, "capital_yuan_per_unit": 0, "running_yuan": 0,
+           "running_yuan_per_unit": 0, "area_m2_per_unit": 0, "min_capacity": 0}
+    for name, yuan in COST.items()
+}  # fmt: skip
+
+
+def city() -> Any:
+    needs = [(community, need, persons, persons) for (community, need), persons in PERSONS.items()]
+    return make_city([{"community": "a"}, {"community": "b"}], needs=needs)
+
+
+def scenario(yuan: float = 120_000, **changes: Any) -> Scenario:
+    return make_scenario(
+        sources={"city": {"role": "city", "amount_yuan": yuan}},
+        programmes={"services": SERVICES},
+        guidance={"general": {"purposes": ["services"]}},
+        **changes,
+    )
+
+
+def joint_of(plan: Scenario) -> Joint:
+    return build_joint(build_problem(city(), plan))
+
+
+def watch() -> Watch:
+    return Watch(Silent(), Event(), math.inf)
+
+
+def every_plan(yuan: float) -> list[dict[str, float]]:
+    """Costs (less is better) of all plans that can be paid, by hand: which of six desks open."""
+    plans = []
+    for chosen in itertools.product([False, True], repeat=len(PERSONS)):
+        opened = [key for key, yes in zip(PERSONS, chosen, strict=True) if yes]
+        spent = sum(COST[need] for _, need in opened)
+        if spent <= yuan:
+            unmet = sum(persons for key, persons in PERSONS.items() if key not in opened)
+            worst = min(sum(c == place for c, _ in opened) / 3 for place in "ab")
+            plans.append({"worst_off": -worst, "unmet_need": unmet, "spending": spent / 1e4})
+    return plans
+
+
+def listed(yuan: float, goals: tuple[str, ...]) -> set[tuple[float, ...]]:
+    plans = [{goal: plan[goal] for goal in goals} for plan in every_plan(yuan)]
+    return {tuple(round(plans[i][goal], 4) for goal in goals) for i in efficient(plans)}
+
+
+def traced_costs(joint: Joint, traced: Traced, goals: tuple[str, ...]) -> list[tuple[float, ...]]:
+    found = []
+    for point in traced.points:
+        score = min(float(v) for v in (joint.score @ point.x[: joint.n_columns] + joint.model.score_base))
+        value = {"worst_off": -score}
+        value |= {g: value_of(goal_of(joint, g), point.x) for g in goals if g != "worst_off"}
+        found.append(tuple(round(value[goal], 4) for goal in goals))
+    return found
+
+
+@pytest.mark.parametrize("goals", [("worst_off", "unmet_need"), ("unmet_need", "spending")])
+def test_between_two_goals_every_efficient_plan_is_found(goals: tuple[str, ...]) -> None:
+    joint = joint_of(scenario())
+    traced = trace(joint, Question(goals, None, 40), watch())
+    assert traced.complete
+    assert all(point.exact for point in traced.points)
+    costs = traced_costs(joint, traced, goals)
+    assert len(costs) == len(set(costs))
+    assert set(costs) == listed(120_000, goals)
+    assert len(costs) >= 3
+
+
+def test_few_points_asked_for_are_efficient_and_not_called_all() -> None:
+    goals = ("unmet_need", "spending")
+    joint = joint_of(scenario())
+    traced = trace(joint, Question(goals, None, 3), watch())
+    assert not traced.complete
+    assert len(traced.points) == 3
+    assert set(traced_costs(joint, traced, goals)) < listed(120_000, goals)
+
+
+def test_between_three_goals_no_plan_at_all_beats_a_point() -> None:
+    goals = ("worst_off", "unmet_need", "spending")
+    joint = joint_of(scenario())
+    traced = trace(joint, Question(goals, None, 36), watch())
+    costs = traced_costs(joint, traced, goals)
+    assert set(costs) <= listed(120_000, goals)
+    assert len(set(costs)) == len(costs) >= 6
+    assert not traced.complete
+
+
+def test_weakly_efficient_plans_are_left_out() -> None:
+    """Two desks that serve nobody more: the cheaper plan alone is on the frontier, its twin is weakly efficient."""
+    goals = ("unmet_need", "spending")
+    found = traced_costs(joint_of(scenario()), trace(joint_of(scenario()), Question(goals, None, 40), watch()), goals)
+    unmet = [cost[0] for cost in found]
+    spent = [cost[1] for cost in found]
+    assert len(set(unmet)) == len(unmet)
+    assert len(set(spent)) == len(spent)
+
+
+def best_unmet(yuan: float) -> float:
+    return min(plan["unmet_need"] for plan in every_plan(yuan))
+
+
+def test_every_budget_has_the_least_unmet_need_and_more_money_never_less() -> None:
+    plan = scenario(goals=[{"goal": "unmet_need", "gap": 0.0}, {"goal": "spending", "gap": 0.0}])
+    joint = joint_of(plan)
+    traced = trace(joint, Question((), (0.25, 1.5), 6), watch())
+    values = [value_of(joint.unmet, point.x) for point in traced.points]
+    assert values == pytest.approx(
+        [best_unmet(share * 120_000) for share in (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)], abs=1e-3
+    )
+    assert values == sorted(values, reverse=True)
+    assert all(point.bound <= value + 1e-6 for point, value in zip(traced.points, values, strict=True))
+
+
+@pytest.mark.parametrize("question", [Question(("worst_off", "unmet_need"), None, 5), Question((), (0.5, 1.2), 4),
+                                      Question(("unmet_need", "spending"), None, 5),
+                                      Question(("worst_off", "unmet_need", "spending"), None, 9)])  # fmt: skip
+def test_by_prices_bounds_are_below_the_truth_and_no_point_beats_another(question: Question) -> None:
+    joint = joint_of(scenario(solver={"method": "prices", "threads": 1}))
+    traced = trace(joint, question, watch())
+    goals = question.between or ("unmet_need",)
+    costs = traced_costs(joint, traced, goals)
+    assert len(costs) >= 2
+    if question.between:
+        as_costs = [dict(zip(goals, cost, strict=True)) for cost in costs]
+        assert efficient(as_costs) == list(range(len(costs)))
+    assert not traced.complete
+    for point, cost in zip(traced.points, costs, strict=True):
+        value = cost[goals.index("unmet_need")]
+        money = point.asked.scenario.sources["city"].scale * 120_000
+        most = math.inf if point.asked.most is None else point.asked.most
+        truth = min(
+            (plan["unmet_need"] for plan in every_plan(money)
+             if -plan["worst_off"] >= point.asked.level - 1e-6 and plan["spending"] <= most + 1e-6), default=None,
+        )  # fmt: skip
+        assert truth is not None
+        assert point.bound <= truth + 1e-3
+        assert value >= truth - 1e-3
+        assert not point.exact
+
+
+def made(tmp_path: Path, question: Question, **changes: Any) -> tuple[FrontierMade, Path]:
+    write_city(city(), tmp_path / "tiny.gpkg")
+    plan = scenario(data={"path": str(tmp_path / "tiny.gpkg")}, **changes)
+    (tmp_path / "tiny.yaml").write_text(resolved_yaml(plan), encoding="utf-8")
+    loaded = load_scenario(tmp_path / "tiny.yaml")
+    folder = tmp_path / "frontier"
+    folder.mkdir()
+    return run_frontier(loaded, question, folder, progress=Silent(), workers=1), folder
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_every_point_is_a_run_that_passes_its_audit(tmp_path: Path, method: str) -> None:
+    question = Question(("worst_off", "unmet_need"), None, 4)
+    frontier, folder = made(tmp_path, question, solver={"method": method, "threads": 1})
+    table = frontier.table
+    assert not frontier.refused
+    assert len(table) >= 2
+    for row in table.to_dict("records"):
+        assert audit_run(folder / row["run"]).passed
+        record = json.loads((folder / row["run"] / "run.json").read_text(encoding="utf-8"))
+        assert {stage["goal"]: stage["value"] for stage in record["stages"]}["unmet_need"] == row["unmet_need"]
+        assert row["unmet_need_bound"] <= row["unmet_need"]
+    assert table["worst_off"].is_monotonic_increasing
+    assert table["unmet_need"].is_monotonic_increasing
+    assert len(frontier.lines) == len(table) - 1
+    page = (folder / "frontier.html").read_text(encoding="utf-8")
+    assert page.count("<circle") == len(table)
+    assert "The next step up in the worst-off score" in page
+    again = pd.read_csv(folder / "frontier.csv")
+    assert list(again["run"]) == list(table["run"])
+    if method == "whole":
+        assert set(table["proof"]) == {"exact"}
+        assert "There are no other efficient plans" in frontier.sure
+    else:
+        assert "none of them is claimed to be the very best" in frontier.sure
+
+
+def test_what_money_buys_is_the_difference_of_neighbours(tmp_path: Path) -> None:
+    frontier, _ = made(tmp_path, Question((), (0.5, 1.5), 3))
+    table = frontier.table
+    # 60,000, 120,000 and 180,000 yuan; the least score all keep is that of the lowest budget.
+    assert list(table["money_yuan"]) == [60_000, 120_000, 180_000]
+    gains = -table["unmet_need"].diff().dropna()
+    assert list(table["next_buys"].dropna()) == pytest.approx(list(gains / 0.6))
+    assert (table["next_buys_at_least"].dropna() <= table["next_buys"].dropna() + 1e-9).all()
+    assert (table["next_buys_at_most"].dropna() >= table["next_buys"].dropna() - 1e-9).all()
+    assert set(table["price_confirmed"]) <= {"yes", "no"}
+
+
+def test_the_same_question_gives_the_same_tables(tmp_path: Path) -> None:
+    folders = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        folders.append(made(tmp_path / name, Question(("worst_off", "unmet_need"), None, 4))[1])
+    first, second = ([p for p in sorted(f.rglob("*.csv"))] for f in folders)
+    assert [p.relative_to(folders[0]) for p in first] == [p.relative_to(folders[1]) for p in second]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("between", "budget", "points", "said"),
+    [
+        (["worst_off", "joy"], "", 15, "there is no goal 'joy'"),
+        (["unmet_need"], "", 15, "give two or three goals"),
+        (["worst_off", "spending"], "", 15, "name unmet_need too"),
+        (["unmet_need", "unmet_need"], "", 15, "named twice"),
+        (["worst_off", "unmet_need"], "", 1, "give 2 to"),
+        (["unmet_need", "travel"], "", 15, "has no goal travel"),
+        ([], "", 15, "Say what the frontier is between"),
+        ([], "120%..80%", 15, "the first budget must be below the second"),
+        ([], "80-120", 15, "give a range in per cent"),
+        ([], "0%..120%", 15, "above 0%"),
+        (["worst_off", "unmet_need"], "80%..120%", 15, "give one of them"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_planned(between: list[str], budget: str, points: int, said: str) -> None:
+    plan = scenario(goals=[{"goal": goal} for goal in ("worst_off", "unmet_need", "spending")])
+    with pytest.raises(ScenarioError) as error:
+        read_question(between, budget, points, plan)
+    assert said in "\n".join(error.value.findings)
+
+
+def test_a_stop_keeps_the_points_found() -> None:
+    joint = joint_of(scenario())
+    stop = Event()
+
+    class Stopper(Silent):
+        count = 0
+
+        def stage_update(self, *args: Any) -> None:
+            del args
+            Stopper.count += 1
+            if Stopper.count == 2:
+                stop.set()
+
+    traced = trace(joint, Question(("unmet_need", "spending"), None, 40), Watch(Stopper(), stop, math.inf))
+    assert traced.stopped == "hand"
+    assert 1 <= len(traced.points) < 40
+    assert not traced.complete
