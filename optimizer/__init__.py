@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optimizer.api import Comparison, Plan, compare, load, run
 
-__all__ = ["Comparison", "Plan", "compare", "load", "run"]
+__all__ = ["Comparison", "Frontier", "Plan", "compare", "frontier", "load", "run"]
 
 
 class _Late:

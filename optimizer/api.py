@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from optimizer.progress import Progress
     from optimizer.report.summary import Summary
 
-__all__ = ["Comparison", "Plan", "RunError", "compare", "load", "run"]
+__all__ = ["Comparison", "Frontier", "Plan", "RunError", "compare", "frontier", "load", "run"]
 
 
 class Plan:
@@ -216,6 +217,48 @@ def compare(*plans: "Plan | Path | str") -> Comparison:
             folders.append(made.folder)
         base = base or read_run(folders[0])
     return compare_folders(folders)
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Plans between goals or over budgets; `table` has one row per point (columns: docs/frontier.md).
+
+    `lines` say what each step costs or buys, `sure` how sure the points are.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    lines: list[str]
+    sure: str
+
+    @property
+    def plans(self) -> list[Plan]:
+        """The plans of the points, in the order of the table."""
+        return [Plan(self.folder / str(name)) for name in self.table["run"]]
+
+
+def frontier(
+    scenario: Path | str = "base", *, between: Sequence[str] = (), budget: str = "", points: int = 15,
+    changes: Sequence[str] = (), years: int | None = None, out: Path | str | None = None,
+    progress: "Progress | None" = None,
+) -> Frontier:  # fmt: skip
+    """Trace the frontier between two or three goals, or the plans of a range of budgets such as `80%..120%`.
+
+    One run folder per point is left in `out`, a new folder (under `runs/` where it is not given). Raises
+    `ScenarioError` or `InputError` with all mistakes at once.
+    """
+    from optimizer import jobs
+    from optimizer.frontier import read_question
+    from optimizer.frontier_run import run_frontier
+    from optimizer.progress import Silent
+    from optimizer.scenario_file import load_scenario
+
+    loaded = load_scenario(scenario, list(changes), years=years, data_must_exist=True)
+    question = read_question(between, budget, points, loaded.scenario)
+    folder = Path(out) if out is not None else jobs.free_folder(f"frontier-{loaded.scenario.name}")
+    folder.mkdir(parents=True, exist_ok=False)
+    made = run_frontier(loaded, question, folder, progress=progress or Silent())
+    return Frontier(folder, made.table, made.lines, made.sure)
 
 
 def _folder(plan: "Plan | Path | str") -> Path:

@@ -244,7 +244,7 @@ def frontier(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the efficient plans between two or three goals (--between), or a plan for each of several budgets (--budget).
+    """Make the efficient plans between two or three goals (--between), or a plan for each budget of a range (--budget).
 
     Every point is a run folder of its own, audited; table and picture say what each step costs, and how sure that is.
     Ctrl-C keeps the points made so far.

@@ -63,7 +63,7 @@ def frontier_all(
 
 def _plain(table: "pd.DataFrame") -> list[dict[str, Any]]:
     return [
-        {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+        {str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
         for row in table.to_dict("records")
     ]
 

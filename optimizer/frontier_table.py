@@ -10,6 +10,7 @@ what the last one can have gained.
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -31,8 +32,8 @@ TITLES = {"worst_off": "worst-off score", FIRST: "unmet need", "travel": "travel
 def frontier_table(question: Question, traced: Traced, outcomes: Sequence[Path | Answer]) -> pd.DataFrame:
     """Return one row per point that was written and that no other point beats, in order.
 
-    Columns are `COLUMNS` and, between two goals, `STEPS` (to the next row); for budgets `MONEY` and `BUYS` (person-needs
-    that the next `STEP_YUAN` buy).
+    Columns are `COLUMNS` and, between two goals, `STEPS` (to the next row); for budgets `MONEY` and `BUYS`: the
+    person-needs that the next `STEP_YUAN` buy.
     """
     rows = []
     for index, (point, outcome) in enumerate(zip(traced.points, outcomes, strict=True)):
@@ -95,14 +96,14 @@ def _bought(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
     low = frame["next_buys_at_least"].isna() | (price >= frame["next_buys_at_least"] - slack)
     high = before.isna() | (price <= before + slack)
     frame["price_confirmed"] = [
-        "" if pd.isna(p) else "yes" if ok else "no" for p, ok in zip(price, low & high, strict=True)
+        "" if p != p else "yes" if ok else "no" for p, ok in zip(price, low & high, strict=True)
     ]
     return frame
 
 
 def frontier_lines(frame: pd.DataFrame, question: Question, currency: str) -> list[str]:
     """Return a sentence for every step from one point to the next."""
-    rows = frame.to_dict("records")
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
     pairs = list(pairwise(rows))
     if question.budget is not None:
         return [

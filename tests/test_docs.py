@@ -69,7 +69,7 @@ def name(page: Path) -> str:
 def shorten(words: list[str], small_city: Path) -> list[str]:
     """Make a command that plans a shipped scenario plan a small city."""
     own = any(word.endswith((".yaml", ".yml")) for word in words)
-    plans = words[:2] in (["allot", "run"], ["allot", "compare"], ["allot", "sweep"])
+    plans = words[:2] in (["allot", "run"], ["allot", "compare"], ["allot", "sweep"], ["allot", "frontier"])
     return [*words, "--set", f"data.path={small_city}"] if plans and not own else words
 
 

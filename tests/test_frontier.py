@@ -86,19 +86,19 @@ def traced_costs(joint: Joint, traced: Traced, goals: tuple[str, ...]) -> list[t
 
 @pytest.mark.parametrize("goals", [("worst_off", "unmet_need"), ("unmet_need", "spending")])
 def test_between_two_goals_every_efficient_plan_is_found(goals: tuple[str, ...]) -> None:
-    joint = joint_of(scenario())
+    joint = joint_of(scenario(goals=[{"goal": goal} for goal in goals]))
     traced = trace(joint, Question(goals, None, 40), watch())
     assert traced.complete
     assert all(point.exact for point in traced.points)
     costs = traced_costs(joint, traced, goals)
     assert len(costs) == len(set(costs))
     assert set(costs) == listed(120_000, goals)
-    assert len(costs) >= 3
+    assert len(costs) >= 2
 
 
 def test_few_points_asked_for_are_efficient_and_not_called_all() -> None:
     goals = ("unmet_need", "spending")
-    joint = joint_of(scenario())
+    joint = joint_of(scenario(goals=[{"goal": goal} for goal in goals]))
     traced = trace(joint, Question(goals, None, 3), watch())
     assert not traced.complete
     assert len(traced.points) == 3
@@ -116,9 +116,10 @@ def test_between_three_goals_no_plan_at_all_beats_a_point() -> None:
 
 
 def test_weakly_efficient_plans_are_left_out() -> None:
-    """Two desks that serve nobody more: the cheaper plan alone is on the frontier, its twin is weakly efficient."""
+    """Of plans with the same unmet need or the same money only one is on the frontier."""
     goals = ("unmet_need", "spending")
-    found = traced_costs(joint_of(scenario()), trace(joint_of(scenario()), Question(goals, None, 40), watch()), goals)
+    joint = joint_of(scenario(goals=[{"goal": goal} for goal in goals]))
+    found = traced_costs(joint, trace(joint, Question(goals, None, 40), watch()), goals)
     unmet = [cost[0] for cost in found]
     spent = [cost[1] for cost in found]
     assert len(set(unmet)) == len(unmet)
@@ -222,7 +223,7 @@ def test_the_same_question_gives_the_same_tables(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         folders.append(made(tmp_path / name, Question(("worst_off", "unmet_need"), None, 4))[1])
-    first, second = ([p for p in sorted(f.rglob("*.csv"))] for f in folders)
+    first, second = (sorted(f.rglob("*.csv")) for f in folders)
     assert [p.relative_to(folders[0]) for p in first] == [p.relative_to(folders[1]) for p in second]
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
 
