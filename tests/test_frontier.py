@@ -135,9 +135,8 @@ def test_every_budget_has_the_least_unmet_need_and_more_money_never_less() -> No
     joint = joint_of(plan)
     traced = trace(joint, Question((), (0.25, 1.5), 6), watch())
     values = [value_of(joint.unmet, point.x) for point in traced.points]
-    assert values == pytest.approx(
-        [best_unmet(share * 120_000) for share in (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)], abs=1e-3
-    )
+    truth = [best_unmet(share * 120_000) for share in (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)]
+    assert values == pytest.approx(truth, abs=1e-3)
     assert values == sorted(values, reverse=True)
     assert all(point.bound <= value + 1e-6 for point, value in zip(traced.points, values, strict=True))
 
