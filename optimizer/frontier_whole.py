@@ -173,7 +173,7 @@ def between_two(
     resolution = RESOLUTION * (high - low)
     todo = [_Open(low, high, probed=False)]
     for _ in range(SOLVES * points):
-        todo = [part for part in todo if part.high - part.low > resolution]
+        todo = [part for part in todo if part.high - part.low > 1.001 * resolution]
         if not todo or len(found) >= points or stopped():
             break
         part = max(todo, key=lambda part: (part.high - part.low, -part.low))
