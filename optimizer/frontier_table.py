@@ -7,7 +7,7 @@ steps to its neighbours allow: with a curve that bends one way, not below what t
 what the last one can have gained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -95,15 +95,13 @@ def _bought(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
     slack = 1e-6 * price.abs() + 1e-9
     low = frame["next_buys_at_least"].isna() | (price >= frame["next_buys_at_least"] - slack)
     high = before.isna() | (price <= before + slack)
-    frame["price_confirmed"] = [
-        "" if p != p else "yes" if ok else "no" for p, ok in zip(price, low & high, strict=True)
-    ]
+    frame["price_confirmed"] = (low & high).map({True: "yes", False: "no"}).where(price.notna(), "")
     return frame
 
 
 def frontier_lines(frame: pd.DataFrame, question: Question, currency: str) -> list[str]:
     """Return a sentence for every step from one point to the next."""
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+    rows = frame.to_dict("records")
     pairs = list(pairwise(rows))
     if question.budget is not None:
         return [
@@ -134,7 +132,7 @@ def frontier_lines(frame: pd.DataFrame, question: Question, currency: str) -> li
     ]
 
 
-def _price(row: dict[str, object]) -> str:
+def _price(row: Mapping[Any, Any]) -> str:
     if row["price_confirmed"] == "":
         return "the search puts no price on money there"
     confirmed = row["price_confirmed"] == "yes"

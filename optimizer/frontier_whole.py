@@ -58,7 +58,7 @@ class WholePoints:
         for goal, limit in most.items():
             if goal != "worst_off":
                 stage.limit(goal, limit)
-        tolerance: dict[str, float] = {goal.goal: goal.tolerance for goal in joint.problem.scenario.goals}
+        tolerance = {str(goal.goal): goal.tolerance for goal in joint.problem.scenario.goals}
         point: Point | None = None
         for goal in [*order, *self.later]:
             self.solves += 1
