@@ -3,6 +3,7 @@
 Columns are those of the programmes' model, then those of `Money`. Rows are the programmes', then (19), then money's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import block_array, csr_array, vstack
 
 from optimizer.highs_arrays import Arrays
-from optimizer.model import Model, labels
+from optimizer.model import MONEY_UNIT_YUAN, Model, labels
 from optimizer.money import Money, build_money
 from optimizer.problem import Floats, Problem
 from optimizer.programmes import build_model
@@ -37,6 +38,7 @@ class Joint:
     model: Model
     money: Money
     extra: ExtraRows | None = None  # rows of fairness, the last of all
+    main: Goal | None = None  # stands in for the second goal where that is another than unmet need
 
     def with_rows(self, rows: ExtraRows) -> "Joint":
         """Return the same model with more rows that every plan keeps."""
@@ -105,7 +107,12 @@ class Joint:
 
     @cached_property
     def unmet(self) -> Goal:
-        """Second goal: person-needs."""
+        """Second goal: person-needs, unless another stands in for it."""
+        return self.main or self.person_needs
+
+    @cached_property
+    def person_needs(self) -> Goal:
+        """Unmet need: person-needs."""
         return self._wide(self.model.unmet[0]), self.model.unmet[1]
 
     @cached_property
@@ -119,6 +126,13 @@ class Joint:
         return self._wide(np.asarray(self.model.cost.sum(axis=0), dtype=float).ravel()), float(
             self.model.fixed_cost.sum()
         )
+
+    def weighted(self, weights: Mapping[str, float]) -> Goal:
+        """Weighted sum of goals: points per person-need, person-metre and yuan, equation (35)."""
+        parts = {"unmet_need": self.person_needs, "travel": self.travel, "spending": self.spending}
+        unit = {"spending": MONEY_UNIT_YUAN}
+        total = [(weight * unit.get(name, 1.0), parts[name]) for name, weight in weights.items()]
+        return sum((w * goal[0] for w, goal in total), np.zeros(self.n_columns)), sum(w * goal[1] for w, goal in total)
 
     @cached_property
     def score(self) -> csr_array:

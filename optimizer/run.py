@@ -39,6 +39,7 @@ BOUND_WORDS = {
     "unmet_need": "an unmet need below",
     "travel": "travel of persons x metres below",
     "spending": "spending below",
+    "weighted": "a weighted sum below",
 }
 
 

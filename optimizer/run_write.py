@@ -36,6 +36,7 @@ UNITS = {
     "unmet_need": "person-needs",
     "travel": "person-metres",
     "spending": "yuan",
+    "weighted": "points",
     "closeness": "decisions",
 }
 
@@ -207,6 +208,7 @@ def _record(
         "currency": scenario.currency.model_dump(),
         "set_aside": [problem.communities[i] for i in aside],
         "fairness": fairness_record(problem, tables.met, tables.assignments),
+        **_levels(problem, found),
         "classes": dict(zip(problem.communities, problem.classes, strict=True)),
         "closest_to": close_to.name if close_to else "",
         "decisions_that_differ": found.different,
@@ -229,6 +231,24 @@ def _record(
         "seed": scenario.solver.seed,
         "threads": scenario.solver.threads,
     }
+
+
+def _levels(problem: Problem, found: Found) -> dict[str, Any]:
+    """The part `leximin`: every level, what is proven of it, and who is settled at it; none where not asked for."""
+    levelled = found.levelled
+    if levelled is None:
+        return {}
+    levels = [
+        {
+            "level": rung.level,
+            "bound": max(rung.level, rung.bound),
+            "proven": rung.proven,
+            "communities": [problem.communities[int(levelled.who[i])] for i in rung.settled],
+        }
+        for rung in levelled.found.rungs
+    ]
+    said = {"step": levelled.step, "scope": levelled.scope, "complete": levelled.found.complete, "levels": levels}
+    return {"leximin": said}
 
 
 def _reached(found: Found, name: str, bound: float) -> dict[str, float]:
@@ -258,13 +278,17 @@ def _values(problem: Problem, found: Found, tables: Tables, ledger: pd.DataFrame
     t = rows["year"].to_numpy(int) - problem.years[0]
     part = rows["amount"].to_numpy(float) / problem.need[i, k, t]
     travel = problem.year_weight[t] * problem.persons[i, k] * part * rows["travel_m"].to_numpy(float)
-    return {
+    values = {
         "worst_off": worst_off(problem, share, found.levels.follows),
         "unmet_need": float(unmet.sum()),
         "travel": float(travel.sum()),
         "spending": float(ledger["yuan"].sum()),
         "closeness": float(found.different or 0),
     }
+    for goal in problem.scenario.goals:
+        if goal.goal == "weighted":
+            values["weighted"] = sum(weight * values[name] for name, weight in goal.weights.items())
+    return values
 
 
 def previous_decisions(joint: Joint, folder: Path) -> Bools:

@@ -18,7 +18,7 @@ ProgrammeName = Literal["work_funds", "space", "services", "debt_relief"]
 Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
 INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
 NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
-GoalName = Literal["worst_off", "unmet_need", "travel", "spending"]
+GoalName = Literal["worst_off", "unmet_need", "travel", "spending", "weighted"]
 RULE_TITLES = {
     "per_capita": "the same for every resident",
     "equal": "the same for every community",
@@ -309,6 +309,24 @@ class Goal(Part):
     goal: GoalName
     tolerance: float = Field(0.001, ge=0, le=1)
     gap: float = Field(0.01, ge=0, le=1, description="Relative gap at which the search for this goal stops.")
+    leximin: bool = Field(
+        False, description="worst_off: when the worst-off is as well off as can be, the next, and so on to the last."
+    )
+    leximin_step: float = Field(0.005, ge=0.0001, le=0.1, description="Scores that differ by less count as equal.")
+    weights: dict[Literal["unmet_need", "travel", "spending"], Annotated[float, Field(ge=0, le=1e9)]] = Field(
+        default_factory=dict,
+        description="weighted: points per person-need, per person-metre and per yuan; their sum is made small.",
+    )
+
+    @model_validator(mode="after")
+    def _belong(self) -> Self:
+        if self.leximin and self.goal != "worst_off":
+            raise ValueError("leximin belongs to the goal worst_off")
+        if bool(self.weights) != (self.goal == "weighted"):
+            raise ValueError("weights belong to the goal weighted, and it needs some")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("all weights are 0; give at least one above it")
+        return self
 
 
 class Rule(Part):
@@ -424,7 +442,7 @@ def _contradictions(scenario: Scenario) -> list[str]:
         ]
     order = [goal.goal for goal in scenario.goals]
     found += fairness_contradictions(
-        scenario.fairness, scenario.types, scenario.guidance, order, by_rule=scenario.rule is not None
+        scenario.fairness, scenario.types, scenario.guidance, by_rule=scenario.rule is not None
     )
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")

@@ -1,4 +1,4 @@
-"""What a scenario may say about fairness beyond its goals: bounds of inequality, least shares of groups, its price."""
+"""What a scenario may say about fairness beyond its goals: bounds of inequality and least shares of groups."""
 
 from collections.abc import Collection, Iterator
 
@@ -57,9 +57,6 @@ class Fairness(Part):
     gini_at_most: Share | None = Field(None, description="Largest Gini index of scores of communities, equation (27).")
     atkinson_at_most: AtkinsonBound | None = None
     groups: list[Group] = Field(default_factory=list)
-    price: bool = Field(
-        False, description="Plan once more without the goals and bounds of fairness, and say what fairness costs."
-    )
 
     @property
     def bounds(self) -> bool:
@@ -68,9 +65,9 @@ class Fairness(Part):
 
 
 def fairness_contradictions(
-    rule: Fairness | None, types: Collection[str], classes: Collection[str], goals: Collection[str], *, by_rule: bool
+    rule: Fairness | None, types: Collection[str], classes: Collection[str], *, by_rule: bool
 ) -> Iterator[str]:
-    """Yield what cannot be meant beside types, classes and goals of the scenario, each as `dotted.path: message`."""
+    """Yield what cannot be meant beside types and classes of the scenario, each as `dotted.path: message`."""
     if rule is None:
         return
     if by_rule:
@@ -82,5 +79,3 @@ def fairness_contradictions(
         for word in group.classes:
             if word not in classes:
                 yield f"fairness.groups.{n}.classes: unknown class {word!r}; classes are {', '.join(classes)}"
-    if rule.price and "unmet_need" not in goals:
-        yield "fairness.price: it is told in unmet need, which is not among the goals; add the goal unmet_need"

@@ -14,20 +14,23 @@ from optimizer.fit import achieved, build_fit, keep_levels, relaxed_levels
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import KEEPS, attainable_alone, attainable_together, set_aside, without_floors
+from optimizer.leximin_goal import ROOM, Levelled, level_kept, level_whole
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.price_plan import Infeasible, PricePlan, Settings
 from optimizer.price_search import NoPlan
 from optimizer.problem import Bools, Floats, Ints
+from optimizer.scenario import Goal as GoalRule
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 
 WHOLE_LIMIT = 400
 """Up to so many yes-or-no decisions a city is one model."""
-WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500}
+WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500, "weighted": 5000}
 """Most nodes of the search for a goal in one model; a worst-off goal is hardly ever proven to the end that way."""
 SHOWN = {"spending": MONEY_UNIT_YUAN}
 """Goals that are shown in another unit than the joint model's."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
+KEPT_LEVELS = "plans that keep the level of every community"
 PRICES_FAILED = "whole, as prices did not settle"
 FOR_FAIRNESS = "whole, as bounds of fairness ask for it"
 """Method of a plan of a large city whose bounds of fairness tie all communities together."""
@@ -63,6 +66,7 @@ class Found:
     different: int | None = None
     reached: dict[str, float] = field(default_factory=dict)
     fair: Fair | None = None
+    levelled: Levelled | None = None
 
 
 def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Floats]:
@@ -90,7 +94,10 @@ def is_whole(joint: Joint) -> bool:
 
 def goal_of(joint: Joint, name: str) -> Goal:
     """Return the vector and constant of a goal after the first."""
-    goals: dict[str, Goal] = {"unmet_need": joint.unmet, "travel": joint.travel, "spending": joint.spending}
+    if name == "weighted":
+        rules = joint.problem.scenario.goals
+        return joint.weighted(next(rule.weights for rule in rules if rule.goal == name))
+    goals: dict[str, Goal] = {"unmet_need": joint.person_needs, "travel": joint.travel, "spending": joint.spending}
     return goals[name]
 
 
@@ -148,8 +155,9 @@ class _Whole:
             )
             run = WholePlan(self.fair, options, watch.stop, watch)
             start = None if found is None else found.x
+            levelled: Levelled | None = None
             if goal.goal == "worst_off":
-                levels, outcome = self.raise_level(run)
+                levels, outcome, levelled = self._first(run, goal, levels)
                 value, bound = -1.0 * (outcome.value or 0.0), -outcome.bound
             else:
                 outcome = run.minimise(goal.goal, goal_of(joint, goal.goal), levels, tuple(kept), start)
@@ -164,12 +172,13 @@ class _Whole:
             x = outcome.x[: joint.n_columns]
             found = found or Found(x, levels, "whole", fair=self.fair)
             found.x = x
-            found.bounds[goal.goal], found.scopes[goal.goal] = bound, ALL_PLANS
+            found.bounds[goal.goal], found.scopes[goal.goal] = bound, KEPT_LEVELS if found.levelled else ALL_PLANS
             unit = SHOWN.get(goal.goal, 1.0)
             found.reached[goal.goal] = value
             found.seconds[goal.goal] = watch.end(goal.goal, value * unit, bound * unit, outcome.status.value)
             if goal.goal == "worst_off":
                 keeping = Levels(levels.scored, levels.floor, max(0.0, value * (1 - goal.tolerance)))
+                self._keep(found, levelled, goal.tolerance)
                 found.x, levels = self._kept(keeping, x)
             else:
                 vector = goal_of(joint, goal.goal)
@@ -182,6 +191,11 @@ class _Whole:
             _stay_close(self.fair, watch, found, tuple(kept), self.near)
         return found
 
+    def _keep(self, found: Found, levelled: Levelled | None, tolerance: float) -> None:
+        if levelled is not None:
+            found.levelled = levelled
+            self.fair.joint = self.joint.with_rows(levelled.rows(self.joint, tolerance))
+
     def _kept(self, keeping: Levels, x: Floats) -> tuple[Floats, Levels]:
         kept: list[Levels] = []
 
@@ -192,6 +206,16 @@ class _Whole:
 
         plan = self.fair.settled(fitted)
         return (x, keeping) if plan is None else (plan, kept[-1])
+
+    def _first(self, run: WholePlan, rule: GoalRule, levels: Levels) -> tuple[Levels, Outcome, Levelled | None]:
+        """The first goal, level after level where the scenario asks for leximin: then nobody is set aside."""
+        if not rule.leximin:
+            return (*self.raise_level(run), None)
+        levelled = level_whole(run, rule.leximin_step, ALL_PLANS)
+        outcome = levelled.found.outcome or run.raise_level(levels)
+        if levelled.found.x is not None:
+            outcome = replace(outcome, x=levelled.found.x)
+        return levels, outcome, levelled
 
     def raise_level(self, run: WholePlan) -> tuple[Levels, Outcome]:
         """Raise the common level; set aside communities that hold it down whatever the money, and raise it again."""
@@ -227,46 +251,63 @@ class _Prices:
     near: Bools | None
 
     def find(self) -> Found:
+        rules = {goal.goal: goal for goal in self.joint.problem.scenario.goals}
+        main = "weighted" if "weighted" in rules and "unmet_need" not in rules else "unmet_need"
+        if main == "weighted":
+            self.joint = replace(self.joint, main=goal_of(self.joint, main))
         joint, watch = self.joint, self.watch
-        rules = {goal.goal: goal for goal in joint.problem.scenario.goals}
         solver = joint.problem.scenario.solver
         count = len(rules)
         settings = Settings(threads=solver.threads)
         if "worst_off" in rules:
             rule = rules["worst_off"]
             settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 0.7 * rule.gap))
-        if "unmet_need" in rules:
-            settings = replace(settings, target_gap=rules["unmet_need"].gap)
+        if main in rules:
+            settings = replace(settings, target_gap=rules[main].gap)
         method = PricePlan(joint, settings, watch.stopped, watch.update, watch.ending, near=self.near)
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         found = Found(method.nothing_new(levels), levels, "prices")
-        watch.start("worst_off" if "worst_off" in rules else "unmet_need", 1, count)
+        watch.start("worst_off" if "worst_off" in rules else main, 1, count)
         method.best = found.x
         relaxed = method.relaxed()
-        found.bounds["unmet_need"], found.scopes["unmet_need"] = method.bound, ALL_PLANS
+        found.bounds[main], found.scopes[main] = method.bound, ALL_PLANS
         if "worst_off" in rules and not watch.stopped():
             raised = method.level(relaxed)
             found.levels, found.x = raised.levels, raised.x
             found.bounds["worst_off"], found.scopes["worst_off"] = raised.top, ALL_PLANS
             found.reached["worst_off"] = raised.reached
             found.seconds["worst_off"] = watch.end("worst_off", raised.reached, raised.top, "")
-            watch.start("unmet_need", 2, count)
+            watch.start(main, 2, count)
         if not watch.stopped():
-            found.x, found.bounds["unmet_need"] = method.unmet(found.levels, relaxed)
+            found.x, found.bounds[main] = method.unmet(found.levels, relaxed)
             relaxed.loaded.clear()  # room for the later goals
             found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
         unmet = value_of(joint.unmet, found.x)
-        found.reached["unmet_need"] = unmet
-        found.seconds["unmet_need"] = watch.end("unmet_need", unmet, found.bounds["unmet_need"], "")
-        later_goals(joint, watch, found)
+        found.reached[main] = unmet
+        found.seconds[main] = watch.end(main, unmet, found.bounds[main], "")
+        if main in rules and "worst_off" in rules and rules["worst_off"].leximin and not watch.stopped():
+            self._level(found, rules["worst_off"].leximin_step, rules["worst_off"].tolerance)
+        later_goals(self.joint, watch, found, main)
         if self.near is not None:
             whole = joint.integer
             found.different = int((np.rint(found.x[whole]).astype(bool) != self.near[whole]).sum())
         found.stopped = watch.reason
         return found
 
+    def _level(self, found: Found, step: float, tolerance: float) -> None:
+        """Full leximin with stations and rooms kept, and the second goal once more with every level kept."""
+        levelled = level_kept(self.joint, found.levels, found.x, step, self.watch, KEPT_STATIONS)
+        joint = self.joint.with_rows(levelled.rows(self.joint, tolerance))
+        floor = np.where(np.isneginf(found.levels.floor), -np.inf, found.levels.floor - ROOM)
+        levels = replace(found.levels, common=max(0.0, found.levels.common - ROOM), floor=floor)
+        outcome = build_fit(joint, joint.unmet, levels, hard=True).solve(found.x)
+        if outcome.x is not None:
+            found.levels = levels
+            self.joint, found.fair, found.levelled = joint, Fair(joint), levelled
+            found.x = outcome.x[: joint.n_columns]
 
-def later_goals(joint: Joint, watch: Watch, found: Found) -> None:
+
+def later_goals(joint: Joint, watch: Watch, found: Found, main: str = "unmet_need") -> None:
     """Travel and spending with stations and rooms kept: a relaxed model, solved to the end."""
     goals = joint.problem.scenario.goals
     kept: list[Kept] = []
@@ -274,7 +315,7 @@ def later_goals(joint: Joint, watch: Watch, found: Found) -> None:
         if goal.goal == "worst_off":
             continue
         vector = goal_of(joint, goal.goal)
-        if goal.goal != "unmet_need":
+        if goal.goal != main:
             if watch.stopped():
                 return
             watch.start(goal.goal, index, len(goals))

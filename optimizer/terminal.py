@@ -17,6 +17,7 @@ GOALS = {
     "worst_off": "worst-off community",
     "unmet_need": "unmet need of people",
     "travel": "travel",
+    "weighted": "weighted sum",
     "spending": "spending",
     "closeness": "closeness to the plan compared with",
 }
@@ -212,6 +213,7 @@ class Terminal:
             "worst_off": (f"{value:.3f}", "of its needs met"),
             "unmet_need": (f"{value:,.0f}", "person-needs"),
             "travel": (f"{value / 1000:,.0f}", "person-km"),
+            "weighted": (f"{value:,.1f}", "points"),
             "spending": (f"{value / 1e6:,.1f}", f"million {self.currency}"),
             "closeness": (f"{value:,.0f}", "decisions differ"),
         }

@@ -1,5 +1,6 @@
 """One model for the whole city: the goals one after another, each proven over all plans. For small cities."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
@@ -30,6 +31,11 @@ class WholePlan:
         """First goal: the largest common level (value is its negative)."""
         return self._run(lambda joint: raising_arrays(joint, levels), "worst_off", None, sign=-1.0)
 
+    def extended(self, extend: Callable[[Arrays], Arrays]) -> Outcome:
+        """Solve the model of all plans as `extend` has extended it, without telling how far it is."""
+        nothing: Goal = (np.zeros(self.fair.joint.n_columns), 0.0)
+        return self._run(lambda joint: extend(joint.arrays(nothing)), "", None)
+
     def minimise(self, name: str, goal: Goal, levels: Levels, kept: tuple[Kept, ...], start: Floats | None) -> Outcome:
         """A later goal, with the levels and the earlier goals kept."""
         rows, low = score_rows(self.fair.joint, levels)
@@ -42,6 +48,8 @@ class WholePlan:
 
     def _run(self, make: Make, name: str, start: Floats | None, sign: float = 1.0) -> Outcome:
         def tick(progress: Tick) -> None:
+            if not name:
+                return
             value = None if progress.incumbent is None else sign * progress.incumbent
             self.watch.update(name, value, sign * progress.bound)
 

@@ -24,6 +24,7 @@ GOAL_TITLES: Mapping[str, str] = {
     "worst_off": "worst-off community",
     "unmet_need": "unmet need of people",
     "travel": "travel",
+    "weighted": "weighted sum of goals",
     "spending": "spending",
     "closeness": "few differences from the plan compared with",
 }

@@ -899,6 +899,39 @@ def poor_without_their_share_of_needs(plan: Plan) -> None:
     plan.scenario["fairness"] = {"groups": [{"classes": ["poor"], "least_met_share": 0.7}]}
 
 
+@table("weighted")
+def weighted_sum_of_other_weights(plan: Plan) -> None:
+    plan.scenario["goals"] = [*plan.scenario.get("goals", []), {"goal": "weighted", "weights": {"spending": 2.0}}]
+    value = 3 * BY_HAND["spending"]
+    plan.record["stages"].append({**plan.record["stages"][-1], "goal": "weighted", "value": value, "bound": value})
+    plan.record["stages"][-1]["gap"] = 0.0
+
+
+def levels_by_hand() -> dict[str, Any]:
+    """Levels below the scores counted by hand: d has nothing, c 0.504, b 0.682, a 0.769."""
+    levels = [(0.0, "d"), (0.5, "c"), (0.68, "b"), (0.76, "a")]
+    said = [{"level": z, "bound": z, "proven": True, "communities": [name]} for z, name in levels]
+    return {"step": 0.005, "scope": "all plans", "complete": True, "levels": said}
+
+
+@table("levels")
+def a_community_at_no_level(plan: Plan) -> None:
+    plan.record["leximin"] = levels_by_hand()
+    plan.record["leximin"]["levels"][0]["communities"] = []
+
+
+@table("levels")
+def a_level_nobody_keeps(plan: Plan) -> None:
+    plan.record["leximin"] = levels_by_hand()
+    plan.record["leximin"]["levels"][3] |= {"level": 0.95, "bound": 0.95}
+
+
+@table("levels")
+def levels_that_fall(plan: Plan) -> None:
+    plan.record["leximin"] = levels_by_hand()
+    plan.record["leximin"]["levels"][2]["level"] = 0.4
+
+
 @table("envy")
 def envy_not_counted(plan: Plan) -> None:
     plan.record["fairness"] = evenly()
@@ -913,7 +946,14 @@ def envy_of_unlike_communities(plan: Plan) -> None:
 
 FOLLOWS = {"ledger_total", "ledger_figure"}  # the ledger of sources then does not agree with the sources either
 LEVELS = {"hangs_on_centre", "referral"}
-UNASKED = {"inequality", "envy", "inequality_bound", "group_share"}  # of how evenly communities are treated
+UNASKED = {
+    "inequality",
+    "envy",
+    "inequality_bound",
+    "group_share",
+    "levels",
+    "weighted",
+}  # of how evenly communities are treated
 STRICT = {
     *UNASKED,
     "limits",

@@ -143,7 +143,13 @@ def check_goals(case: Case, met: pd.DataFrame, served: pd.DataFrame, recorder: R
     beta = served["year"].map(case.year_weight).astype(float)
     metres = (beta * served["persons"] * served["share"] * served["travel_used"]).sum()
     _goal(case, "travel", "travel_total", float(metres), recorder)
-    _goal(case, "spending", "spending", float(case.tables["ledger"]["yuan"].sum()), recorder)
+    spent = float(case.tables["ledger"]["yuan"].sum())
+    _goal(case, "spending", "spending", spent, recorder)
+    values = {"unmet_need": float(unmet), "travel": float(metres), "spending": spent}
+    for rule in case.scenario["goals"]:
+        if rule["goal"] == "weighted":
+            points = sum(float(weight) * values[name] for name, weight in rule["weights"].items())
+            _goal(case, "weighted", "weighted", points, recorder)
     stage = _stage(case, "unmet_need")
     gap = case.record.get("gap")
     if stage is not None and (not isinstance(gap, (int, float)) or abs(gap - stage["gap"]) > SHARE_SLACK):

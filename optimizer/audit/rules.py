@@ -12,6 +12,7 @@ from optimizer.audit import (
     rules_funds,
     rules_ledger,
     rules_levels,
+    rules_leximin,
     rules_limits,
     rules_money,
     rules_one_stop,
@@ -75,3 +76,4 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_fairness.check_indices(case, met, recorder)
     rules_fair_bounds.check_bounds(case, met, recorder)
     rules_fair_bounds.check_groups(case, met, recorder)
+    rules_leximin.check_leximin(case, met, recorder)

@@ -17,6 +17,7 @@ def checked_section(facts: Facts) -> Html:
 def _stages(facts: Facts) -> Html:
     titles = {
         "worst_off": "The worst-off community as well off as can be", "unmet_need": "Least unmet need of people",
+        "weighted": "Least weighted sum of goals",
         "travel": "Least travel", "spending": "Least money", "closeness": "Fewest differences from the plan it follows",
     }  # fmt: skip
     rows = []

@@ -65,6 +65,7 @@ def _header(facts: Facts) -> Html:
 def _proof(facts: Facts) -> list[list[object]]:
     """Return the gap of every goal, honestly, and the check, as short lines."""
     titles = {"worst_off": "worst-off", "unmet_need": "unmet need", "travel": "travel", "spending": "spending",
+              "weighted": "weighted sum",
               "closeness": "closeness"}  # fmt: skip
     record, lines = facts.run.record, list[list[object]]()
     for stage in facts.run.record.get("stages", []):

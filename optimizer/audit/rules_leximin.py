@@ -1,0 +1,48 @@
+"""Levels of full leximin against the tables, equation (33)."""
+
+import pandas as pd
+
+from optimizer.audit.goals import SHARE_SLACK, scores
+from optimizer.audit.inputs import Case
+from optimizer.audit.report import Recorder
+from optimizer.audit.rules_fair_bounds import ROUNDING
+from optimizer.audit.tables import WHOLE_HORIZON
+
+
+def check_leximin(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
+    """Check that levels rise, none passes its bound, everybody stands at one, and all keep theirs within tolerance."""
+    rule = next((goal for goal in case.scenario["goals"] if goal["goal"] == "worst_off"), None)
+    said = case.record.get("leximin")
+    if said is None or rule is None:
+        return
+    whole = scores(case, met).xs(WHOLE_HORIZON, level="year")
+    named = [str(name) for level in said["levels"] for name in level["communities"]]
+    recorder.checked("levels", 1)
+    if sorted(named) != sorted(str(name) for name in whole.index):
+        recorder.find("levels", "not every community with a score is at one level", table="run.json", row="leximin")
+    last = -1.0
+    for number, level in enumerate(said["levels"]):
+        height, bound = float(level["level"]), float(level["bound"])
+        recorder.checked("levels", 2)
+        if height < last - SHARE_SLACK or bound < height - SHARE_SLACK:
+            recorder.find(
+                "levels",
+                f"level {number} is {height:.6f}, after {last:.6f}, with the bound {bound:.6f}",
+                table="run.json",
+                row=f"leximin.levels.{number}",
+                value=height,
+                limit=bound,
+            )
+        last = height
+        for name in level["communities"]:
+            recorder.checked("levels", 1)
+            least = height * (1 - float(rule["tolerance"])) - 10 * ROUNDING
+            if float(whole.get(name, 1.0)) < least:
+                recorder.find(
+                    "levels",
+                    f"{name} is to keep {least:.6f}; its score is {float(whole[name]):.6f}",
+                    table="scores",
+                    row=str(name),
+                    value=float(whole[name]),
+                    limit=least,
+                )
