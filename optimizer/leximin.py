@@ -67,7 +67,7 @@ class _Ladder:
             mine = _pad(csr_array(self.score[unsettled]), arrays, wide)
             if many:
                 first = len(arrays.cost) + 1 + blocks * len(unsettled)
-                mine = csr_array(mine + _at(eye_array(len(unsettled)) * level, first, mine.shape[1]))
+                mine = csr_array(mine + _at(csr_array(eye_array(len(unsettled)) * level), first, mine.shape[1]))
                 rows.append(_at(csr_array(-np.ones((1, len(unsettled)))), first, mine.shape[1]))
                 low.append(np.array([-float(many)]))
                 blocks += 1

@@ -63,7 +63,7 @@ def check_groups(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
             total = float(ledger["yuan"].sum())
             mine = float(ledger.loc[ledger["community"].isin(names), "yuan"].sum())
             unit = unit_yuan(case.scenario)
-            slack = 1.0 * unit * (len(ledger) + len(case.communities) * len(case.years))
+            slack = float(unit) * (len(ledger) + len(case.communities) * len(case.years))
             _judge(n, "money", mine, float(group["least_share_of_money"]), total, slack, recorder)
         if group["least_met_share"] is not None:
             rows = met[met["community"].isin(names) & (met["need_amount"] > 0)]
