@@ -77,11 +77,10 @@ def before(problem: Problem, assignments: pd.DataFrame) -> Floats:
     ):
         at = (str(site), problem.needs[int(service) + 2])
         capacity[at] = capacity.get(at, 0.0) + float(units)
-    for key, rows in first.groupby(["site", "service"], sort=True):
-        used, what = (str(word) for word in key)
-        part = min(1.0, capacity.get((used, what), 0.0) / float(rows["amount"].sum()))
-        i: Ints = np.asarray(rows["community"].map(position), dtype=np.int64)
-        k = need[what]
+    for (there, service), rows in first.groupby(["site", "service"], sort=True):
+        part = min(1.0, capacity.get((str(there), str(service)), 0.0) / float(rows["amount"].sum()))
+        i: Ints = np.array([position[str(c)] for c in rows["community"]], dtype=np.int64)
+        k = need[str(service)]
         share = part * rows["amount"].to_numpy(float) / problem.need[i, k, 0]
         np.add.at(had[:, k, :], i, share[:, None] * problem.need[i, k, :])
     had = np.minimum(had, problem.need)
