@@ -96,7 +96,7 @@ def goal_of(joint: Joint, name: str) -> Goal:
     """Return the vector and constant of a goal after the first."""
     if name == "weighted":
         rules = joint.problem.scenario.goals
-        return joint.weighted(next(rule.weights for rule in rules if rule.goal == name))
+        return joint.weighted(next({str(k): w for k, w in rule.weights.items()} for rule in rules if rule.goal == name))
     goals: dict[str, Goal] = {"unmet_need": joint.person_needs, "travel": joint.travel, "spending": joint.spending}
     return goals[name]
 
