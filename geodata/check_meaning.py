@@ -26,7 +26,8 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
     if "needs" not in city.unread:
         found += [*_needs(city, services), *_persons(city)]
     if not {"sites", "facilities"} & city.unread:
-        found += [*_facilities(city, services), *_closings(city, services), *_reachable(city, services)]
+        found += [*_facilities(city, services), *_closings(city, services), *_spare(city, services)]
+        found += [*_reachable(city, services)]
     return found
 
 
@@ -280,6 +281,23 @@ def _closings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
                 "error", "facilities", p, message, feature=name, column=column, value=said[0] or said[1],
                 remedy="give both the same",
             )  # fmt: skip
+
+
+def _spare(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    """A warning for floor to spare that no station can grow into."""
+    buildings = set(city.sites.loc[city.sites["use"] == "station", "site"])
+    for p in np.flatnonzero((city.facilities["spare_m2"] > 0).to_numpy()).tolist():
+        row = city.facilities.iloc[p]
+        if services.get(str(row["service"]), "own") == "own" or row["level"] != "station":
+            why = "does nothing here: only stations of network services grow into it"
+        elif row["site"] in buildings:
+            why = f"does nothing here: a station in {row['site']} grows with that building"
+        else:
+            continue
+        yield city.finding(
+            "warning", "facilities", p, why, feature=str(row["name"] or row["facility"]), column="spare_m2",
+            value=f"{row['spare_m2']:g}", remedy="leave it empty",
+        )  # fmt: skip
 
 
 def _reachable(city: City, services: Mapping[str, str]) -> Iterable[Finding]:

@@ -211,6 +211,14 @@ FACILITIES = Table(
         ),
         Column("capacity", "number", "Units of the service a year.", "units/year", default=0.0, minimum=0),
         Column("area_m2", "number", "Floor area it uses.", "m2", default=0.0, minimum=0),
+        Column(
+            "spare_m2",
+            "number",
+            "Floor beside it, that nothing else uses, into which a shared station may grow (upgrade of its service).",
+            "m2",
+            default=0.0,
+            minimum=0,
+        ),
         Column("running_yuan", "number", "Running cost paid from the budgets.", "yuan/year", default=0.0, minimum=0),
         Column(
             "lease_until",

@@ -208,21 +208,23 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
         site, i, k = places.site[j], int(places.community[j]), int(places.service[j])
         name, rule = services[k]
         capacity = float(np.ceil(used[j] * 10**DECIMALS - 1e-3) / 10**DECIMALS)
-        capacity = max(capacity, rule.min_capacity)
+        upgrade = rule.upgrade if places.upgrades[j] >= 0 else None
+        capacity = min(capacity, places.most[j]) if upgrade else max(capacity, rule.min_capacity)
+        fixed_yuan, yearly = (upgrade.fixed_yuan, 0.0) if upgrade else (rule.fixed_yuan, rule.running_yuan)
         rows = rows_of(site, name, "station", i)
         existed = bool(rows[0].status)
-        shared = places.room[j] >= 0
+        shared = not places.own[j]
         for t in range(int(start), len(problem.years)):
             row = rows[t]
             row.status = ("upgraded" if existed else "opened") if t == start else "kept"
             row.capacity += capacity
             row.area_m2 += rule.area_m2_per_unit * capacity
             if t == start:
-                fixed = rule.closing.moving_yuan if moved and rule.closing else rule.fixed_yuan
+                fixed = rule.closing.moving_yuan if moved and rule.closing else fixed_yuan
                 row.moved = int(moved)
                 yuan = half_up(index[t] * ((fixed or 0.0) + rule.capital_yuan_per_unit * capacity))
                 pay("service_capital", row, t, (i, k, site), shared, yuan)
-            yuan = half_up(index[t] * (rule.running_yuan + rule.running_yuan_per_unit * capacity))
+            yuan = half_up(index[t] * (yearly + rule.running_yuan_per_unit * capacity))
             pay("service_running", row, t, (i, k, site), shared, yuan)
     rows_out = [
         {"site": site, "service": service, "level": level, "year": problem.years[t], **asdict(row)}

@@ -90,12 +90,22 @@ class Halls(Located):
 
 @dataclass(frozen=True)
 class Places(Located):
-    """Where new capacity of a service could be: a community's own office (`room` = -1) or a station building."""
+    """Where new capacity of a service could be: a community's own office, a station building, an existing station.
+
+    `room` is the building, else -1; `upgrades` the existing station, else -1; `most` the largest new capacity.
+    """
 
     site: tuple[str, ...]
     community: Ints
     service: Ints
     room: Ints
+    upgrades: Ints
+    most: Floats
+
+    @property
+    def own(self) -> Bools:
+        """Which are communities' own offices."""
+        return (self.room < 0) & (self.upgrades < 0)
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,7 @@ class Existing(Located):
     level: tuple[str, ...]
     capacity: Floats
     area_m2: Floats
+    spare_m2: Floats
     running_yuan: Floats
     paid: Bools
     close_first: Ints
@@ -300,7 +311,12 @@ class Problem:
             rooms=moved(self.rooms, rooms),
             halls=moved(self.halls, halls),
             hall_arcs=cut("hall_arcs", len(self.halls), halls),
-            places=moved(self.places, places, room=room_new[self.places.room[places]]),
+            places=moved(
+                self.places,
+                places,
+                room=room_new[self.places.room[places]],
+                upgrades=old_new[self.places.upgrades[places]],
+            ),
             arcs=cut("arcs", len(self.places), places),
             existing=moved(self.existing, existing),
             existing_arcs=cut("existing_arcs", len(self.existing), existing),

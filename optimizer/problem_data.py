@@ -13,6 +13,7 @@ from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
 from optimizer.problem_levels import hang, with_levels
 from optimizer.problem_reach import cells, reach
+from optimizer.problem_upgrades import arcs_with_upgrades, with_upgrades
 from optimizer.scenario import DebtRelief, Scenario
 
 
@@ -74,6 +75,8 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         existing=existing,
         halls=halls,
     )
+    places = with_upgrades(city, scenario, places, existing)
+    arcs = arcs_with_upgrades(places, arcs, existing_arcs)
     of_place, of_existing = hang(city, scenario, places, existing, district, sub_district)
     arcs, existing_arcs = with_levels(scenario, existing, arcs, existing_arcs, of_place, of_existing)
     cell_table, cell_of = cells(scenario, ids, tuple(frame["type"]), districts, district)
@@ -261,7 +264,9 @@ def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, a
             if service.siting == "network" and (not words or name in words)
         ]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-    return Places(tuple(columns[0]), *(np.array(c, dtype=np.int64) for c in columns[1:]))
+    community, service, room = (np.array(c, dtype=np.int64) for c in columns[1:])
+    most = np.array([s.max_capacity for s in scenario.services.values()], dtype=float)[service]
+    return Places(tuple(columns[0]), community, service, room, np.full(len(rows), -1, dtype=np.int64), most)
 
 
 def _existing(
@@ -285,7 +290,7 @@ def _existing(
                 "level": frame_of["level"].to_numpy(),
                 "lease_until": frame_of["lease_until"].to_numpy(),
                 "must": frame_of["must"].to_numpy(),
-                **{c: frame_of[c].to_numpy(float) for c in ("capacity", "area_m2", "running_yuan")},
+                **{c: frame_of[c].to_numpy(float) for c in ("capacity", "area_m2", "spare_m2", "running_yuan")},
             }
         )
         .groupby(["site", "service", "level"], sort=True)
@@ -294,6 +299,7 @@ def _existing(
                 "community": "first",
                 "capacity": "sum",
                 "area_m2": "sum",
+                "spare_m2": "sum",
                 "running_yuan": "sum",
                 "lease_until": "max",
                 "must": "max",
@@ -311,6 +317,7 @@ def _existing(
         level=tuple(table["level"]),
         capacity=table["capacity"].to_numpy(float),
         area_m2=table["area_m2"].to_numpy(float),
+        spare_m2=table["spare_m2"].to_numpy(float),
         running_yuan=table["running_yuan"].to_numpy(float),
         paid=~own[service] | supported[community] if len(table) else np.zeros(0, dtype=bool),
         **_closings(table, scenario),

@@ -237,6 +237,19 @@ class Closing(Part):
     )
 
 
+class Upgrade(Part):
+    """Existing shared stations that are enlarged where they stand, equation (9)."""
+
+    fixed_yuan: Yuan = Field(0.0, description="Paid once for upgrading a station.")
+    most_capacity_share: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Largest new capacity, as a share of what the station has; what its floor to spare (spare_m2 of "
+        "facilities) gives room for where empty.",
+    )
+
+
 class Service(Part):
     """One service, equations (8) to (12). Costs are in prices of the first year."""
 
@@ -267,6 +280,10 @@ class Service(Part):
     closing: Closing | None = Field(
         None, description="How existing stations close (network only); they stay where this is empty."
     )
+    upgrade: Upgrade | None = Field(
+        None,
+        description="How existing stations are enlarged where they stand (network only); not where this is empty.",
+    )
     need: NeedNorm = Field(default_factory=NeedNorm)
     hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres (network only).")
 
@@ -280,6 +297,12 @@ class Service(Part):
             raise ValueError("hierarchy is for network services; leave it out, or make siting network")
         if self.siting == "own" and self.closing is not None:
             raise ValueError("closing is for network services; stations at the communities' own offices stay")
+        if self.siting == "own" and self.upgrade is not None:
+            raise ValueError("upgrade is for network services; own stations grow as far as their office has room")
+        if self.upgrade is not None and self.upgrade.most_capacity_share is None and self.area_m2_per_unit <= 0:
+            raise ValueError(
+                "upgrade needs most_capacity_share: with area_m2_per_unit = 0 the floor to spare sets no limit"
+            )
         return self
 
 

@@ -70,6 +70,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
     found += _last_year(city, scenario)
     found += _leases(city, scenario)
     found += _musts(city, scenario)
+    found += _upgrades(city, scenario)
     columns = {*city.communities.columns, *_DERIVED}
     numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
     for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):
@@ -152,6 +153,20 @@ def _musts(city: City, scenario: Scenario) -> Iterable[Finding]:
         name = str(row["name"] or row["site"])
         remedy = "leave must empty, or change the scenario"
         yield city.finding("error", "sites", p, why, feature=name, column="must", value="take", remedy=remedy)
+
+
+def _upgrades(city: City, scenario: Scenario) -> Iterable[Finding]:
+    """A warning for every service whose stations may grow into floor to spare that none of them has."""
+    with_floor = set(city.facilities.loc[city.facilities["spare_m2"] > 0, "service"])
+    for name, service in scenario.services.items():
+        by_floor = service.upgrade is not None and service.upgrade.most_capacity_share is None
+        if by_floor and name not in with_floor:
+            yield Finding(
+                "warning", file="scenario", column=f"programmes.services.{name}.upgrade", value=name,
+                limit="facilities of it with spare_m2 above 0",
+                remedy="give spare_m2 of the facilities, or most_capacity_share",
+                message="no station has floor to spare, so none can be upgraded",
+            )  # fmt: skip
 
 
 def _supports_space(city: City, scenario: Scenario) -> list[bool]:

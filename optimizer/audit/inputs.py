@@ -202,13 +202,14 @@ def _existing(city: City, scenario: dict[str, Any], communities: pd.DataFrame) -
             "community": f["community"].astype(str),
             "capacity": f["capacity"].astype(float),
             "area_m2": f["area_m2"].astype(float),
+            "spare_m2": f["spare_m2"].astype(float),
             "paid_yuan": f["running_yuan"].astype(float) * paid,
             "facilities": 1,
             "lease_until": f["lease_until"].astype(int),
             "must": f["must"].astype(str),
         }
     )
-    numbers = dict.fromkeys(("capacity", "area_m2", "paid_yuan", "facilities"), "sum")
+    numbers = dict.fromkeys(("capacity", "area_m2", "spare_m2", "paid_yuan", "facilities"), "sum")
     return frame.groupby(["site", "service", "level"]).agg(
         {"community": "first", "lease_until": "max", "must": "max", **numbers}
     )

@@ -79,6 +79,7 @@ def _moves(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
         message="{value} stations of {service} are said to move in {sub_district} in {year}; {limit} close there",
     )
     starts = (moved["moved"] == 1) & (moved["year"] == moved["start"]) & (moved["new"] > 0) & ~moved["own"]
+    starts &= ~moved["in_place"]
     recorder.judge(
         "moving",
         "stations",

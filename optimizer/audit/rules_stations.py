@@ -117,11 +117,10 @@ def _status(rows: pd.DataFrame, recorder: Recorder) -> None:
 
 
 def _size(case: Case, new: pd.DataFrame, recorder: Recorder) -> None:
-    """New capacity within the limits of the service, equation (9); only at the level `station`."""
-    frame = new.assign(
-        least=new["service"].map(case.service("min_capacity")).astype(float),
-        most=new["service"].map(case.service("max_capacity")).astype(float),
-    )
+    """New capacity within the limits of the service, or of the upgrade, equation (9); only at the level `station`."""
+    least = new["service"].map(case.service("min_capacity")).astype(float)
+    most = new["service"].map(case.service("max_capacity")).astype(float)
+    frame = new.assign(least=least.where(~new["in_place"], 0.0), most=most.where(~new["in_place"], new["grow_most"]))
     good = at_most(frame["new"], frame["most"]) & at_most(frame["least"], frame["new"])
     recorder.judge(
         "station_size",
@@ -144,6 +143,7 @@ def _place(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> 
     frame = new.assign(ready=ready.fillna(0).to_numpy(dtype=int))
     frame["where"] = np.where(new["own"], "its own office", "a station building in use")
     good = np.where(new["own"], new["site"] == office, (frame["ready"] > 0) & (frame["ready"] <= frame["start"]))
+    good = good | new["in_place"].to_numpy(dtype=bool)  # whether and how far it may grow is the matter of (9)
     recorder.judge(
         "building_taken",
         "stations",
@@ -156,8 +156,8 @@ def _place(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> 
     )
     listed = case.places["services"].reindex(new["site"]).fillna("").astype(str)
     fits = [
-        bool(own) or not _words(text) or service in _words(text)
-        for own, text, service in zip(new["own"], listed, new["service"], strict=True)
+        bool(stays) or not _words(text) or service in _words(text)
+        for stays, text, service in zip(new["own"] | new["in_place"], listed, new["service"], strict=True)
     ]
     recorder.judge(
         "site_services",
@@ -264,9 +264,12 @@ def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     moving = rows["service"].map(closing_yuan(case, "moving_yuan")).to_numpy(dtype=float)
     closes = (rows["year"] == rows["closes"]).to_numpy()
     fixed = np.where(rows["moved"] == 1, moving, of["fixed_yuan"])
+    grows = rows["in_place"].to_numpy(dtype=bool)
+    fixed = np.where(grows, rows["service"].map(_upgrade_yuan(case)).to_numpy(dtype=float), fixed)
+    yearly = np.where(grows, 0.0, of["running_yuan"])
     frame = rows.assign(
         capital_due=price * (opens * (fixed + of["capital_yuan_per_unit"] * new) + closes * closing),
-        running_due=price * (rows["old_yuan"] + runs * (of["running_yuan"] + of["running_yuan_per_unit"] * new)),
+        running_due=price * (rows["old_yuan"] + runs * (yearly + of["running_yuan_per_unit"] * new)),
     )
     # Each facility and the new part may have been rounded alone; the capacity has six decimals.
     items = {"capital": 0.5 * (opens.astype(int) + closes), "running": 0.5 * (runs + np.maximum(1, rows["facilities"]))}
@@ -289,6 +292,11 @@ def closing_yuan(case: Case, name: str) -> dict[str, float]:
     """Cost of closing or moving by service, 0 where the scenario names none."""
     rules = case.service("closing") if all("closing" in rule for rule in case.services.values()) else {}
     return {service: float((rules.get(service) or {}).get(name) or 0.0) for service in case.services}
+
+
+def _upgrade_yuan(case: Case) -> dict[str, float]:
+    """Fixed cost of an upgrade by service, 0 where the scenario has none."""
+    return {name: float((rule.get("upgrade") or {}).get("fixed_yuan", 0.0)) for name, rule in case.services.items()}
 
 
 _COSTS = ("fixed_yuan", "capital_yuan_per_unit", "running_yuan", "running_yuan_per_unit")

@@ -17,7 +17,9 @@ class Stations:
     `rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
     `old_yuan` (running cost of the first year the budgets bear), `facilities`, `exists`, `new` (capacity above the
     existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place,
-    `closes` (the year a station that exists is said to close, 0 without); nothing exists from then on.
+    `closes` (the year a station that exists is said to close, 0 without); nothing exists from then on; `in_place`:
+    shared ones that exist and stand in no building to be taken, so that new capacity is an upgrade where they are;
+    `grow_most`, what that may be at most, equation (9).
     `new`: one row per station with new capacity, at its start.
     """
 
@@ -52,4 +54,22 @@ def stations(case: Case) -> Stations:
     rows["new"] = more.where(more > ABSOLUTE + RELATIVE * rows["old"], 0.0)
     start = rows[rows["new"] > 0].groupby(KEY)["year"].min().reindex(index).fillna(0)
     rows["start"] = start.to_numpy(dtype=int)
+    rows["in_place"] = rows["exists"] & ~rows["own"] & (rows["use"] != "station")
+    rows["grow_most"] = _grow_most(case, rows)
     return Stations(rows, rows[(rows["new"] > 0) & (rows["year"] == rows["start"])].reset_index(drop=True))
+
+
+def _grow_most(case: Case, rows: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Largest new capacity of a station where it stands; none of those that close or have to, outlets and centres."""
+    old = case.existing.reindex(pd.MultiIndex.from_frame(rows[KEY]))
+    rules = {service: rule.get("upgrade") for service, rule in case.services.items()}
+    share = rows["service"].map({s: (r or {}).get("most_capacity_share") for s, r in rules.items()}).astype(float)
+    per_unit = rows["service"].map(case.service("area_m2_per_unit")).astype(float)
+    spare, capacity = (old[c].fillna(0.0).to_numpy(dtype=float) for c in ("spare_m2", "capacity"))
+    floor = np.divide(spare, per_unit, out=np.zeros(len(rows)), where=(per_unit > 0).to_numpy())
+    most = np.where(share.notna(), share.fillna(0.0) * capacity, floor)
+    leased = (old["lease_until"] > 0) & (old["lease_until"] < case.years[-1])
+    stays = ~(leased | (old["must"] == "close")).to_numpy(dtype=bool) | (old["must"] == "keep").to_numpy(dtype=bool)
+    may = rows["service"].map({s: r is not None for s, r in rules.items()}).astype(bool) & (rows["level"] == "station")
+    may &= rows["in_place"] & (rows["closes"] == 0)
+    return np.where(may & (stays | (len(case.years) == 1)), most, 0.0)

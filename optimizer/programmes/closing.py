@@ -70,7 +70,8 @@ def _movable(problem: Problem, model: Model, station: Ints, year: Ints) -> Ints:
     found = [
         first + n
         for n, (j, t) in enumerate(zip(place.tolist(), start.tolist(), strict=True))
-        if (key := _place_key(problem, j, t)) in closing
+        if problem.places.upgrades[j] < 0
+        and (key := _place_key(problem, j, t)) in closing
         and (rule := _rule(problem, key[0])) is not None
         and rule.moving_yuan is not None
     ]

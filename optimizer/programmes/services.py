@@ -26,7 +26,8 @@ class _Index:
         self.station_of: Ints = np.full((len(places), len(years)), -1, dtype=np.int64)
         self.station_of[self.place, self.start] = np.arange(len(self.place))
         self.arc, self.year = (a.astype(np.int64) for a in np.nonzero(self.station_of[problem.arcs.target] >= 0))
-        self.own: Bools = places.room < 0
+        self.own: Bools = places.own
+        self.upgrade: Bools = places.upgrades >= 0
         service = places.service[problem.arcs.target]
         self.peak: Floats = problem.peak[problem.arcs.community, service + 2]
         self.most: Floats = _most(problem, self.peak, service)[self.arc]
@@ -36,10 +37,12 @@ class _Index:
             reach_peak, self.station_of[problem.arcs.target[self.arc], self.year], self.peak[self.arc] * self.most
         )
         kind = places.service[self.place]
-        limit = np.minimum(_services(problem, "max_capacity")[kind], _most_by_building(problem, self))
+        limit = np.minimum(places.most[self.place], _most_by_building(problem, self))
         self.largest: Floats = np.minimum(limit, reach_peak)
         least = np.minimum(1.0, reach_peak)  # what is open serves somebody
-        self.smallest: Floats = np.maximum(_services(problem, "min_capacity")[kind], least)
+        self.smallest: Floats = np.maximum(
+            np.where(self.upgrade[self.place], 0.0, _services(problem, "min_capacity")[kind]), least
+        )
 
 
 def _services(problem: Problem, name: str) -> Floats:
@@ -62,8 +65,9 @@ def _most(problem: Problem, peak: Floats, service: Ints) -> Floats:
     had = np.zeros((n, needs))
     np.add.at(had, (community, need), old.capacity[arcs.target[local]] / problem.peak[community, need])
     left = np.maximum(0.0, 1 - had)[problem.arcs.community, service + 2]
-    smallest = _services(problem, "min_capacity")[service] / peak
-    return np.minimum(np.minimum(1.0, _services(problem, "max_capacity")[service] / peak), np.maximum(left, smallest))
+    target = problem.arcs.target
+    smallest = np.where(problem.places.upgrades[target] >= 0, 0.0, _services(problem, "min_capacity")[service]) / peak
+    return np.minimum(np.minimum(1.0, problem.places.most[target] / peak), np.maximum(left, smallest))
 
 
 def _most_by_floor(problem: Problem, ix: _Index) -> Floats:
@@ -81,6 +85,7 @@ def _most_by_floor(problem: Problem, ix: _Index) -> Floats:
         ix.own[target], office[arcs.community[ix.arc], ix.year], ready[problem.places.room[target], ix.year]
     )
     per_share = ix.peak[ix.arc] * _services(problem, "area_m2_per_unit")[problem.places.service[target]]
+    per_share = np.where(ix.upgrade[target], 0.0, per_share)  # their floor is in the limit of their capacity
     return np.asarray(np.divide(floor, per_share, out=np.full(len(floor), np.inf), where=per_share > 0))
 
 
@@ -188,7 +193,7 @@ def _one_stop_rows(problem: Problem, model: Model, ix: _Index) -> None:
     room, year = room_years(problem)
     whole = rooms.whole[room]
     room, year = room[whole], year[whole]
-    built = np.flatnonzero(~ix.own[ix.place])
+    built = np.flatnonzero(places.room[ix.place] >= 0)
     keys = [("site", ix.place[built]), ("need", places.service[ix.place[built]] + 2), ("year", ix.start[built])]
     row_of = np.full((len(places), years), -1, dtype=np.int64)
     row_of[ix.place[built], ix.start[built]] = model.add_rows("eq11_building", keys, upper=0.0)
@@ -228,11 +233,11 @@ def _floor_rows(problem: Problem, model: Model, ix: _Index, size_of: Ints) -> No
     row_of[office, year] = model.add_rows(
         "eq12_office_floor", [("community", office), ("year", year)], upper=problem.free_office_m2[office]
     )
-    station_rooms = np.unique(places.room[ix.place[~ix.own[ix.place]]])
+    station_rooms = np.unique(places.room[ix.place[places.room[ix.place] >= 0]])
     building, year = (a.ravel() for a in np.meshgrid(station_rooms, np.arange(years), indexing="ij"))
     room_row = np.full((len(rooms), years), -1, dtype=np.int64)
     room_row[building, year] = model.add_rows("eq12_building_floor", [("room", building), ("year", year)], upper=0.0)
-    built = np.flatnonzero(size_of >= 0)
+    built = np.flatnonzero((size_of >= 0) & (places.room[ix.place] >= 0))
     for t in range(years):
         now = own[ix.year[own] <= t]
         user = arcs.community[ix.arc[now]]
@@ -321,16 +326,16 @@ def cost(problem: Problem, model: Model) -> None:
     capital, running = (
         np.array(
             [
-                problem.cell(purpose, i, int(k), shared=bool(r >= 0))
-                for i, k, r in zip(places.community, places.service, places.room, strict=True)
+                problem.cell(purpose, i, int(k), shared=not own)
+                for i, k, own in zip(places.community, places.service, places.own, strict=True)
             ],
             dtype=np.int64,
         )
         for purpose in ("service_capital", "service_running")
     )
     opened = model.columns["open"].positions
-    service = places.service[ix.place]
-    model.add_cost(opened, capital[ix.place], ix.start, _services(problem, "fixed_yuan")[service] * index[ix.start])
+    fixed, yearly = _station_yuan(problem)
+    model.add_cost(opened, capital[ix.place], ix.start, fixed[ix.place] * index[ix.start])
     target = problem.arcs.target[ix.arc]
     own = np.flatnonzero(ix.own[target])
     built = np.flatnonzero(~ix.own[ix.place])
@@ -344,7 +349,7 @@ def cost(problem: Problem, model: Model) -> None:
         model.add_cost(column, capital[place], start, yuan * index[start])
     for t in range(years):
         now = np.flatnonzero(ix.start <= t)
-        yuan = _services(problem, "running_yuan")[service[now]] * index[t]
+        yuan = yearly[ix.place[now]] * index[t]
         model.add_cost(opened[now], running[ix.place[now]], t, yuan)
         for column, place, start, units in sized:
             now = np.flatnonzero(start <= t)
@@ -357,6 +362,14 @@ def cost(problem: Problem, model: Model) -> None:
         cell = problem.cell("service_running", int(existing.community[e]), k, shared=not own_service[k])
         yuan = np.floor(existing.running_yuan[e] * index + 0.5)
         model.add_fixed_cost(np.full(years, cell), np.arange(years), yuan)
+
+
+def _station_yuan(problem: Problem) -> tuple[Floats, Floats]:
+    """Cost of each place whatever its size, once and every year: an upgrade has its own, and adds no running cost."""
+    service, upgrade = problem.places.service, problem.places.upgrades >= 0
+    once = np.array([0.0 if s.upgrade is None else s.upgrade.fixed_yuan for s in problem.scenario.services.values()])
+    fixed = np.where(upgrade, once[service], _services(problem, "fixed_yuan")[service])
+    return fixed, np.where(upgrade, 0.0, _services(problem, "running_yuan")[service])
 
 
 def met(problem: Problem, model: Model) -> None:

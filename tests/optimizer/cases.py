@@ -186,6 +186,16 @@ def _closing() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[OLD, other], sites=[{**NEAR, "must": "take"}], needs=needs), scenario
 
 
+def _upgrade() -> tuple[City, Scenario]:
+    """A station with room for 80 more, that may close instead, beside a building where one could open."""
+    sources = {"city": {**CITY, "amount_yuan": [9000, 9000]}}
+    rule = {**CLINIC, "min_capacity": 0, "upgrade": {"fixed_yuan": 300}, "closing": {"yuan": 100}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": {"clinic": rule}}, sources=sources)
+    old = {**OLD, "spare_m2": 80 * float(CLINIC["area_m2_per_unit"])}
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90)]
+    return make_city([A, B], facilities=[old], sites=[STATION], needs=needs), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -223,6 +233,7 @@ _MAKERS = {
     "one_stop": _one_stop,
     "hierarchy": _hierarchy,
     "closing": _closing,
+    "upgrade": _upgrade,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)
