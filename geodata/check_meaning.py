@@ -27,6 +27,7 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
         found += [*_needs(city, services), *_persons(city)]
     if not {"sites", "facilities"} & city.unread:
         found += [*_facilities(city, services), *_closings(city, services), *_spare(city, services)]
+        found += _full_offices(city, services)
         found += [*_reachable(city, services)]
     return found
 
@@ -158,6 +159,9 @@ def _buildings(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
     yield from _sites(
         city, (sites["must"] != "") & ~ready, "must", "is for buildings to be taken", limit, "leave it empty"
     )
+    given = (sites["project_m2"] > 0) & (sites["instrument"] != "hand_over")
+    message = "does nothing here: only developers who hand over rooms leave a deposit"
+    yield from _sites(city, given, "project_m2", message, "instrument = hand_over", "leave it empty", "warning")
     own = {service for service, siting in services.items() if siting == "own"}
     stands = pd.Series([bool(own & set(text.split(","))) for text in sites["services"]], index=sites.index, dtype=bool)
     message = f"own services ({listed(sorted(own))}) stand only at the communities' offices"
@@ -298,6 +302,22 @@ def _spare(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
             "warning", "facilities", p, why, feature=str(row["name"] or row["facility"]), column="spare_m2",
             value=f"{row['spare_m2']:g}", remedy="leave it empty",
         )  # fmt: skip
+
+
+def _full_offices(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
+    """A warning for every office in which facilities have more floor than there is."""
+    offices, facilities = city.sites[city.sites["use"] == "office"], city.facilities
+    own = facilities["service"].map(services) == "own"
+    at_home = facilities["community"].map(offices.drop_duplicates("community").set_index("community")["site"])
+    site = facilities["site"].where((facilities["site"] != "") | ~own, at_home)
+    used = (facilities["area_m2"] + facilities["spare_m2"]).groupby(site).sum()
+    for p, name, area in zip(offices.index, offices["site"], offices["area_m2"], strict=True):
+        if used.get(name, 0.0) > area + 1e-6:
+            yield city.finding(
+                "warning", "sites", int(p), "has less floor than the facilities in it, with what they may grow into",
+                feature=feature(city, "sites", int(p)), column="area_m2", value=f"{area:g}",
+                limit=f"at least {used[name]:g}", remedy="correct the areas, or leave site empty",
+            )  # fmt: skip
 
 
 def _reachable(city: City, services: Mapping[str, str]) -> Iterable[Finding]:

@@ -152,6 +152,14 @@ SITES = Table(
         ),
         Column("lead_years", "integer", "Years from payment to use.", "years", default=0, minimum=0, maximum=20),
         Column(
+            "project_m2",
+            "number",
+            "Floor of the developer's whole project, by which its deposit is reckoned (hand_over).",
+            "m2",
+            default=0.0,
+            minimum=0,
+        ),
+        Column(
             "hours_per_week",
             "number",
             "Hours a hall is offered for sharing.",
@@ -191,7 +199,8 @@ FACILITIES = Table(
         Column(
             "site",
             "identifier",
-            "Building it stands in; empty: the office of its community if it has one, else a place of its own.",
+            "Building it stands in, an office too, whose floor it uses; empty: at the office of its community if it has one, "
+            "else a place of its own.",
             default="",
             references="sites",
         ),

@@ -85,7 +85,7 @@ def cost_of(joint: Joint, levels: Levels, goal: str, x: Floats) -> float:
 
 
 def joint_for(joint: Joint, asked: Asked) -> Joint:
-    """Return the joint model with the money of a point: its sources, and the row Σ payments ≤ most, equation (37)."""
+    """Return the joint model with the money of a point: its sources, and the row Σ payments ≤ most, a ceiling (22) of all sources together."""
     problem = with_money(joint.problem, asked.scenario)
     money = build_money(problem)
     if asked.most is not None:
@@ -95,7 +95,7 @@ def joint_for(joint: Joint, asked: Asked) -> Joint:
             money,
             matrix=csr_array(vstack([money.matrix, row], format="csr")),
             upper=np.append(money.upper, max(0.0, asked.most)),
-            row_names=(*money.row_names, "eq37_most"),
+            row_names=(*money.row_names, "eq22_most"),
         )
     return Joint(problem, joint.model, money)
 

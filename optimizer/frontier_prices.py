@@ -2,7 +2,7 @@
 
 Levels stand inside the pieces, money outside (`coupling`). So what a round of plans of all pieces has proven holds
 
-* at its prices for every budget, only the money's own part is reckoned again, equation (36);
+* at its prices for every budget, only the money's own part is reckoned again;
 * at its level for every higher one: unmet need only grows with the level. What relaxed pieces must lose at the higher
   level is proven again for each.
 
@@ -196,7 +196,7 @@ class PricedPoints:
         return search, known.bound
 
     def _proven(self, search: Search, asked: Asked) -> float:
-        """Best bound that earlier rounds give this point, equation (36); minus infinity where they give none."""
+        """Best bound that earlier rounds give this point; minus infinity where they give none."""
         best = -np.inf
         for proof in self._proofs:
             if proof.level > asked.level + 1e-12 or self.watch.stopped():

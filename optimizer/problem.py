@@ -175,8 +175,8 @@ class Problem:
     persons: Floats  # (n, K)
     weight: Floats  # (n, K)
     grant_limit: Floats  # (n, T) yuan of the year, equation (4)
-    existing_m2: Floats  # (n,)
-    free_office_m2: Floats  # (n,) office floor not used by existing own stations
+    existing_m2: Floats  # (n,) office floor that counts towards the target (5)
+    free_office_m2: Floats  # (n,) office floor that nothing uses, for new own stations (12)
     rooms: Rooms
     halls: Halls
     hall_arcs: Arcs

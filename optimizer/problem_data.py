@@ -11,6 +11,7 @@ from geodata.read import City
 from optimizer.fair_groups import members
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
+from optimizer.problem_floor import office_floor
 from optimizer.problem_levels import hang, with_levels
 from optimizer.problem_reach import cells, reach
 from optimizer.problem_upgrades import arcs_with_upgrades, with_upgrades
@@ -86,7 +87,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     if len(existing):
         chosen = own[existing.service] & in_office
         np.add.at(used_own_m2, existing.community[chosen], existing.area_m2[chosen])
-    office_m2 = frame["office_area_m2"].to_numpy(float)
+    office_m2, free_m2 = office_floor(city, scenario, frame, used_own_m2)
     amounts, carry = _money(scenario)
     return Problem(
         scenario=scenario,
@@ -108,7 +109,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         weight=weight,
         grant_limit=grant_limit,
         existing_m2=office_m2,
-        free_office_m2=np.maximum(0.0, office_m2 - used_own_m2),
+        free_office_m2=free_m2,
         rooms=rooms,
         halls=halls,
         hall_arcs=hall_arcs,

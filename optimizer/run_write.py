@@ -13,6 +13,7 @@ import pandas as pd
 from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
+from optimizer.deposits_table import deposits_table
 from optimizer.fair_rows import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fit import hold_back
@@ -84,6 +85,9 @@ def write_run(
         if any(service.hierarchy for service in loaded.scenario.services.values()):
             levels = levels_table(problem, city, tables.stations)
             levels.to_csv(draft / "tables" / "levels.csv", index=False, lineterminator="\n", encoding="utf-8")
+        if loaded.scenario.programmes.space.deposit is not None:
+            deposits = deposits_table(problem, city, decode(joint, found.x))
+            deposits.to_csv(draft / "tables" / "deposits.csv", index=False, lineterminator="\n", encoding="utf-8")
         resolved = resolved_yaml(loaded.scenario)
         (draft / "scenario.resolved.yaml").write_text(resolved, encoding="utf-8", newline="\n")
         record = _record(loaded, city, joint, found, tables, ledger, close_to)

@@ -185,6 +185,12 @@ class DebtRelief(Part):
     min_debt_yuan: Yuan = Field(0.0, description="Smaller debts are the community's own affair.")
 
 
+class Deposit(Part):
+    """What developers who hand over rooms leave with the city until they do, equation (7)."""
+
+    yuan_per_m2: float = Field(gt=0, le=1e6, description="By the floor of the whole project (project_m2 of sites).")
+
+
 class Space(Part):
     """Programme of office and service space, equations (5) to (7)."""
 
@@ -196,6 +202,7 @@ class Space(Part):
         default_factory=lambda: list(INSTRUMENTS),
         description="Instruments allowed.",
     )
+    deposit: Deposit | None = Field(None, description="Deposit of developers who hand over rooms; none where empty.")
     hall_limit_m: float = Field(1500.0, ge=0, description="Farthest hall a community may share.")
     hall_full_hours: float = Field(40.0, gt=0, le=168, description="Weekly hours that count as a room of one's own.")
     hall_share_of_target: Share = Field(0.3, description="Largest part of the target that shared halls may meet.")

@@ -71,6 +71,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
     found += _leases(city, scenario)
     found += _musts(city, scenario)
     found += _upgrades(city, scenario)
+    found += _deposits(city, scenario)
     columns = {*city.communities.columns, *_DERIVED}
     numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
     for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):
@@ -167,6 +168,18 @@ def _upgrades(city: City, scenario: Scenario) -> Iterable[Finding]:
                 remedy="give spare_m2 of the facilities, or most_capacity_share",
                 message="no station has floor to spare, so none can be upgraded",
             )  # fmt: skip
+
+
+def _deposits(city: City, scenario: Scenario) -> Iterable[Finding]:
+    """A warning where developers shall leave deposits, but no project has a size."""
+    sized = (city.sites["instrument"] == "hand_over") & (city.sites["project_m2"] > 0)
+    if scenario.programmes.space.deposit is not None and not sized.any():
+        yield Finding(
+            "warning", file="scenario", column="programmes.space.deposit",
+            limit="sites handed over (hand_over) with project_m2 above 0",
+            remedy="give the size of the developers' projects, or drop the deposit",
+            message="no developer's project has a size, so none leaves a deposit",
+        )  # fmt: skip
 
 
 def _supports_space(city: City, scenario: Scenario) -> list[bool]:

@@ -23,7 +23,9 @@ def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
     pair = pd.MultiIndex.from_frame(frame[["community", "year"]])
     grants = case.tables["grants"].set_index(["community", "year"])["grant_yuan"]
     halls, extensions = rooms.area_m2("hall"), rooms.area_m2("extension")
-    area = frame["community"].map(case.communities["office_area_m2"]).to_numpy(dtype=float)
+    where = case.communities
+    counted = (where["office_area_m2"] - where["others_m2"]).clip(lower=0.0)
+    area = frame["community"].map(counted).to_numpy(dtype=float)
     area = area + sum(a.reindex(pair).fillna(0.0).to_numpy(dtype=float) for a in (halls, extensions))
     amount = served.groupby(["community", "service", "year"])["amount"].sum()
     services = amount.reindex(pd.MultiIndex.from_frame(frame[list(KEY)])).fillna(0.0).to_numpy(dtype=float)

@@ -25,8 +25,9 @@ ABSOLUTE = 1e-4
 class Case:
     """A plan to be audited.
 
-    `communities` is indexed by community (district, sub_district, type, class, office, office_area_m2, x, y, and
-    `may_<programme>`), `places` by site or by facility that stands at a place of its own (community, use, x, y and
+    `communities` is indexed by community (district, sub_district, type, class, office, office_area_m2, x, y,
+    `outlet_m2` and `others_m2` of that office that others use, and `may_<programme>`), `places` by site or by facility
+    that stands at a place of its own (community, use, x, y and
     the columns of sites), `existing` by (site, service, level), `needs` by (community, need, year).
     """
 
@@ -135,11 +136,26 @@ def _communities(city: City, scenario: dict[str, Any]) -> pd.DataFrame:
         offices["site"].reindex(frame.index).where(frame["has_office"], pd.Series(frame.index, frame.index))
     )
     frame["office_area_m2"] = offices["area_m2"].reindex(frame.index).astype(float).fillna(0.0)
+    outlets, others = _floor_of_others(city, scenario)
+    frame["outlet_m2"] = frame["office"].map(outlets).fillna(0.0).astype(float)
+    frame["others_m2"] = frame["office"].map(others).fillna(0.0).astype(float)
     frame["class"] = _classes(frame, scenario["guidance"])
     for programme in ("work_funds", "space", "services", DEBT_RELIEF):
         allowed = {name for name, rule in scenario["guidance"].items() if programme in rule["purposes"]}
         frame[f"may_{programme}"] = frame["class"].isin(allowed)
     return frame
+
+
+def _floor_of_others(city: City, scenario: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    """Floor, by the building named, of outlets of networks, and of all else that gives no own service (with spare)."""
+    rules = scenario["programmes"]["services"]
+    outlets, others = dict[str, float](), dict[str, float]()
+    columns = (city.facilities[c].tolist() for c in ("site", "service", "level", "area_m2", "spare_m2"))
+    for site, service, level, area, spare in zip(*columns, strict=True):
+        if site and rules.get(service, {}).get("siting") != "own":
+            which = outlets if level == "outlet" else others
+            which[site] = which.get(site, 0.0) + area + spare
+    return outlets, others
 
 
 def _classes(frame: pd.DataFrame, rules: dict[str, Any]) -> list[str]:

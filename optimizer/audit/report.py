@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "room_size": Rule("7", "sizes lie between the smallest sensible and the whole"),
     "instrument": Rule("7", "only instruments the scenario allows, as the building says"),
     "room_class": Rule("7", "rooms are taken only for communities whose class has space"),
+    "deposit": Rule("7", "deposits are held from the start of a project until its rooms are handed over"),
     "hall_hours": Rule("7", "a hall is shared for no more than its hours"),
     "hall_reach": Rule("7", "a hall is in the same sub-district and within reach"),
     "hall_share": Rule("7", "halls meet no more than their part of the target"),

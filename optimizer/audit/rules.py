@@ -6,6 +6,7 @@ from pathlib import Path
 from optimizer.audit import (
     goals,
     rules_closing,
+    rules_deposits,
     rules_fair_bounds,
     rules_fairness,
     rules_files,
@@ -53,6 +54,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_funds.check_debts(case, recorder)
     rules_space.check_rooms(case, taken, recorder)
     rules_space.check_musts(case, taken, recorder)
+    rules_deposits.check_deposits(case, taken, recorder)
     rules_space.check_halls(case, taken, ways, recorder)
     rules_stations.check_stations(case, there, taken, recorder)
     rules_one_stop.check_one_stop(case, there, taken, recorder)

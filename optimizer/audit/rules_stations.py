@@ -210,7 +210,8 @@ def _floor(case: Case, rows: pd.DataFrame, rooms: Rooms, recorder: Recorder) -> 
     old = old[
         (old["service"].map(case.service("siting")) == "own") & (old["site"] == old["community"].map(where["office"]))
     ]
-    free = where["office_area_m2"].sub(old.groupby("community")["area_m2"].sum(), fill_value=0.0).clip(lower=0.0)
+    used = old.groupby("community")["area_m2"].sum().reindex(where.index).fillna(0.0)
+    free = (where["office_area_m2"] - where["others_m2"] - where["outlet_m2"] - used).clip(lower=0.0)
     offices = (
         frame[frame["own"] & (frame["new"] > 0)].groupby(["place_community", "year"])["new_m2"].sum().reset_index()
     )
