@@ -199,8 +199,8 @@ FACILITIES = Table(
         Column(
             "site",
             "identifier",
-            "Building it stands in, an office too, whose floor it uses; empty: at the office of its community if it has one, "
-            "else a place of its own.",
+            "Building it stands in (an office too) and whose floor it uses; empty: at the office of its community if "
+            "it has one, else a place of its own.",
             default="",
             references="sites",
         ),

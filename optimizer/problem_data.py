@@ -265,9 +265,9 @@ def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, a
             if service.siting == "network" and (not words or name in words)
         ]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-    community, service, room = (np.array(c, dtype=np.int64) for c in columns[1:])
-    most = np.array([s.max_capacity for s in scenario.services.values()], dtype=float)[service]
-    return Places(tuple(columns[0]), community, service, room, np.full(len(rows), -1, dtype=np.int64), most)
+    community, kind, room = (np.array(c, dtype=np.int64) for c in columns[1:])
+    most = np.array([s.max_capacity for s in scenario.services.values()], dtype=float)[kind]
+    return Places(tuple(columns[0]), community, kind, room, np.full(len(rows), -1, dtype=np.int64), most)
 
 
 def _existing(
