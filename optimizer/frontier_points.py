@@ -85,7 +85,10 @@ def cost_of(joint: Joint, levels: Levels, goal: str, x: Floats) -> float:
 
 
 def joint_for(joint: Joint, asked: Asked) -> Joint:
-    """Return the joint model with the money of a point: its sources, and the row Σ payments ≤ most, a ceiling (22) of all sources together."""
+    """Return the joint model with the money of a point: its sources, and the row Σ payments ≤ most.
+
+    That row is a ceiling (22) of all sources together.
+    """
     problem = with_money(joint.problem, asked.scenario)
     money = build_money(problem)
     if asked.most is not None:
