@@ -17,7 +17,8 @@ GOAL_SLACK = 1e-6  # relative
 def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
     """Needs of every community, need and year with `met` (amount) and `share` recomputed from the plan's own tables.
 
-    Work funds: the grant; rooms: equations (5) and (6); services: what the assignments give.
+    Work funds: the grant; rooms: equations (5) and (6), all that they give as (32) asks; services: what the
+    assignments give.
     """
     frame = case.needs.reset_index()
     pair = pd.MultiIndex.from_frame(frame[["community", "year"]])
@@ -138,7 +139,7 @@ def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
 
 
 def check_goals(case: Case, met: pd.DataFrame, served: pd.DataFrame, recorder: Recorder) -> None:
-    """Check unmet need, travel and spending against the stages of the record."""
+    """Check unmet need, travel, spending and their weighted sum, equation (35), against the stages of the record."""
     beta = met["year"].map(case.year_weight).astype(float)
     unmet = (beta * met["persons"] * met["weight"] * (1 - met["share"])).where(met["need_amount"] > 0, 0.0).sum()
     _goal(case, "unmet_need", "unmet_need", float(unmet), recorder)

@@ -1,4 +1,4 @@
-"""Levels of full leximin against the tables, equation (33)."""
+"""Levels of full leximin against the tables: what they can show of equations (33) and (34)."""
 
 import pandas as pd
 

@@ -28,7 +28,9 @@ from geodata.street_words import DRIVING_KMH, WALKING_KMH
 from geodata.travel_people import city_network, city_people, people_travel
 
 LAYERS = ["communities", "sites", "facilities", "streets", "needs", "districts", "facts", "provenance"]
-DONE_WITHOUT = {"one_way", "class", "speed_kmh", "bridge", "last_year_yuan", "must", "lease_until"}  # optional columns
+DONE_WITHOUT = {  # optional columns
+    "one_way", "class", "speed_kmh", "bridge", "last_year_yuan", "must", "lease_until", "spare_m2", "project_m2"
+}  # fmt: skip
 SITED = {"communities", "sites", "facilities", "streets", "districts"}
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from optimizer.coupling import Levels
+from optimizer.fair_rows import Fair
 from optimizer.fit import achieved, raising_arrays
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options
@@ -172,7 +173,7 @@ def anyone(joint: Joint) -> Levels:
 
 def least_unmet(joint: Joint, levels: Levels | None = None) -> float:
     """Smallest unmet need there is."""
-    run = WholePlan(joint, EXACT, Event(), Watch(Silent(), Event(), inf))
+    run = WholePlan(Fair.of(joint), EXACT, Event(), Watch(Silent(), Event(), inf))
     outcome = run.minimise("unmet_need", joint.unmet, levels or anyone(joint), (), None)
     assert outcome.value is not None
     assert outcome.value - outcome.bound <= 1e-6 * max(1.0, outcome.value)

@@ -9,6 +9,7 @@ import pulp
 import pytest
 
 from optimizer.coupling import Kept, Levels
+from optimizer.fair_rows import Fair
 from optimizer.fit import achieved, raising_arrays
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options, Status
@@ -59,7 +60,7 @@ def stages(joint: Joint) -> Iterator[tuple[str, Levels, tuple[Kept, ...], float,
     levels = Levels(no_levels(joint).scored, no_levels(joint).floor, level * 0.98)
     kept: tuple[Kept, ...] = ()
     for name in LATER:
-        run = WholePlan(joint, EXACT, Event(), Watch(Silent(), Event(), inf))
+        run = WholePlan(Fair.of(joint), EXACT, Event(), Watch(Silent(), Event(), inf))
         outcome = run.minimise(name, goal_of(joint, name), levels, kept, None)
         assert outcome.status is Status.OPTIMAL
         assert outcome.value is not None
