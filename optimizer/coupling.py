@@ -165,7 +165,7 @@ def _wider(matrix: csr_array, width: int) -> csr_array:
 def _scale(joint: Joint, asking: bool) -> Floats:
     """Typical prices of money: what it meets on average, or its share of all money."""
     money = max(1.0, float(joint.problem.amount.sum()) / MONEY_UNIT_YUAN)
-    return np.full(len(joint.model.fixed_cost), 1 / money if asking else 0.2 * joint.unmet[1] / money)
+    return np.full(len(joint.model.fixed_cost), 1 / money if asking else 0.2 * joint.second[1] / money)
 
 
 def _components(own: csr_array, integer: Bools, first_score: int) -> tuple[Ints, Bools]:

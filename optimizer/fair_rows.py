@@ -8,7 +8,8 @@ approximation: Kelley 1960, Duran and Grossmann 1986).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -37,12 +38,13 @@ class Fair:
     """A joint model with the rows of fairness found so far; plans are sought with it until they keep every bound."""
 
     joint: Joint
+    ending: Event = field(default_factory=Event)  # set when the search is to end
 
     @classmethod
-    def of(cls, joint: Joint) -> "Fair":
-        """Begin with the rows of groups, equation (31)."""
+    def of(cls, joint: Joint, ending: Event | None = None) -> "Fair":
+        """Begin with the rows of groups, equation (31); `ending` is set when the search is to end."""
         rows = group_rows(joint)
-        return cls(joint if rows is None else joint.with_rows(rows))
+        return cls(joint if rows is None else joint.with_rows(rows), ending or Event())
 
     @property
     def curved(self) -> bool:
@@ -54,7 +56,7 @@ class Fair:
         """Return the best plan `find` gets from the model `make` makes that keeps every bound, and a bound of it.
 
         First relaxed plans, then plans in whole numbers add rows; decisions whose amounts break a bound are fitted
-        again.
+        again. Where the search is ended before that, the best so far, if there is any, with what is proven by then.
         """
         if not self.curved:
             return find(make(self.joint), start)
@@ -69,14 +71,20 @@ class Fair:
             broken = self.cut(outcome.x)
             if broken <= HOLDS:
                 return _ended(outcome, bound, outcome.status)
+            if self.ending.is_set():
+                break
             fitted = self._linear(make, outcome.x)
             if fitted is not None and fitted.value is not None and (best is None or fitted.value < (best.value or 0.0)):
                 best = fitted
             if best is None or best.value is None:
                 continue
             allowed = max(options.absolute_gap, options.gap * abs(best.value))
-            if best.value - bound <= allowed or broken <= NEARLY:
+            if best.value - bound <= allowed:
                 return _ended(best, bound, outcome.status)
+            if broken <= NEARLY:  # other rows would change nothing that the solver sees
+                return _ended(best, bound, Status.FEASIBLE)
+        if best is None and self.ending.is_set():
+            return replace(outcome, x=None, value=None, bound=bound, status=Status.NO_PLAN, gap=np.inf)
         if best is None:
             raise RuntimeError("no plan within the bounds of fairness was found in many rounds")
         return _ended(best, bound, Status.FEASIBLE)
@@ -89,8 +97,8 @@ class Fair:
             if x is not None:
                 lower[arrays.integer] = upper[arrays.integer] = np.rint(x[arrays.integer])
             relaxed = np.zeros_like(arrays.integer)
-            outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options())
-            if outcome.x is None:
+            outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options(), stop=self.ending)
+            if outcome.x is None or self.ending.is_set():
                 return None
             if self.cut(outcome.x) <= HOLDS:
                 return outcome

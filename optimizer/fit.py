@@ -154,7 +154,7 @@ def keep_levels(joint: Joint, levels: Levels, x: Floats) -> tuple[Floats, Levels
     """
     for margin in (0.0, 1e-7):  # a level that these decisions just reach may be missed by a rounding error
         asked = replace(levels, common=max(0.0, levels.common - margin))
-        outcome = build_fit(joint, joint.unmet, asked, hard=levels.follows).solve(x[: joint.n_columns])
+        outcome = build_fit(joint, joint.second, asked, hard=levels.follows).solve(x[: joint.n_columns])
         if outcome.x is not None:
             plan = outcome.x[: joint.n_columns]
             return plan, relaxed_levels(asked, achieved(joint, plan))
@@ -166,7 +166,7 @@ def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | 
 
     So far stays the plan from every floor and ceiling of a source too; from floors only where there is room.
     """
-    fit = build_fit(joint, joint.unmet, relaxed_levels(levels, achieved(joint, x)))
+    fit = build_fit(joint, joint.second, relaxed_levels(levels, achieved(joint, x)))
     arrays = fit.fixed(x)
     money, first = joint.money, joint.link_rows.stop
     for floors in (True, False) if money.floors.any() else (False,):

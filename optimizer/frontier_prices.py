@@ -79,7 +79,7 @@ class PricedPoints:
     def begin(self, asked: Asked, *, raise_level: bool) -> float:
         """Find prices without levels and, where asked, the highest level; return the level that later goals keep."""
         joint = joint_for(self.joint, asked)
-        method = PricePlan(joint, self.settings, self.watch.stopped, self.watch.update, self.watch.stop)
+        method = PricePlan(joint, self.settings, self.watch.stopped, self.watch.update, self.watch.ending)
         self.levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         method.best = method.nothing_new(self.levels)
         self.safe.append(method.best)
@@ -248,7 +248,7 @@ class PricedPoints:
     ) -> tuple[Floats, float]:
         """Plan all pieces again for this point; keep what was found and proven for the others."""
         settings = replace(self.settings, rounds=1 if self._extra_use is None else 0)  # one of them proves a bound
-        method = PricePlan(joint, settings, self.watch.stopped, self.watch.update, self.watch.stop)
+        method = PricePlan(joint, settings, self.watch.stopped, self.watch.update, self.watch.ending)
         method.best, method.bound, method.extra_use = best, bound, self._extra_use
         start = {n: best[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         if not search.mix:

@@ -62,7 +62,7 @@ class WholePoints:
         point: Point | None = None
         for goal in [*order, *self.later]:
             self.solves += 1
-            outcome = solve(stage.arrays(goal), self._options(), start=stage.x, stop=self.watch.stop)
+            outcome = solve(stage.arrays(goal), self._options(), start=stage.x, stop=self.watch.ending)
             if outcome.x is None or outcome.value is None:
                 break
             stage.x = outcome.x

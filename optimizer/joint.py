@@ -38,7 +38,7 @@ class Joint:
     model: Model
     money: Money
     extra: ExtraRows | None = None  # rows of fairness, the last of all
-    main: Goal | None = None  # stands in for the second goal where that is another than unmet need
+    stands_in: Goal | None = None  # for unmet need as the second goal, where that is another
 
     def with_rows(self, rows: ExtraRows) -> "Joint":
         """Return the same model with more rows that every plan keeps."""
@@ -106,12 +106,12 @@ class Joint:
         return slice(self.model.n_rows, self.model.n_rows + len(self.model.fixed_cost))
 
     @cached_property
-    def unmet(self) -> Goal:
-        """Second goal: person-needs, unless another stands in for it."""
-        return self.main or self.person_needs
+    def second(self) -> Goal:
+        """The goal after the worst-off: unmet need, unless another stands in for it."""
+        return self.unmet if self.stands_in is None else self.stands_in
 
     @cached_property
-    def person_needs(self) -> Goal:
+    def unmet(self) -> Goal:
         """Unmet need: person-needs."""
         return self._wide(self.model.unmet[0]), self.model.unmet[1]
 
@@ -129,7 +129,7 @@ class Joint:
 
     def weighted(self, weights: Mapping[str, float]) -> Goal:
         """Weighted sum of goals: points per person-need, person-metre and yuan, equation (35)."""
-        parts = {"unmet_need": self.person_needs, "travel": self.travel, "spending": self.spending}
+        parts = {"unmet_need": self.unmet, "travel": self.travel, "spending": self.spending}
         unit = {"spending": MONEY_UNIT_YUAN}
         total = [(weight * unit.get(name, 1.0), parts[name]) for name, weight in weights.items()]
         return sum((w * goal[0] for w, goal in total), np.zeros(self.n_columns)), sum(w * goal[1] for w, goal in total)

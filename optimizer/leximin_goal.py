@@ -77,7 +77,7 @@ def level_kept(joint: Joint, levels: Levels, x: Floats, step: float, watch: Watc
     fixed = replace(arrays, lower=lower, upper=upper, integer=np.zeros_like(arrays.integer))
 
     def run(extend: Extend) -> Outcome:
-        return solve(extend(fixed), Options(time_limit_seconds=watch.left), stop=watch.stop)
+        return solve(extend(fixed), Options(time_limit_seconds=watch.left), stop=watch.ending)
 
     found = leximin(
         csr_array(joint.score[who]),

@@ -110,10 +110,10 @@ class PricePlan:
         """Search prices of the second goal without levels: a start for all that follows, and a first bound."""
         joint = self.joint
         years = len(joint.problem.years)
-        worth = joint.unmet[1] / max(1.0, float(joint.problem.amount.sum()) / 1e4)
+        worth = joint.second[1] / max(1.0, float(joint.problem.amount.sum()) / 1e4)
         prices = np.tile(0.5 * worth * 0.65 ** np.arange(years), len(joint.model.fixed_cost) // years)
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
-        search = self._search(joint.unmet, levels, prices)
+        search = self._search(joint.second, levels, prices)
         search.improve(gap=self.settings.price_gap, rounds=25)
         self.bound = search.bound
         return search
@@ -169,7 +169,7 @@ class PricePlan:
                 break
             asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
             try:
-                for plan in self._near_level(self._search(joint.unmet, asked, start.copy())):
+                for plan in self._near_level(self._search(joint.second, asked, start.copy())):
                     level = best_level(joint, levels, plan)
                     if level > reached:
                         x, reached = plan, level
@@ -212,7 +212,7 @@ class PricePlan:
 
         Where sources have floors, nothing may be too little; then a plan that opens something is sought.
         """
-        fit = build_fit(self.joint, self.joint.unmet, levels)
+        fit = build_fit(self.joint, self.joint.second, levels)
         outcome = fit.solve(np.zeros(self.joint.n_columns))
         if outcome.x is None and self.joint.money.floors.any():
             everything = np.ones(self.joint.n_columns, dtype=bool)
@@ -230,7 +230,7 @@ class PricePlan:
         report = partial(self.report, "unmet_need")
         search = start
         if (levels.required > 0).any():
-            search = self._search(joint.unmet, levels, start.prices.copy())
+            search = self._search(joint.second, levels, start.prices.copy())
             search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
         self.bound = max(self.bound, search.bound)
         extra_use = self.extra_use if settings.target_gap >= ROUGH else None
@@ -246,7 +246,7 @@ class PricePlan:
         joint, settings = self.joint, self.settings
         report = partial(self.report, "unmet_need")
         worth = abs(search.bound)
-        fit = build_fit(joint, joint.unmet, levels, hard=True)
+        fit = build_fit(joint, joint.second, levels, hard=True)
         assert self.best is not None
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth

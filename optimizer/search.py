@@ -75,9 +75,9 @@ def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Flo
     Raises Infeasible where no plan keeps the hard rules, NoPlanYet where the search was stopped too early.
     """
     solver = joint.problem.scenario.solver
-    fair = Fair.of(joint)
+    fair = Fair.of(joint, watch.ending)
     options = Options(gap=0.0, nodes=WHOLE_NODES["unmet_need"], threads=solver.threads, seed=solver.seed)
-    levels, outcome = _Whole(fair, watch, None).raise_level(WholePlan(fair, options, watch.stop, watch))
+    levels, outcome = _Whole(fair, watch, None).raise_level(WholePlan(fair, options, watch.ending, watch))
     if outcome.x is None or outcome.value is None:
         if outcome.status is Status.INFEASIBLE:
             raise Infeasible
@@ -97,7 +97,7 @@ def goal_of(joint: Joint, name: str) -> Goal:
     if name == "weighted":
         rules = joint.problem.scenario.goals
         return joint.weighted(next({str(k): w for k, w in rule.weights.items()} for rule in rules if rule.goal == name))
-    goals: dict[str, Goal] = {"unmet_need": joint.person_needs, "travel": joint.travel, "spending": joint.spending}
+    goals: dict[str, Goal] = {"unmet_need": joint.unmet, "travel": joint.travel, "spending": joint.spending}
     return goals[name]
 
 
@@ -113,14 +113,14 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     the hard rules, NoPlanYet where the search was stopped too early.
     """
     if is_whole(joint):
-        return _Whole(Fair.of(joint), watch, near).find()
+        return _Whole(Fair.of(joint, watch.ending), watch, near).find()
     bounds = joint.problem.scenario.fairness
     if bounds is not None and bounds.bounds:
-        return replace(_Whole(Fair.of(joint), watch, near).find(), method=FOR_FAIRNESS)
+        return replace(_Whole(Fair.of(joint, watch.ending), watch, near).find(), method=FOR_FAIRNESS)
     try:
         return _Prices(joint, watch, near).find()
     except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
-        return replace(_Whole(Fair.of(joint), watch, near).find(), method=PRICES_FAILED)
+        return replace(_Whole(Fair.of(joint, watch.ending), watch, near).find(), method=PRICES_FAILED)
 
 
 @dataclass
@@ -153,7 +153,7 @@ class _Whole:
                 seed=solver.seed,
                 time_limit_seconds=watch.left,
             )
-            run = WholePlan(self.fair, options, watch.stop, watch)
+            run = WholePlan(self.fair, options, watch.ending, watch)
             start = None if found is None else found.x
             levelled: Levelled | None = None
             if goal.goal == "worst_off":
@@ -254,7 +254,7 @@ class _Prices:
         rules = {goal.goal: goal for goal in self.joint.problem.scenario.goals}
         main = "weighted" if "weighted" in rules and "unmet_need" not in rules else "unmet_need"
         if main == "weighted":
-            self.joint = replace(self.joint, main=goal_of(self.joint, main))
+            self.joint = replace(self.joint, stands_in=goal_of(self.joint, main))
         joint, watch = self.joint, self.watch
         solver = joint.problem.scenario.solver
         count = len(rules)
@@ -282,9 +282,9 @@ class _Prices:
             found.x, found.bounds[main] = method.unmet(found.levels, relaxed)
             relaxed.loaded.clear()  # room for the later goals
             found.levels = relaxed_levels(found.levels, achieved(joint, found.x))
-        unmet = value_of(joint.unmet, found.x)
-        found.reached[main] = unmet
-        found.seconds[main] = watch.end(main, unmet, found.bounds[main], "")
+        value = value_of(joint.second, found.x)
+        found.reached[main] = value
+        found.seconds[main] = watch.end(main, value, found.bounds[main], "")
         if main in rules and "worst_off" in rules and rules["worst_off"].leximin and not watch.stopped():
             self._level(found, rules["worst_off"].leximin_step, rules["worst_off"].tolerance)
         later_goals(self.joint, watch, found, main)
@@ -300,7 +300,7 @@ class _Prices:
         joint = self.joint.with_rows(levelled.rows(self.joint, tolerance))
         floor = np.where(np.isneginf(found.levels.floor), -np.inf, found.levels.floor - ROOM)
         levels = replace(found.levels, common=max(0.0, found.levels.common - ROOM), floor=floor)
-        outcome = build_fit(joint, joint.unmet, levels, hard=True).solve(found.x)
+        outcome = build_fit(joint, joint.second, levels, hard=True).solve(found.x)
         if outcome.x is not None:
             found.levels = levels
             self.joint, found.fair, found.levelled = joint, Fair(joint), levelled
@@ -341,7 +341,7 @@ def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], 
     goal: Goal = (vector, float(near[whole].sum()))
     watch.start("closeness", len(kept) + 2, len(kept) + 2)
     options = Options(gap=0.01, threads=joint.problem.scenario.solver.threads, time_limit_seconds=min(60, watch.left))
-    outcome = WholePlan(fair, options, watch.stop, watch).minimise("closeness", goal, found.levels, kept, found.x)
+    outcome = WholePlan(fair, options, watch.ending, watch).minimise("closeness", goal, found.levels, kept, found.x)
     if outcome.x is None or outcome.value is None:
         watch.end("closeness", None, None, "not reached")
         return

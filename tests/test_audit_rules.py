@@ -922,6 +922,11 @@ def a_community_at_no_level(plan: Plan) -> None:
 
 
 @table("levels")
+def levels_that_are_not_said(plan: Plan) -> None:
+    plan.scenario["goals"] = [{"goal": "worst_off", "leximin": True}, *plan.scenario.get("goals", [])]
+
+
+@table("levels")
 def a_level_nobody_keeps(plan: Plan) -> None:
     plan.record["leximin"] = levels_by_hand()
     plan.record["leximin"]["levels"][3] |= {"level": 0.95, "bound": 0.95}

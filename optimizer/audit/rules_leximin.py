@@ -8,12 +8,17 @@ from optimizer.audit.report import Recorder
 from optimizer.audit.rules_fair_bounds import ROUNDING
 from optimizer.audit.tables import WHOLE_HORIZON
 
+UNLEVELLED = {"stopped by hand", "stopped by time", "by rule"}
+"""Status of plans that may have no levels though the scenario asks for them."""
+
 
 def check_leximin(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     """Check that levels rise, none passes its bound, everybody stands at one, and all keep theirs within tolerance."""
     rule = next((goal for goal in case.scenario["goals"] if goal["goal"] == "worst_off"), None)
     said = case.record.get("leximin")
-    if said is None or rule is None:
+    if rule is None or said is None:
+        if rule is not None and rule.get("leximin") and case.record["status"] not in UNLEVELLED:
+            recorder.find("levels", "leximin is asked for, but the record has no levels", table="run.json")
         return
     whole = scores(case, met).xs(WHOLE_HORIZON, level="year")
     named = [str(name) for level in said["levels"] for name in level["communities"]]

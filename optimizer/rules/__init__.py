@@ -124,7 +124,10 @@ def _unmet(state: State, i: int, need: int) -> float:
 
 def _aside(problem: Problem) -> Floats:
     """Return (n, S) the part of each source's money that a community sets aside for stations shared with others."""
-    network = np.array([False, False, *(s.siting == "network" for s in problem.scenario.services.values())])
+    network = np.zeros(problem.shape[1], dtype=bool)  # (K,)
+    network[2 : 2 + len(problem.scenario.services)] = [
+        s.siting == "network" for s in problem.scenario.services.values()
+    ]
     weight = may_use(problem) * problem.weight[:, None, :]
     weight[:, :, WORK_FUNDS] = 0.0
     total = weight.sum(axis=2)

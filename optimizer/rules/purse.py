@@ -68,7 +68,8 @@ def payers(problem: Problem) -> list[Payers]:
 class Purse:
     """Money of one owner: `money` (S, T) yuan, `carry` (S, T) that may still be carried out of a year.
 
-    `ceiling` (S, 4, T) is what a source may still pay for a purpose, `limit` (T,) what all may still pay together.
+    `ceiling` (S, purposes, T) is what a source may still pay for a purpose, `limit` (T,) what all may still pay
+    together.
     """
 
     def __init__(self, money: Ints, carry: Ints, ceiling: Ints, limit: Ints) -> None:

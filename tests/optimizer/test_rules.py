@@ -100,6 +100,25 @@ def test_the_largest_unmet_need_is_met_first() -> None:
     assert plan.grants() == {("a", 2020): 10_000, ("b", 2020): 30_000}
 
 
+@pytest.mark.parametrize("split", RULES)
+def test_debts_stay_as_they_are(split: str) -> None:
+    """Grants are those of the same city without debts, and money that may only pay off debts is not spent."""
+    funds, gift = only(40_000, purposes=["work_funds"]), {"role": "donor", "amount_yuan": 5000}
+    scenario = ruled(
+        split,
+        last_year_yuan=10_000,
+        programmes={**FUNDS, "debt_relief": {}},
+        sources={**funds, "gift": {**gift, "purposes": ["debt_relief"]}},
+        guidance={"general": {"purposes": ["work_funds", "space", "services", "debt_relief"]}},
+    )
+    plan = by_rule(make_city([{**A, "debt_yuan": 8000}, B], needs=NONE), scenario)
+    without = by_rule(
+        make_city([A, B], needs=NONE), ruled(split, last_year_yuan=10_000, programmes=FUNDS, sources=funds)
+    )
+    assert plan.grants() == without.grants()
+    assert plan.grants()
+
+
 @pytest.mark.parametrize("split", ["per_capita", "greedy_by_need"])
 def test_districts_match_what_the_city_pays(split: str) -> None:
     """The city may pay twice what the district pays: of 5,000 and 30,000 yuan, 15,000 can be spent."""
