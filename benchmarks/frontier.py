@@ -22,7 +22,7 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        one = plan(words.scenario, folder)
+        one = plan(words.scenario, words.scenario, [], folder)
         out = folder / "frontier"
         asked = ["--budget", words.budget] if words.budget else ["--between", ",".join(words.between)]
         wall = measure(["frontier", words.scenario, *asked, "--points", str(words.points), "--out", str(out)], folder)

@@ -244,8 +244,8 @@ def frontier(
 ) -> Frontier:  # fmt: skip
     """Trace the frontier between two or three goals, or the plans of a range of budgets such as `80%..120%`.
 
-    One run folder per point is left in `out`, a new folder (under `runs/` where it is not given). Raises
-    `ScenarioError` or `InputError` with all mistakes at once.
+    One run folder per point is left in `out`, a new folder (under `runs/` where it is not given), whole or not at all.
+    Raises `ScenarioError` or `InputError` with all mistakes at once, FileExistsError where `out` holds something.
     """
     from optimizer import jobs
     from optimizer.frontier import read_question
@@ -256,8 +256,10 @@ def frontier(
     loaded = load_scenario(scenario, list(changes), years=years, data_must_exist=True)
     question = read_question(between, budget, points, loaded.scenario)
     folder = Path(out) if out is not None else jobs.free_folder(f"frontier-{loaded.scenario.name}")
-    folder.mkdir(parents=True, exist_ok=False)
-    made = run_frontier(loaded, question, folder, progress=progress or Silent())
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(17, "exists already and is not empty; choose another folder with out", str(folder))
+    with jobs.whole_folder(folder) as part:
+        made = run_frontier(loaded, question, part, progress=progress or Silent())
     return Frontier(folder, made.table, made.lines, made.sure)
 
 

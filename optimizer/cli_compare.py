@@ -21,7 +21,6 @@ from optimizer.cli_run import (
     shown,
     side_by_side,
     stoppable,
-    whole_folder,
 )
 from optimizer.scenario_file import LoadedScenario, ScenarioError, find_scenario
 from optimizer.terminal import Terminal
@@ -63,7 +62,7 @@ def compare_all(
 
     comparison = compare([entry.folder for entry in entries if entry.folder is not None])
     target = out or _comparison_folder(entries)
-    with whole_folder(target) as part:
+    with jobs.whole_folder(target) as part:
         write_comparison(comparison, part)
     if as_json:
         runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]

@@ -11,7 +11,7 @@ import typer
 
 from optimizer import jobs
 from optimizer.answers import STOPPED
-from optimizer.cli_run import heading, load, must_be_free, print_json, shown, stoppable, whole_folder
+from optimizer.cli_run import heading, load, must_be_free, print_json, shown, stoppable
 from optimizer.terminal import Terminal, percent
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def frontier_all(
     target = out or jobs.free_folder(name)
     with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         terminal.note(heading(loaded))
-        with whole_folder(target) as part:
+        with jobs.whole_folder(target) as part:
             made = run_frontier(loaded, question, part, progress=terminal.lane(), stop=stop, workers=workers)
         for number, said in made.refused:
             terminal.note(f"Point {number} has no run folder: {' '.join(said.lines)}")

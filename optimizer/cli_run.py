@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -159,21 +157,6 @@ def shown(path: Path) -> str:
 def print_json(content: Any) -> None:
     """Print an answer as JSON on standard output."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2))
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into that becomes `folder` when all is written, and is gone where something fails."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield part
-        if folder.exists():
-            folder.rmdir()  # it is empty; else must_be_free had refused it
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 @contextmanager

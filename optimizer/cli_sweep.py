@@ -12,7 +12,7 @@ import typer
 
 from optimizer import jobs
 from optimizer.answers import STOPPED, WRONG, Answer, counted
-from optimizer.cli_run import load, must_be_free, print_json, shown, side_by_side, stoppable, whole_folder
+from optimizer.cli_run import load, must_be_free, print_json, shown, side_by_side, stoppable
 from optimizer.scenario_file import LoadedScenario, ScenarioError
 from optimizer.sweep import Vary, grid, read_vary, sweep_table
 from optimizer.terminal import Terminal, percent
@@ -51,7 +51,7 @@ def sweep_all(
     words = " ".join([ref, *overrides, *vary])
     name = f"sweep-{scenarios[0].scenario.name}-{hashlib.sha256(words.encode('utf-8')).hexdigest()[:4]}"
     target = out or jobs.free_folder(name)
-    with whole_folder(target) as part:
+    with jobs.whole_folder(target) as part:
         table.to_csv(part / "sweep.csv", index=False, lineterminator="\n", encoding="utf-8")
     if as_json:
         rows = [

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from optimizer import api
 from optimizer.audit import audit_run
 from optimizer.frontier import Question, read_question, trace
 from optimizer.frontier_points import Traced, efficient
@@ -250,6 +251,32 @@ def test_mistakes_are_named_before_anything_is_planned(between: list[str], budge
     with pytest.raises(ScenarioError) as error:
         read_question(between, budget, points, plan)
     assert said in "\n".join(error.value.findings)
+
+
+def test_what_points_would_not_keep_is_refused() -> None:
+    goals = [{"goal": "worst_off", "leximin": True}, {"goal": "unmet_need"}]
+    plan = scenario(goals=goals, fairness={"gini_at_most": 0.2})
+    with pytest.raises(ScenarioError) as error:
+        read_question(["worst_off", "unmet_need"], "", 5, plan)
+    said = "\n".join(error.value.findings)
+    assert "do not keep bounds of fairness" in said
+    assert "leave leximin out" in said
+
+
+def test_a_frontier_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(loaded: object, question: object, folder: Path, *, progress: object) -> None:
+        del loaded, question, progress
+        (folder / "frontier.csv").write_text("point", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("optimizer.frontier_run.run_frontier", half)
+    with pytest.raises(OSError, match="No space"):
+        api.frontier("one_year", between=["worst_off", "unmet_need"], out=tmp_path / "here")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "mine").write_text("", encoding="utf-8")
+    with pytest.raises(FileExistsError):
+        api.frontier("one_year", between=["worst_off", "unmet_need"], out=tmp_path / "here")
 
 
 def test_a_stop_keeps_the_points_found() -> None:

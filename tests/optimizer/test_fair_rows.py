@@ -1,6 +1,7 @@
 """Bounds of inequality and least shares of groups: by hand, against all plans of tiny cities, and their mistakes."""
 
 import itertools
+from threading import Event
 
 import numpy as np
 import pytest
@@ -9,10 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from optimizer.fair_groups import check_groups
-from optimizer.fair_rows import atkinson_cut, gini_cut
+from optimizer.fair_rows import Fair, atkinson_cut, gini_cut
 from optimizer.fit import achieved
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.indices import atkinson, gini
+from optimizer.joint import build_joint
 from optimizer.price_plan import Infeasible
+from optimizer.problem import Floats
+from optimizer.problem_data import build_problem
 from optimizer.scenario import Scenario
 from optimizer.search import FOR_FAIRNESS
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
@@ -61,6 +67,22 @@ def test_a_gini_bound_by_hand() -> None:
     assert found.value("unmet_need") == pytest.approx(3000 * 0.2 + 1500 * 0.65)
     assert found.found.bounds["unmet_need"] == pytest.approx(found.value("unmet_need"))
     assert found.grants() == {("a", 2020): 8000, ("b", 2020): 3500, ("c", 2020): 3500}
+
+
+def test_a_search_within_bounds_ends_when_told_to() -> None:
+    """The one plan found then breaks the bound, so there is none; what it proves of all plans stands."""
+    joint = build_joint(build_problem(THREE, funds({"gini_at_most": 0.2})))
+    ending, asked = Event(), list[int]()
+    ending.set()
+
+    def find(arrays: Arrays, start: Floats | None) -> Outcome:
+        asked.append(len(arrays.cost))
+        return solve(arrays, Options(), start=start)
+
+    outcome = Fair.of(joint, ending).run(lambda more: more.arrays(more.unmet), find, None, Options())
+    assert len(asked) == 1
+    assert (outcome.status, outcome.x, outcome.value) == (Status.NO_PLAN, None, None)
+    assert 0 < outcome.bound < 3000 * 0.2 + 1500 * 0.65
 
 
 def test_everybody_alike() -> None:
