@@ -49,7 +49,7 @@ def location(clients: int, sites: int, seed: int = 1) -> Arrays:
 
 def direct(arrays: Arrays, *, run: bool = True) -> float:
     """The shortest way to HiGHS: its own objects, no check, no callback. Returns the value."""
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", 1)
     matrix = arrays.matrix.tocsc()

@@ -141,7 +141,9 @@ def report(records: list[dict[str, Any]], quick: str, words: list[str]) -> str:
 
 def asked(words: argparse.Namespace, folder: Path) -> list[tuple[str, str, list[str]]]:
     """Return what is to be planned: name, scenario and settings of each."""
-    plans = [(Path(s).stem, str(Path(s).resolve()) if Path(s).is_file() else s, []) for s in words.scenarios]
+    plans: list[tuple[str, str, list[str]]] = [
+        (Path(s).stem, str(Path(s).resolve()) if Path(s).is_file() else s, []) for s in words.scenarios
+    ]
     plans += [(f"base, {n} years", "base", [f"horizon.years={n}"]) for n in words.years]
     cities: list[tuple[Variant, int]] = [("structured", n) for n in words.sizes]
     for kind, size in [*cities, *(("hard", n) for n in words.hard)]:

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -58,7 +59,7 @@ def comparison() -> list[Case]:
         *(
             Case(
                 f"LSCP 1,000 × 1,000, limit {limit}",
-                lambda limit=limit: siting.lscp(large, limit=limit),
+                partial(siting.lscp, large, limit=limit),
                 "LSCP",
                 {"cost_matrix": large, "service_radius": limit},
             )
@@ -67,7 +68,7 @@ def comparison() -> list[Case]:
         *(
             Case(
                 f"MCLP 1,000 × 1,000, limit {limit}, p = {p}",
-                lambda limit=limit, p=p: siting.mclp(large, limit=limit, p=p, weights=weights),
+                partial(siting.mclp, large, limit=limit, p=p, weights=weights),
                 "MCLP",
                 {"cost_matrix": large, "weights": weights, "service_radius": limit, "p_facilities": p},
             )
@@ -108,13 +109,17 @@ def compare() -> list[str]:
     return lines
 
 
+def _scattered(n: int, seed: int, p: int) -> siting.Result:
+    return siting.p_median(sets.scattered(n, seed), p=p, time_limit=300)
+
+
 def large() -> list[str]:
     """Rows of p-medians on scattered points and of other large cases."""
     lines = ["| case | value | gap | status | branches | s |", "|---|---|---|---|---|---|"]
     cases: list[tuple[str, Callable[[], siting.Result]]] = [
         (
             f"p-median {n:,} × {n:,}, p = {p}, seed {seed}",
-            lambda n=n, p=p, seed=seed: siting.p_median(sets.scattered(n, seed), p=p, time_limit=300),
+            partial(_scattered, n, seed, p),
         )
         for n, p, seed in ((1000, 50, 0), (2000, 100, 0), (1000, 10, 0), (1000, 10, 1), (1000, 10, 2), (1000, 5, 3))
     ]
@@ -159,19 +164,19 @@ def _published(folder: Path) -> list[tuple[str, float, Callable[[], siting.Resul
     for row in sets.rows(folder / "orlib-pmed" / "optima.csv"):
         cost, p = sets.pmed(folder / "orlib-pmed", row["instance"])
         head = f"{row['instance']}, p = {p}"
-        out.append((f"p-median {head}", float(row["p_median_optimum"]), lambda c=cost, p=p: siting.p_median(c, p=p)))
-        out.append((f"p-center {head}", float(row["p_center_optimum"]), lambda c=cost, p=p: siting.p_center(c, p=p)))
+        out.append((f"p-median {head}", float(row["p_median_optimum"]), partial(siting.p_median, cost, p=p)))
+        out.append((f"p-center {head}", float(row["p_center_optimum"]), partial(siting.p_center, cost, p=p)))
     points = sets.tsplib(folder / "tsplib-pmedian" / "fl1400.tsp")
     for row in sets.rows(folder / "tsplib-pmedian" / "optima.csv"):
         p, known = int(row["p"]), float(row["p_median_value"])
-        out.append((f"p-median fl1400, p = {p}", known, lambda p=p: siting.p_median(points, p=p, time_limit=300)))
+        out.append((f"p-median fl1400, p = {p}", known, partial(siting.p_median, points, p=p, time_limit=300)))
     for row in sets.rows(folder / "orlib-cap" / "optima.csv"):
         case = sets.warehouses(folder / "orlib-cap" / f"{row['instance']}.txt")
-        out.append((f"CFLP {row['instance']}", float(row["value_found_here"]), lambda c=case: _warehouses(c)))
+        out.append((f"CFLP {row['instance']}", float(row["value_found_here"]), partial(_warehouses, case)))
     for row in sets.rows(folder / "orlib-pmedcap" / "optima.csv"):
         group = sets.groups(folder / "orlib-pmedcap" / f"{row['instance']}.txt")
         head = f"capacitated p-median {row['instance']}"
-        out.append((head, float(row["listed_optimum"]), lambda c=group: _groups(c)))
+        out.append((head, float(row["listed_optimum"]), partial(_groups, group)))
     return out
 
 
