@@ -85,16 +85,16 @@ def _plan_row(record: dict[str, Any]) -> list[str]:
 
 
 def goals_table(records: list[dict[str, Any]]) -> str:
-    """Return the table of goals: value, proven bound, gap and seconds of every stage of every plan."""
+    """Return the table of goals: value, bound, gap, the gap before later goals took from it, seconds, of every plan."""
     rows = [[record["scenario"], *_goal_row(stage)] for record in records for stage in record["stages"]]
-    return table(["scenario", "goal", "value", "proven bound", "gap", "seconds", "unit"], rows)
+    return table(["scenario", "goal", "value", "proven bound", "gap", "gap when it ended", "seconds", "unit"], rows)
 
 
 def _goal_row(stage: dict[str, Any]) -> list[str]:
     value, bound, gap = stage["value"], stage["bound"], stage["gap"]
     figures = ["–" if figure is None else f"{figure:,.6g}" for figure in (value, bound)]
-    share = "–" if gap is None else f"{100 * gap:.2f} %"
-    return [stage["goal"], *figures, share, f"{stage['seconds']:.1f}", str(stage.get("unit", ""))]
+    shares = ["–" if g is None else f"{100 * g:.2f} %" for g in (gap, stage.get("reached_gap"))]
+    return [stage["goal"], *figures, *shares, f"{stage['seconds']:.1f}", str(stage.get("unit", ""))]
 
 
 def machine() -> str:

@@ -72,9 +72,9 @@ def test_tables_of_results_show_value_bound_and_gap() -> None:
         "seconds": {"solving": 3.2},
         "peak_memory_mb": 812.4,
         "wall_seconds": 9.7,
-        "stages": [stage, {**stage, "goal": "travel", "bound": None, "gap": None}],
+        "stages": [{**stage, "reached_gap": 0.005}, {**stage, "goal": "travel", "bound": None, "gap": None}],
     }
     plans, goals = plans_table([record]), goals_table([record])
     assert "| base | feasible | 1.00 % | 10 |" in plans
-    assert "| base | unmet_need | 200 | 198 | 1.00 % | 3.2 | person-needs |" in goals
-    assert "| base | travel | 200 | – | – |" in goals
+    assert "| base | unmet_need | 200 | 198 | 1.00 % | 0.50 % | 3.2 | person-needs |" in goals
+    assert "| base | travel | 200 | – | – | – |" in goals
