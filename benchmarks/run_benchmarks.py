@@ -139,6 +139,16 @@ def report(records: list[dict[str, Any]], quick: str, words: list[str]) -> str:
     return "\n".join([*parts, *([quick] if quick else [])])
 
 
+def measured(words: list[str]) -> list[str]:
+    """Return the words of the command that say what is measured, not where it is written."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word not in ("--add", "--out"):
+            kept.append(word)
+        skip = word == "--out"
+    return kept
+
+
 def asked(words: argparse.Namespace, folder: Path) -> list[tuple[str, str, list[str]]]:
     """Return what is to be planned: name, scenario and settings of each."""
     plans: list[tuple[str, str, list[str]]] = [
@@ -178,7 +188,7 @@ def main() -> None:
                 print(f"{entry[0]}: {error}", flush=True)
                 continue
             print(" ".join(_plan_row(records[-1])), flush=True)
-        page = report(records, quick_table(folder) if usual else "", sys.argv[1:])
+        page = report(records, quick_table(folder) if usual else "", measured(sys.argv[1:]))
     before = words.out.read_text(encoding="utf-8") if words.add and words.out.is_file() else "# Measured\n"
     words.out.write_text(before + "\n" + page, encoding="utf-8", newline="\n")
     print(f"Written to {words.out}")

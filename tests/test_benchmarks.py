@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks.instances import SERVICES, Variant, make_scenario, make_tables, write_instance
-from benchmarks.run_benchmarks import goals_table, plans_table
+from benchmarks.run_benchmarks import goals_table, measured, plans_table
 from geodata.check import check_city
 from geodata.read import read_city
 from geodata.schema import TABLES
@@ -56,6 +56,10 @@ def test_money_falls_short_of_what_is_wanted() -> None:
     total = sum(source["amount_yuan"] for source in sources.values())
     assert np.isclose(sources["city_finance"]["amount_yuan"] / total, 0.55, atol=0.001)
     assert 0 < total < 1e9
+
+
+def test_the_page_says_what_was_measured_and_not_where_it_went() -> None:
+    assert measured(["base", "--add", "--out", "somewhere/else.md", "--set", "a=b"]) == ["base", "--set", "a=b"]
 
 
 def test_a_city_of_one_is_refused() -> None:
