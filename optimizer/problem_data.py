@@ -15,7 +15,8 @@ from optimizer.problem_floor import office_floor
 from optimizer.problem_levels import hang, with_levels
 from optimizer.problem_reach import cells, reach
 from optimizer.problem_upgrades import arcs_with_upgrades, with_upgrades
-from optimizer.scenario import DebtRelief, Scenario
+from optimizer.scenario import Scenario
+from optimizer.scenario_funds import DebtRelief
 
 
 def build_problem(city: City, scenario: Scenario) -> Problem:

@@ -9,9 +9,10 @@ from geodata.street_network import Measure
 from geodata.travel_cache import TravelCache
 from geodata.travel_people import city_network, city_people, people_travel
 from optimizer.problem import YEARLY_SPACE, Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places, Tag
-from optimizer.scenario import Scenario, Service
+from optimizer.scenario import Scenario
 from optimizer.scenario_base import PURPOSES, Purpose
 from optimizer.scenario_money import Source
+from optimizer.scenario_services import Service
 
 _Kind = tuple[int, int, tuple[int, ...], tuple[Tag, ...], bool]
 Ways = dict[tuple[str, Measure], Floats]  # travel (n, m) by mode and measure

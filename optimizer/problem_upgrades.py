@@ -6,7 +6,8 @@ import numpy as np
 
 from geodata.city import City
 from optimizer.problem import Arcs, Existing, Floats, Ints, Places
-from optimizer.scenario import Scenario, Service
+from optimizer.scenario import Scenario
+from optimizer.scenario_services import Service
 
 
 def with_upgrades(city: City, scenario: Scenario, places: Places, existing: Existing) -> Places:

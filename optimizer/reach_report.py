@@ -12,7 +12,8 @@ from geodata.street_network import Floats, Measure, StreetNetwork
 from geodata.travel_cache import TravelCache
 from geodata.travel_matrix import snap
 from geodata.travel_people import People, city_network, city_people, people_travel
-from optimizer.scenario import Scenario, Service
+from optimizer.scenario import Scenario
+from optimizer.scenario_services import Service
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from geodata.street_words import DETOUR, DRIVING_KMH, MOST_KMH, SNAP_LIMIT_M, WALKING_KMH
-from optimizer.scenario_base import Key, Part, Share, Yuan
+from optimizer.scenario_base import Key, Part, Share
 from optimizer.scenario_fairness import Fairness, fairness_contradictions
+from optimizer.scenario_funds import DebtRelief, WorkFunds
 from optimizer.scenario_money import CoFunding, RunningCommitment, Source, money_contradictions
+from optimizer.scenario_services import OneStop, Service
 
 ProgrammeName = Literal["work_funds", "space", "services", "debt_relief"]
 Instrument = Literal["build", "renovate", "rent", "swap", "hand_over", "share"]
 INSTRUMENTS: tuple[Instrument, ...] = ("build", "renovate", "rent", "swap", "hand_over", "share")
-NeedGroup = Literal["population", "households", "elderly", "children", "migrants", "laid_off", "min_income_households"]
 GoalName = Literal["worst_off", "unmet_need", "travel", "spending", "weighted"]
 RULE_TITLES = {
     "per_capita": "the same for every resident",
@@ -125,66 +126,6 @@ class GuidanceRule(Part):
     reason: str = Field("", description="Sentence for the report.")
 
 
-class CareIndicator(Part):
-    """What hardship shows in, equation (3): a level from 0 to 1 times a weight is added to the care of a community."""
-
-    column: str = Field(description="Column of communities, or office_area_m2, own_income_yuan_per_person.")
-    per: str = Field("", description="Column it is divided by, for example population (at least 1).")
-    none_at: float = Field(0.0, description="Value at which the level is 0.")
-    full_at: float = Field(description="Value at which the level is 1; it may be the smaller of the two.")
-    weight: float = Field(ge=0, le=5, description="Supplement to the floor at level 1.")
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if self.none_at == self.full_at:
-            raise ValueError(
-                f"full_at = {self.full_at:g} is the same as none_at; give the values of level 0 and level 1"
-            )
-        return self
-
-
-class OwnIncome(Part):
-    """How far a community's own income stands in for work funds, equation (3).
-
-    Counted is `share` of what is left of its own income after it has served its debt and kept what is free.
-    """
-
-    share: Share = Field(description="Share of the income that counts.")
-    free_yuan: Yuan = Field(0.0, description="Own income a year that never counts.")
-    debt_service_share: Share = Field(
-        0.0, description="Share of its debt that it pays out of its own income each year."
-    )
-
-
-class WorkFunds(Part):
-    """Programme of work funds, equations (3) and (4)."""
-
-    floor_yuan: float = Field(ge=0, le=1e7, description="Entitlement per community and year before care.")
-    ceiling_yuan: float | None = Field(None, ge=0, le=1e8, description="Largest grant before price growth.")
-    care_hardship: float = Field(0.0, ge=0, le=5, description="Supplement at hardship 1.")
-    care_indicators: list[CareIndicator] = Field(
-        default_factory=list, description="Indicators of hardship and their weights, beside or instead of `hardship`."
-    )
-    own_income: OwnIncome | None = Field(None, description="Own income, less debt service, that stands in for money.")
-    hard_floor: bool = Field(False, description="Every community gets its entitlement, or there is no plan.")
-
-    @model_validator(mode="after")
-    def _ceiling(self) -> Self:
-        if self.ceiling_yuan is not None and self.ceiling_yuan < self.floor_yuan:
-            raise ValueError(
-                f"ceiling_yuan = {self.ceiling_yuan:g} is below floor_yuan = {self.floor_yuan:g}; raise it or lower "
-                "the floor"
-            )
-        return self
-
-
-class DebtRelief(Part):
-    """Programme of debt relief, equation (26): money that pays off debts of the communities whose class has it."""
-
-    share: Share = Field(1.0, description="Part of a debt that may be paid off.")
-    min_debt_yuan: Yuan = Field(0.0, description="Smaller debts are the community's own affair.")
-
-
 class Deposit(Part):
     """What developers who hand over rooms leave with the city until they do, equation (7)."""
 
@@ -206,121 +147,6 @@ class Space(Part):
     hall_limit_m: float = Field(1500.0, ge=0, description="Farthest hall a community may share.")
     hall_full_hours: float = Field(40.0, gt=0, le=168, description="Weekly hours that count as a room of one's own.")
     hall_share_of_target: Share = Field(0.3, description="Largest part of the target that shared halls may meet.")
-
-
-class NeedNorm(Part):
-    """Norm by which a need is estimated where the data has none: amount = rate x people of a group."""
-
-    per: NeedGroup = "population"
-    rate: float = Field(1.0, ge=0, description="Units a year per person (or household) of the group.")
-
-
-class Hierarchy(Part):
-    """Levels of a network, equation (13): stations hang on existing centres and refer a share of cases to them."""
-
-    limit_m: float = Field(gt=0, description="Farthest centre a station may hang on, inclusive.")
-    referral_share: Share = Field(0.1, description="Share of what a station serves that goes on to its centre.")
-    inclusive: bool = Field(True, description="Whether a centre also serves communities as a station does.")
-
-
-class Closing(Part):
-    """What happens to existing shared stations that close, equation (10)."""
-
-    freely: bool = Field(
-        True, description="Any may close; false: only those whose lease ends or that must close (table facilities)."
-    )
-    yuan: Yuan = Field(0.0, description="Paid once for closing a station.")
-    moving_yuan: Yuan | None = Field(
-        None,
-        description="Paid instead of fixed_yuan by a station that opens with what one closing in its sub-district "
-        "leaves; no station moves where empty.",
-    )
-    longest_gap_years: int | None = Field(
-        0,
-        ge=0,
-        le=30,
-        description="Who is served by a station that closes is served as much again after so many years; null: "
-        "nobody sees to it.",
-    )
-
-
-class Upgrade(Part):
-    """Existing shared stations that are enlarged where they stand, equation (9)."""
-
-    fixed_yuan: Yuan = Field(0.0, description="Paid once for upgrading a station.")
-    most_capacity_share: float | None = Field(
-        None,
-        gt=0,
-        le=100,
-        description="Largest new capacity, as a share of what the station has; what its floor to spare (spare_m2 of "
-        "facilities) gives room for where empty.",
-    )
-
-
-class Service(Part):
-    """One service, equations (8) to (12). Costs are in prices of the first year."""
-
-    title: str = ""
-    unit: str = Field("units a year", description="Unit of amounts and capacities.")
-    siting: Literal["own", "network"] = Field(
-        description="own: at each community's own office; network: stations shared by several communities."
-    )
-    travel: Literal["walking", "driving"] = Field("walking", description="How people get to its stations.")
-    limit_m: float = Field(
-        0.0, ge=0, description="Farthest travel, inclusive (network only); 0: none, where limit_minutes is given."
-    )
-    limit_minutes: float | None = Field(None, gt=0, le=1440, description="Longest travel, inclusive (network only).")
-    within: Literal["sub_district", "district", "city"] = Field(
-        "sub_district", description="A station serves communities of the same sub-district, district or city."
-    )
-    candidates: int = Field(
-        8, ge=1, le=1000, description="Nearest sites considered per community, existing stations not counted."
-    )
-    fixed_yuan: Yuan = Field(0.0, description="Paid once for opening or upgrading a station.")
-    capital_yuan_per_unit: Yuan = Field(0.0, description="Paid once per unit of capacity.")
-    running_yuan: Yuan = Field(0.0, description="Per station and year.")
-    running_yuan_per_unit: Yuan = Field(0.0, description="Per unit of capacity and year.")
-    area_m2_per_unit: float = Field(0.0, ge=0, description="Floor area per unit of capacity.")
-    min_capacity: float = Field(0.0, ge=0, description="Smallest new capacity of a station, units a year.")
-    max_capacity: float = Field(1e9, gt=0, description="Largest new capacity of a station, units a year.")
-    growth: float = Field(0.0, ge=-0.2, le=0.5, description="Yearly growth of the need.")
-    closing: Closing | None = Field(
-        None, description="How existing stations close (network only); they stay where this is empty."
-    )
-    upgrade: Upgrade | None = Field(
-        None,
-        description="How existing stations are enlarged where they stand (network only); not where this is empty.",
-    )
-    need: NeedNorm = Field(default_factory=NeedNorm)
-    hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres (network only).")
-
-    @model_validator(mode="after")
-    def _capacities(self) -> Self:
-        if self.min_capacity > self.max_capacity:
-            raise ValueError(f"min_capacity = {self.min_capacity:g} is above max_capacity = {self.max_capacity:g}")
-        if self.siting == "network" and self.limit_m <= 0 and self.limit_minutes is None:
-            raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
-        if self.siting == "own" and self.hierarchy is not None:
-            raise ValueError("hierarchy is for network services; leave it out, or make siting network")
-        if self.siting == "own" and self.closing is not None:
-            raise ValueError("closing is for network services; stations at the communities' own offices stay")
-        if self.siting == "own" and self.upgrade is not None:
-            raise ValueError("upgrade is for network services; own stations grow as far as their office has room")
-        if self.upgrade is not None and self.upgrade.most_capacity_share is None and self.area_m2_per_unit <= 0:
-            raise ValueError(
-                "upgrade needs most_capacity_share: with area_m2_per_unit = 0 the floor to spare sets no limit"
-            )
-        return self
-
-
-class OneStop(Part):
-    """One-stop rule of station buildings, equation (11)."""
-
-    min_services: int = Field(1, ge=1, le=50, description="Fewest services in a building that is taken.")
-    counter_yuan: Yuan = Field(
-        0.0, description="A counter, paid once with a building that is taken, whatever number of services share it."
-    )
-    counter_m2: float = Field(0.0, ge=0, le=10_000, description="Floor of that counter, once per building.")
 
 
 class Programmes(Part):

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from optimizer.model import Family, Model
 from optimizer.problem import Bools, Floats, Ints, Problem
-from optimizer.scenario import Closing
+from optimizer.scenario_services import Closing
 
 
 @dataclass(frozen=True)

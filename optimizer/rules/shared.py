@@ -10,7 +10,7 @@ import numpy as np
 from optimizer.rules.own import room_bills, station_bills
 from optimizer.rules.purse import Bill, Purse
 from optimizer.rules.state import State, down, nearest
-from optimizer.scenario import Service
+from optimizer.scenario_services import Service
 
 SCALES = tuple(n / 8 for n in range(8, 0, -1))
 """Parts of the demand within reach that are tried where a purse cannot pay for all of it."""
