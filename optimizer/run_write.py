@@ -68,7 +68,7 @@ def write_run(
         with clock.phase("rounding"):
             tables, ledger, sources = footed(joint, found)
         scores = tables.scores.assign(set_aside=_aside(problem, found, tables.scores))
-        for name, frame in {
+        frames = {
             "grants": tables.grants,
             "space": tables.space,
             "stations": tables.stations,
@@ -79,15 +79,15 @@ def write_run(
             "ledger": ledger,
             "sources": sources,
             "source_ledger": source_ledger(problem.scenario, ledger, sources),
-            **({} if tables.debts is None else {"debts": tables.debts}),
-        }.items():
-            frame.to_csv(draft / "tables" / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        }
+        if tables.debts is not None:
+            frames["debts"] = tables.debts
         if any(service.hierarchy for service in loaded.scenario.services.values()):
-            levels = levels_table(problem, city, tables.stations)
-            levels.to_csv(draft / "tables" / "levels.csv", index=False, lineterminator="\n", encoding="utf-8")
+            frames["levels"] = levels_table(problem, city, tables.stations)
         if loaded.scenario.programmes.space.deposit is not None:
-            deposits = deposits_table(problem, city, decode(joint, found.x))
-            deposits.to_csv(draft / "tables" / "deposits.csv", index=False, lineterminator="\n", encoding="utf-8")
+            frames["deposits"] = deposits_table(problem, city, decode(joint, found.x))
+        for name, frame in frames.items():
+            write_table(frame, draft / "tables" / f"{name}.csv")
         resolved = resolved_yaml(loaded.scenario)
         (draft / "scenario.resolved.yaml").write_text(resolved, encoding="utf-8", newline="\n")
         record = _record(loaded, city, joint, found, tables, ledger, close_to)
@@ -117,6 +117,16 @@ def write_run(
 def _write(folder: Path, record: dict[str, Any]) -> None:
     text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV (UTF-8, a header); small numbers in digits too, never as 3e-06."""
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", float_format=_in_digits)
+
+
+def _in_digits(number: object) -> str:
+    assert isinstance(number, float)
+    return np.format_float_positional(number, trim="0")
 
 
 def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:

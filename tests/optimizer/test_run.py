@@ -66,6 +66,13 @@ def test_the_folder_is_whole(finished: Path) -> None:
     assert b"\r" not in (finished / "tables" / "met.csv").read_bytes()
 
 
+def test_numbers_stand_in_tables_in_digits(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"share": [3e-06, 0.25, 1.0, 0.0, 12345678.5], "yuan": [1, 2, 3, 4, 5]})
+    optimizer.run_write.write_table(frame, tmp_path / "table.csv")
+    lines = ["share,yuan", "0.000003,1", "0.25,2", "1.0,3", "0.0,4", "12345678.5,5"]
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines() == lines
+
+
 def test_the_record_says_what_was_found(finished: Path) -> None:
     record = json.loads((finished / "run.json").read_text(encoding="utf-8"))
     assert record["audit"]["passed"]
