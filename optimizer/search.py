@@ -197,15 +197,18 @@ class _Whole:
             self.fair.joint = self.joint.with_rows(levelled.rows(self.joint, tolerance))
 
     def _kept(self, keeping: Levels, x: Floats) -> tuple[Floats, Levels]:
+        """Fit the decisions of `x` to its levels; `x` as it is where that comes to no end before the search does."""
         kept: list[Levels] = []
 
-        def fitted(joint: Joint) -> Floats:
+        def fitted(joint: Joint) -> Floats | None:
+            if self.watch.stopped():
+                return None
             plan, levels = keep_levels(joint, keeping, x)
             kept.append(levels)
             return plan
 
         plan = self.fair.settled(fitted)
-        return (x, keeping) if plan is None else (plan, kept[-1])
+        return (x, relaxed_levels(keeping, achieved(self.joint, x))) if plan is None else (plan, kept[-1])
 
     def _first(self, run: WholePlan, rule: GoalRule, levels: Levels) -> tuple[Levels, Outcome, Levelled | None]:
         """The first goal, level after level where the scenario asks for leximin: then nobody is set aside."""
