@@ -35,6 +35,7 @@ CHECKS = [
     ["deptry", "."],
 ]
 PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup", "--durations", "15"]
+SPEED = ["-m", "benchmarks.slowdown", "--repeat", "1"]  # reported; what is slow fails nothing
 NO_INSTALLER = """\
 This Python ({python}) comes without its own installer (the module ensurepip), and neither pip nor uv is there.
 On Debian and Ubuntu:  sudo apt-get install python3-venv
@@ -106,6 +107,9 @@ def test(words: list[str]) -> int:
         if call(BIN / check[0], *check[1:]) != 0:
             failed.append(check[0])
     status = call(PYTHON, *(["-m", "pytest", *words] if words else PYTEST))
+    if not words:
+        print(f"== {' '.join(SPEED)}", flush=True)
+        status = call(PYTHON, *SPEED) or status
     if failed:
         print(f"Checks that found something, see above: {', '.join(failed)}", file=sys.stderr)
     return status or len(failed)

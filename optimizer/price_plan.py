@@ -39,6 +39,12 @@ FIRST_NODES = 1000
 """Most nodes of the search for a first plan where sources have floors, so that opening nothing is none."""
 MOST_EXCHANGED = 60
 """In a large city a try takes seconds and a single piece is worth little: so many are tried, the largest first."""
+FINE = 5e-4
+"""Plans of pieces to this part of the second goal take hardly longer than rougher ones, and prove more."""
+STUCK = 1e-5
+"""A round that gains less than this part of the second goal has found nothing new."""
+FINER = 0.25
+"""A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
 ROUGH = 0.01
 """For a gap as wide as this, prices corrected for the plans of the first goal are good enough for the proof."""
 
@@ -70,7 +76,8 @@ class Settings:
     @property
     def piece_gap(self) -> float:
         """Part of the second goal that the plans of all pieces together may leave open."""
-        return 0.4 * self.target_gap
+        part = 0.4 * self.target_gap
+        return part if self.target_gap >= ROUGH else min(part, FINE)
 
 
 @dataclass(frozen=True)
@@ -250,19 +257,25 @@ class PricePlan:
         assert self.best is not None
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
-        at = search
+        at, left, before = search, 0.0, np.inf
         proof = 1 if extra_use is None else 0
         for number in range(settings.rounds + 1):
             report(value, self.bound)
             if self.stopped() or value - self.bound <= settings.target_gap * value:
                 break
+            stuck = number > proof and value > before - STUCK * worth
+            if stuck and left <= 0.1 * (value - self.bound):
+                break  # neither other plans nor a finer proof
+            before = value
+            if stuck or (number > proof and value - self.bound - (1 - FINER) * left <= settings.target_gap * value):
+                gap, proof = FINER * gap, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
             ties = None if number == proof else 0.3 * gap
             done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
             if ties is None:
-                self.bound = max(self.bound, done.bound)
+                self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans

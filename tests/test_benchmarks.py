@@ -1,5 +1,6 @@
 """The synthetic cities of the benchmarks are sound and repeatable."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.instances import SERVICES, Variant, make_scenario, make_tables, write_instance
 from benchmarks.run_benchmarks import goals_table, measured, plans_table
+from benchmarks.slowdown import RECORD, compared, tasks
 from geodata.check import check_city
 from geodata.read import read_city
 from geodata.schema import TABLES
@@ -82,3 +84,13 @@ def test_tables_of_results_show_value_bound_and_gap() -> None:
     assert "| base | feasible | 1.00 % | 10 |" in plans
     assert "| base | unmet_need | 200 | 198 | 1.00 % | 0.50 % | 3.2 | person-needs |" in goals
     assert "| base | travel | 200 | – | – | – |" in goals
+
+
+def test_slowdown_marks_what_is_slower_than_recorded_and_what_is_new() -> None:
+    rows, slower = compared({"a": 2.0, "b": 1.4, "c": 1.0}, {"a": 1.0, "b": 1.0})
+    assert slower == ["a"]
+    assert [row[-1] for row in rows] == ["slower", "", "new"]
+
+
+def test_slowdown_records_every_task() -> None:
+    assert set(json.loads(RECORD.read_text(encoding="utf-8"))) == set(tasks())
