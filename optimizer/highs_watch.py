@@ -35,7 +35,8 @@ class Watch:
         stop: threading.Event | None,
         began: float,
     ) -> None:
-        self._highs, self._log, self._on_progress, self._stop, self._began = highs, log, on_progress, stop, began
+        self._highs: Any = highs
+        self._log, self._on_progress, self._stop, self._began = log, on_progress, stop, began
         self._state = Progress(None, -_INF, _INF, 0.0, 0, 0)
         self._wake, self._done = threading.Event(), False
         self._iterations = 0
@@ -69,6 +70,7 @@ class Watch:
         if callable(self._handler):
             signal.signal(signal.SIGINT, self._handler)
         self._highs.setCallback(None, None)
+        self._highs = None  # HiGHS holds on to its callback, so that with this the two would keep each other for good
 
     def raise_failure(self) -> None:
         """Raise what a callback, a progress function or Ctrl-C raised during the run."""

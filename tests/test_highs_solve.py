@@ -1,12 +1,14 @@
 """HiGHS by arrays: honest outcomes, options, stopping, threads, sessions."""
 
 import _thread
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -102,6 +104,17 @@ def test_lp_value_bound_duals_and_offset():
     assert outcome.row_dual == pytest.approx([2])
     assert outcome.reduced_cost == pytest.approx([-1, 0])
     assert outcome.stopped == ""
+
+
+@pytest.mark.parametrize("watched", [{}, {"stop": threading.Event()}, {"on_progress": lambda _: None}])
+def test_a_model_is_forgotten_when_its_session_is(watched):
+    """HiGHS keeps its callback; if that kept HiGHS, every model of a long search would stay in memory."""
+    session = Session(long_lp(clients=20, sites=10))
+    session.run(**watched)
+    highs = weakref.ref(session._highs)
+    del session
+    gc.collect()
+    assert highs() is None
 
 
 def test_integers_are_whole_and_no_duals_are_claimed():
