@@ -97,12 +97,12 @@ class PricedPoints:
         found: list[Point | None] = [None] * len(asked)
         for number in dict.fromkeys([0, len(asked) - 1]):
             if not self.watch.stopped():
-                found[number] = self._point(asked[number], _beside(found, number), rounds=True)
+                found[number] = self._raised(self._point(asked[number], _beside(found, number), rounds=True))
         return self.find_between(asked, found)
 
     def find(self, asked: Asked, *, rounds: bool = True) -> Point | None:
         """Return a plan for what is asked, None where there is none; without `rounds` from those made so far."""
-        return self._point(asked, (), rounds=rounds)
+        return self._raised(self._point(asked, (), rounds=rounds))
 
     def find_between(self, asked: Sequence[Asked], found: Sequence[Point | None]) -> list[Point | None]:
         """The same where some points, such as the ends, are `found` already."""
@@ -121,7 +121,11 @@ class PricedPoints:
             new = self._point(asked[number], _beside(points, number), rounds=True)
             points[number] = self._better(points[number], new)
             fresh.add(number)
-        return points
+        plans = [None if point is None else point.x for point in found]
+        return [
+            point if point is None or point.x is plan else self._raised(point)
+            for point, plan in zip(points, plans, strict=True)
+        ]
 
     def _settled(self, point: Point | None) -> bool:
         if point is None:
@@ -151,10 +155,8 @@ class PricedPoints:
         if rounds and not self.watch.stopped() and value - bound > self.settings.target_gap * value:
             best, bound = self._rounds(joint, levels, search, asked, best, bound)
         self.watch.update("unmet_need", value_of(joint.unmet, best), bound)
-        best = self._raised(joint, levels, best)
-        level = max(asked.level, min(self.top, level_of(joint, levels, best) - KEPT_LEVEL)) if self._leveled else 0.0
         worth = search.worth_of_money() / max(1e-9, money_of(asked.scenario))
-        return Point(asked, best, replace(levels, common=level), bound, worth=worth)
+        return Point(asked, best, levels, bound, worth=worth)
 
     def _fitted(
         self, joint: Joint, levels: Levels, plans: Sequence[Floats], bound: float
@@ -261,12 +263,13 @@ class PricedPoints:
         self._extra_use = method.extra_use
         return x, proven
 
-    def _raised(self, joint: Joint, levels: Levels, x: Floats) -> Floats:
+    def _raised(self, point: Point | None) -> Point | None:
         """Raise the level as far as money can without more unmet need and with the same decisions."""
-        if not self._leveled:
-            return x
+        if point is None or not self._leveled or self.watch.stopped():
+            return point
+        joint, x = joint_for(self.joint, point.asked), point.x
         vector, constant = joint.unmet
-        arrays = raising_arrays(joint, levels)
+        arrays = raising_arrays(joint, point.levels)
         whole = np.flatnonzero(arrays.integer)
         lower, upper = arrays.lower.copy(), arrays.upper.copy()
         lower[whole] = upper[whole] = np.rint(x[whole])
@@ -281,7 +284,9 @@ class PricedPoints:
             row_upper=np.append(arrays.row_upper, value_of(joint.unmet, x) - constant + 1e-6),
         )
         outcome = solve(fixed, Options())
-        return x if outcome.x is None else outcome.x[: joint.n_columns]
+        x = x if outcome.x is None else outcome.x[: joint.n_columns]
+        level = max(point.asked.level, min(self.top, level_of(joint, point.levels, x) - KEPT_LEVEL))
+        return replace(point, x=x, levels=replace(point.levels, common=level))
 
 
 def _beside(found: Sequence[Point | None], number: int) -> list[Floats]:
