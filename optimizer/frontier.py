@@ -268,7 +268,7 @@ class _Priced(_Tracer):
     def _levels(self, points: PricedPoints, count: int) -> list[Point | None]:
         """Plans of least unmet need at levels from that of the least of all to the highest."""
         asked = [Asked(level, self.scenario) for level in (0.0, points.reached)]
-        ends = [points.find(asked[0]), points.find(asked[1], rounds=False)]
+        ends = [points.find(one) for one in asked]
         if None in ends or self.watch.stopped():
             return ends
         levels = self._between(points, [end for end in ends if end is not None], count)

@@ -13,7 +13,7 @@ GAPS = {"base": 0.02, "one_year": 0.01}  # largest proven gap of unmet need that
 
 @pytest.fixture(params=["base", "one_year"])
 def whole_run(request: pytest.FixtureRequest) -> Path:
-    """Run folder of the reference city, five years and one."""
+    """Run folder of the reference city, two years and one."""
     folder: Path = request.getfixturevalue(f"{request.param}_run")
     return folder
 
