@@ -119,19 +119,21 @@ class Fair:
         assert rule is not None
         who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
         score = np.clip(joint.score[who] @ x[: joint.n_columns] + joint.model.score_base[who], 0.0, 1.0)
-        rows = list[Floats]()
+        rows = dict[str, Floats]()
         if rule.gini_at_most is not None:
-            rows.append(gini_cut(score, rule.gini_at_most))
+            rows["eq27_gini"] = gini_cut(score, rule.gini_at_most)
         if rule.atkinson_at_most is not None:
-            rows.append(atkinson_cut(score, rule.atkinson_at_most.epsilon, rule.atkinson_at_most.value))
-        broken = [float(row @ score) for row in rows]
-        new = [row for row, much in zip(rows, broken, strict=True) if much > 0.1 * HOLDS]
+            rows["eq28_atkinson"] = atkinson_cut(score, rule.atkinson_at_most.epsilon, rule.atkinson_at_most.value)
+        broken = {name: float(row @ score) for name, row in rows.items()}
+        new = [name for name, much in broken.items() if much > 0.1 * HOLDS]
         if new:
-            weights = np.array(new)
+            weights = np.array([rows[name] for name in new])
             limit = -weights @ joint.model.score_base[who]
             matrix = csr_array(csr_array(weights) @ joint.score[who])
-            self.joint = joint.with_rows(ExtraRows(matrix, np.full(len(new), -np.inf), np.asarray(limit)))
-        return max(broken, default=0.0)
+            first = 1 if joint.extra is None else 1 + len(joint.extra.names)
+            names = tuple(f"{name}({first + n})" for n, name in enumerate(new))
+            self.joint = joint.with_rows(ExtraRows(matrix, np.full(len(new), -np.inf), np.asarray(limit), names))
+        return max(broken.values(), default=0.0)
 
 
 def _ended(outcome: Outcome, bound: float, status: Status) -> Outcome:
@@ -169,7 +171,7 @@ def group_rows(joint: Joint) -> ExtraRows | None:
     """Rows of least shares of groups, equation (31); None where there are none."""
     problem = joint.problem
     rule = problem.scenario.fairness
-    rows, lower = list[Floats](), list[float]()
+    rows, lower, names = list[Floats](), list[float](), list[str]()
     for g, group in enumerate(rule.groups if rule is not None else []):
         inside = problem.group[:, g]
         if group.least_share_of_money is not None:
@@ -177,16 +179,18 @@ def group_rows(joint: Joint) -> ExtraRows | None:
             part = np.append(inside - group.least_share_of_money, 0.0)  # the last: owned by no community
             rows.append(_wide(joint, yuan * part[owner_of_columns(joint)]))
             lower.append(-float(fixed @ part[:-1]))
+            names.append(f"eq31_money({g})")
         if group.least_met_share is not None:
             heft = problem.unmet_weight[:, :, None] * problem.year_weight * (problem.need > 0) * inside[:, None, None]
             flat = heft.ravel()
             if flat.sum() > 0:
                 rows.append(_wide(joint, np.asarray(joint.model.met.T @ flat) / flat.sum()))
                 lower.append(group.least_met_share - float(joint.model.met_base @ flat) / float(flat.sum()))
+                names.append(f"eq31_met({g})")
     if not rows:
         return None
     return ExtraRows(csr_array(vstack([csr_array(r.reshape(1, -1)) for r in rows], format="csr")), np.array(lower),
-                     np.full(len(rows), np.inf))  # fmt: skip
+                     np.full(len(rows), np.inf), tuple(names))  # fmt: skip
 
 
 def _wide(joint: Joint, row: Floats) -> Floats:

@@ -23,11 +23,12 @@ Goal = tuple[Floats, float]
 
 @dataclass(frozen=True)
 class ExtraRows:
-    """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores)."""
+    """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores) or for all."""
 
     matrix: csr_array
     lower: Floats
     upper: Floats
+    names: tuple[str, ...] = ()  # of rows that stay in the model
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Joint:
         if old is not None:
             both = csr_array(vstack([old.matrix, rows.matrix], format="csr"))
             low, high = np.concatenate([old.lower, rows.lower]), np.concatenate([old.upper, rows.upper])
-            rows = ExtraRows(both, low, high)
+            rows = ExtraRows(both, low, high, old.names + rows.names)
         return replace(self, extra=rows)
 
     @property
@@ -160,7 +161,8 @@ class Joint:
             for c, (p, d) in enumerate(zip(cells.purpose, cells.district, strict=True))
             for y in years
         ]
-        return self.model.row_names() + link + list(self.money.row_names)
+        more = [] if self.extra is None else self.extra.names
+        return [*self.model.row_names(), *link, *self.money.row_names, *more]
 
 
 def build_joint(problem: Problem) -> Joint:

@@ -35,7 +35,9 @@ class Levelled:
     def rows(self, joint: Joint, tolerance: float) -> ExtraRows:
         """Rows that keep every community at its level, less the tolerance of the goal."""
         low = self.floor * (1 - tolerance) - ROOM - joint.model.score_base[self.who]
-        return ExtraRows(csr_array(joint.score[self.who]), low, np.full(len(low), np.inf))
+        labels = joint.model.key_labels["community"]
+        names = tuple(f"eq33_level({labels[i]})" for i in self.who)
+        return ExtraRows(csr_array(joint.score[self.who]), low, np.full(len(low), np.inf), names)
 
 
 def _levelled(who: Ints, found: Leximin, step: float, scope: str) -> Levelled:

@@ -196,6 +196,20 @@ def _upgrade() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[old], sites=[STATION], needs=needs), scenario
 
 
+def _fairness() -> tuple[City, Scenario]:
+    """Three communities, one of them a group of its own, within bounds of inequality; rooms may pass the target."""
+    sources = {"city": {**CITY, "amount_yuan": [16_000, 9000]}}
+    group = {"types": ["needy"], "least_share_of_money": 0.3, "least_met_share": 0.4}
+    scenario = make_scenario(
+        horizon=TWO_YEARS,
+        programmes={"work_funds": {"floor_yuan": 3000}, "space": {"target_m2": 100}},
+        sources=sources,
+        fairness={"gini_at_most": 0.05, "atkinson_at_most": {"epsilon": 0.5, "value": 0.02}, "groups": [group]},
+    )
+    c: Row = {"community": "c", "office": 90, "population": 700}
+    return make_city([A, B, c], sites=[ROOM, PART], needs=NONE), scenario
+
+
 def _everything() -> tuple[City, Scenario]:
     scenario = make_scenario(
         horizon=TWO_YEARS,
@@ -234,6 +248,7 @@ _MAKERS = {
     "hierarchy": _hierarchy,
     "closing": _closing,
     "upgrade": _upgrade,
+    "fairness": _fairness,
     "everything": _everything,
 }
 CASES = tuple(_MAKERS)
