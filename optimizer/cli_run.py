@@ -127,6 +127,9 @@ def run_facts(folder: Path, record: dict[str, Any], *, reused: bool) -> dict[str
     """Return what `--json` prints of a run."""
     keys = ("scenario", "title", "status", "gap", "stages", "seconds", "audit", "years", "set_aside")
     facts = {key: record[key] for key in keys if key in record}
+    price = (record.get("fairness") or {}).get("price")
+    if price is not None:
+        facts["price_of_fairness"] = price
     return {"folder": str(folder), "report": str(folder / "report.html"), "reused": reused, **facts}
 
 

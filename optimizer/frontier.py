@@ -67,6 +67,8 @@ def read_question(between: Sequence[str], budget: str, points: int, scenario: Sc
         wrong.append(f"scenario {scenario.name} is planned by rule ({split}), nothing is searched; take one without it")
     if scenario.fairness is not None and scenario.fairness.bounds:
         wrong.append("fairness  points of a frontier do not keep bounds of fairness; leave them out")
+    if scenario.fairness is not None and scenario.fairness.price:
+        wrong.append("fairness.price  the frontier says itself what a higher level costs; leave price out")
     if any(goal.leximin for goal in scenario.goals):
         wrong.append("goals  points of a frontier raise one level, not all of leximin; leave leximin out")
     if wrong:

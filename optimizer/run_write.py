@@ -16,6 +16,7 @@ from optimizer.clock import Clock, peak_memory_mb
 from optimizer.deposits_table import deposits_table
 from optimizer.fair_rows import Fair
 from optimizer.fairness import fairness_record
+from optimizer.fairness_price import price_record, price_table
 from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
@@ -86,6 +87,8 @@ def write_run(
             frames["levels"] = levels_table(problem, city, tables.stations)
         if loaded.scenario.programmes.space.deposit is not None:
             frames["deposits"] = deposits_table(problem, city, decode(joint, found.x))
+        if found.without is not None and found.without.x is not None:
+            frames["price_of_fairness"] = price_table(joint, found.without, tables.met)
         for name, frame in frames.items():
             write_table(frame, draft / "tables" / f"{name}.csv")
         resolved = resolved_yaml(loaded.scenario)
@@ -221,7 +224,10 @@ def _record(
         "years": list(problem.years),
         "currency": scenario.currency.model_dump(),
         "set_aside": [problem.communities[i] for i in aside],
-        "fairness": fairness_record(problem, tables.met, tables.assignments),
+        "fairness": {
+            **fairness_record(problem, tables.met, tables.assignments),
+            **_price(joint, found, stages, tables),
+        },
         **_levels(problem, found),
         "classes": dict(zip(problem.communities, problem.classes, strict=True)),
         "closest_to": close_to.name if close_to else "",
@@ -263,6 +269,15 @@ def _levels(problem: Problem, found: Found) -> dict[str, Any]:
     ]
     said = {"step": levelled.step, "scope": levelled.scope, "complete": levelled.found.complete, "levels": levels}
     return {"leximin": said}
+
+
+def _price(joint: Joint, found: Found, stages: list[dict[str, Any]], tables: Tables) -> dict[str, Any]:
+    """The price of fairness where it was asked for; `stages` has the goal it is measured in."""
+    without = found.without
+    if without is None:
+        return {}
+    stage = next((stage for stage in stages if stage["goal"] == without.goal), {"unit": UNITS[without.goal]})
+    return {"price": price_record(joint, found, without, stage, tables.met)}
 
 
 def _reached(found: Found, name: str, bound: float) -> dict[str, float]:

@@ -298,7 +298,7 @@ def _contradictions(scenario: Scenario) -> list[str]:
         ]
     order = [goal.goal for goal in scenario.goals]
     found += fairness_contradictions(
-        scenario.fairness, scenario.types, scenario.guidance, by_rule=scenario.rule is not None
+        scenario.fairness, scenario.types, scenario.guidance, order, by_rule=scenario.rule is not None
     )
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")

@@ -1,6 +1,6 @@
 """What a scenario may say about fairness beyond its goals: bounds of inequality and least shares of groups."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import Field, model_validator
 
@@ -52,8 +52,11 @@ class Group(Part):
 
 
 class Fairness(Part):
-    """Bounds of inequality that every plan keeps, and what to say about them; all off unless named."""
+    """Bounds of inequality that every plan keeps, and what is to be said about fairness; all off unless named."""
 
+    price: bool = Field(
+        False, description="Also plan without any fairness, and say how much more that would meet, equation (36)."
+    )
     gini_at_most: Share | None = Field(None, description="Largest Gini index of scores of communities, equation (27).")
     atkinson_at_most: AtkinsonBound | None = None
     groups: list[Group] = Field(default_factory=list)
@@ -65,13 +68,22 @@ class Fairness(Part):
 
 
 def fairness_contradictions(
-    rule: Fairness | None, types: Collection[str], classes: Collection[str], *, by_rule: bool
+    rule: Fairness | None, types: Collection[str], classes: Collection[str], goals: Sequence[str], *, by_rule: bool
 ) -> Iterator[str]:
     """Yield what cannot be meant beside types and classes of the scenario, each as `dotted.path: message`."""
     if rule is None:
         return
     if by_rule:
         yield "fairness: a plan made by a rule is not searched, so it keeps no such bound; drop fairness or rule"
+    others = [goal for goal in goals if goal != "worst_off"]
+    main = "weighted" if "unmet_need" not in others else "unmet_need"
+    if rule.price and others[:1] != [main]:
+        yield (
+            "fairness.price: what fairness costs is measured in unmet_need, or in weighted without it: name it first "
+            "among the goals, or right after worst_off"
+        )
+    if rule.price and not rule.bounds and len(others) == len(goals):
+        yield "fairness.price: nothing here is fair that could cost anything; add the goal worst_off or a bound"
     for n, group in enumerate(rule.groups):
         for word in group.types:
             if word not in types:

@@ -22,6 +22,7 @@ from optimizer.problem import Bools, Floats, Ints
 from optimizer.scenario import Goal as GoalRule
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
+from optimizer.without_fairness import Without, as_one_model, asked, by_prices
 
 WHOLE_LIMIT = 400
 """Up to so many yes-or-no decisions a city is one model."""
@@ -67,6 +68,7 @@ class Found:
     reached: dict[str, float] = field(default_factory=dict)
     fair: Fair | None = None
     levelled: Levelled | None = None
+    without: Without | None = None
 
 
 def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Floats]:
@@ -99,6 +101,12 @@ def goal_of(joint: Joint, name: str) -> Goal:
         return joint.weighted(next({str(k): w for k, w in rule.weights.items()} for rule in rules if rule.goal == name))
     goals: dict[str, Goal] = {"unmet_need": joint.unmet, "travel": joint.travel, "spending": joint.spending}
     return goals[name]
+
+
+def main_goal(joint: Joint) -> str:
+    """Name of the goal after the worst-off: unmet need, unless a weighted sum stands in for it."""
+    names = {goal.goal for goal in joint.problem.scenario.goals}
+    return "weighted" if "weighted" in names and "unmet_need" not in names else "unmet_need"
 
 
 def value_of(goal: Goal, x: Floats) -> float:
@@ -137,7 +145,6 @@ class _Whole:
     def find(self) -> Found:
         joint, watch = self.joint, self.watch
         goals = joint.problem.scenario.goals
-        solver = joint.problem.scenario.solver
         found: Found | None = None
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         kept: list[Kept] = []
@@ -145,15 +152,7 @@ class _Whole:
             if watch.stopped():
                 break
             watch.start(goal.goal, index, len(goals))
-            options = Options(
-                gap=goal.gap,
-                absolute_gap=0.005 if goal.goal == "worst_off" else 1e-6,
-                nodes=WHOLE_NODES[goal.goal],
-                threads=solver.threads,
-                seed=solver.seed,
-                time_limit_seconds=watch.left,
-            )
-            run = WholePlan(self.fair, options, watch.ending, watch)
+            run = WholePlan(self.fair, self._options(goal), watch.ending, watch)
             start = None if found is None else found.x
             levelled: Levelled | None = None
             if goal.goal == "worst_off":
@@ -189,7 +188,27 @@ class _Whole:
         found.stopped = watch.reason
         if self.near is not None and not found.stopped:
             _stay_close(self.fair, watch, found, tuple(kept), self.near)
+        if asked(joint.problem):
+            found.without = self._without(found)
         return found
+
+    def _without(self, found: Found) -> Without:
+        """The goal after the worst-off once more, without fairness."""
+        name = main_goal(self.joint)
+        rule = next(goal for goal in self.joint.problem.scenario.goals if goal.goal == name)
+        goal = name, goal_of(self.joint, name)
+        return as_one_model(self.joint, self._options(rule), found.x, goal, self.watch)
+
+    def _options(self, goal: GoalRule) -> Options:
+        solver = self.joint.problem.scenario.solver
+        return Options(
+            gap=goal.gap,
+            absolute_gap=0.005 if goal.goal == "worst_off" else 1e-6,
+            nodes=WHOLE_NODES[goal.goal],
+            threads=solver.threads,
+            seed=solver.seed,
+            time_limit_seconds=self.watch.left,
+        )
 
     def _keep(self, found: Found, levelled: Levelled | None, tolerance: float) -> None:
         if levelled is not None:
@@ -255,7 +274,7 @@ class _Prices:
 
     def find(self) -> Found:
         rules = {goal.goal: goal for goal in self.joint.problem.scenario.goals}
-        main = "weighted" if "weighted" in rules and "unmet_need" not in rules else "unmet_need"
+        main = main_goal(self.joint)
         if main == "weighted":
             self.joint = replace(self.joint, stands_in=goal_of(self.joint, main))
         joint, watch = self.joint, self.watch
@@ -295,6 +314,8 @@ class _Prices:
             whole = joint.integer
             found.different = int((np.rint(found.x[whole]).astype(bool) != self.near[whole]).sum())
         found.stopped = watch.reason
+        if asked(joint.problem):
+            found.without = by_prices(method, relaxed, found.x, main, watch)
         return found
 
     def _level(self, found: Found, step: float, tolerance: float) -> None:
@@ -308,6 +329,7 @@ class _Prices:
             found.levels = levels
             self.joint, found.fair, found.levelled = joint, Fair(joint), levelled
             found.x = outcome.x[: joint.n_columns]
+            found.reached[main_goal(joint)] = value_of(joint.second, found.x)
 
 
 def later_goals(joint: Joint, watch: Watch, found: Found, main: str = "unmet_need") -> None:

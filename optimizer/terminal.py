@@ -20,6 +20,7 @@ GOALS = {
     "weighted": "weighted sum",
     "spending": "spending",
     "closeness": "closeness to the plan compared with",
+    "without_fairness": "without any fairness",
 }
 _BAR = 20
 
@@ -75,10 +76,15 @@ class Lane:
         with self.terminal.lock:
             self.searches = {}
         said = [self.terminal.value(goal, value), note or proven(gap)]
-        head = f"Goal {search.index} of {search.count}" if search.count else "Goal"
+        head = _head(search)
         text = f"{GOALS.get(goal, goal):<22}  {', '.join(part for part in said if part)}"
         self.terminal.line(self.name, f"{head:<12}", text, _seconds(seconds))
         self.terminal.moving()
+
+
+def _head(search: _Search) -> str:
+    """What a line is headed with: a goal by its number, anything else is beside them."""
+    return f"Goal {search.index} of {search.count}" if search.count else "Beside"
 
 
 class Terminal:
@@ -191,7 +197,7 @@ class Terminal:
         if search.bound is not None and math.isfinite(search.bound):
             parts.insert(1, f"bound {self.value(search.goal, search.bound, short=True)}")
         said = ", ".join(part for part in parts if part)
-        head = f"Goal {search.index} of {search.count}"
+        head = _head(search)
         return f"{prefix}{head:<12} {GOALS.get(search.goal, search.goal):<22}  {bar(search.gap)}  {said}"
 
     def _found(self, search: _Search) -> str:
@@ -216,6 +222,7 @@ class Terminal:
             "weighted": (f"{value:,.1f}", "points"),
             "spending": (f"{value / 1e6:,.1f}", f"million {self.currency}"),
             "closeness": (f"{value:,.0f}", "decisions differ"),
+            "without_fairness": (f"{value:,.0f}", ""),
         }
         figure, unit = figures.get(goal, (f"{value:,.6g}", ""))
         return figure if short or not unit else f"{figure} {unit}"

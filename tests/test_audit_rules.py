@@ -28,6 +28,7 @@ from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, write
 DECISIONS: list[tuple[str, str, Change]] = []
 TABLES: list[tuple[str, str, Change]] = []
 BY_SPACE = {"deposit"}  # tests/test_audit_space.py corrupts it
+BY_PRICE = {"price_of_fairness"}  # tests/test_audit_price.py corrupts it
 BY_CLOSING = {"closing", "moving", "continuity", "must_take"}  # tests/test_audit_closing.py corrupts these
 
 
@@ -1010,7 +1011,7 @@ def test_the_plan_solved_by_hand_passes(run: Path) -> None:
     assert report.passed, report.text()
     assert report.findings == []
     assert report.figures > 400
-    asked = RULES.keys() - {"hard_floor", "continuity"} - STRICT - LEVELS - BY_SPACE
+    asked = RULES.keys() - {"hard_floor", "continuity"} - STRICT - LEVELS - BY_SPACE - BY_PRICE
     assert {check.name for check in report.checks} == asked
 
 
@@ -1100,7 +1101,9 @@ def test_a_corrupted_plan_is_named_by_its_rule(
 
 
 def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
-    elsewhere = {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE  # of levels: test_hierarchy
+    elsewhere = (
+        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_PRICE
+    )  # of levels: test_hierarchy
     assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - elsewhere
 
 

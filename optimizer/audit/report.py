@@ -96,6 +96,7 @@ RULES: dict[str, Rule] = {
     "inequality_bound": Rule("27", "scores are no more unequal than the scenario allows"),
     "group_share": Rule("31", "groups get the least shares the scenario gives them"),
     "envy": Rule("30", "pairs with reason for envy are such pairs, and all are counted"),
+    "price_of_fairness": Rule("36", "what fairness costs follows from what is unmet with it and without"),
     "weighted": Rule("35", "the weighted sum of goals is the one in the record"),
     "levels": Rule("33", "every community is at one level of leximin and keeps it"),
     "spending": Rule("goal 4", "the spending is the one in the record"),

@@ -17,6 +17,7 @@ from optimizer.audit import (
     rules_limits,
     rules_money,
     rules_one_stop,
+    rules_price,
     rules_services,
     rules_space,
     rules_stations,
@@ -79,3 +80,4 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_fair_bounds.check_bounds(case, met, recorder)
     rules_fair_bounds.check_groups(case, met, recorder)
     rules_leximin.check_leximin(case, met, recorder)
+    rules_price.check_price(case, met, recorder)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from optimizer.compare import Comparison, group_title
+from optimizer.report.summary import price_of_fairness
 from optimizer.words import GOAL_TITLES, number
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         rows = comparison.communities
         if not len(rows[(rows["scenario"] == label) & (rows["difference"].abs() >= 5e-4)]):
             lines.append(f"{label} changes no community's met needs")
+    prices = [price_of_fairness(side.facts) for side in comparison.sides]
+    if all(prices):
+        lines += [f"{label}: {said}" for label, said in zip(comparison.labels, prices, strict=True)]
     judged = comparison.figures[comparison.figures["proven"] == "no"]
     if (judged["difference"].abs() > 1e-9).any():
         lines.append("* smaller than the proven gaps: not proven")

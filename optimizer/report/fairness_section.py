@@ -17,7 +17,29 @@ def fairness_section(facts: Facts) -> Html:
         "Scores are averaged over all years. Every index is 0 where all have the same; before is what rooms and "
         "stations give that stand already, for those the plan sends there in its first year."
     )
-    return section("fairness", "How evenly", _indices(said), *_envy(facts, said["envy"]), lead=lead)
+    return section(
+        "fairness", "How evenly", *_price(said.get("price")), _indices(said), *_envy(facts, said["envy"]), lead=lead
+    )
+
+
+def _price(price: dict[str, Any] | None) -> list[Html]:
+    """What fairness costs: a sentence, and what is with it beside what could be without."""
+    if price is None:
+        return []
+    found = [tag("p", price["said"], id="price-of-fairness")]
+    if price["found"]:
+        title = "Unmet need, person-needs" if price["goal"] == "unmet_need" else "Weighted sum, points"
+        digits = 0 if price["with"]["value"] >= 100 else 2
+        ends = ("with", "without")
+        rows = [
+            [title, *(number(price[end]["value"], digits) for end in ends)],
+            ["No plan is below", *(number(price[end]["bound"], digits) for end in ends)],
+            ["Part of all needs met", *(f"{price['met_share'][end]:.3f}" for end in ends)],
+            ["Worst-off community", *(f"{price['worst_off'][end]:.3f}" for end in ends)],
+        ]
+        head = ["Figure", "This plan", "Without fairness"]
+        found.append(table("The price of fairness", head, rows, numbers=(1, 2), id_="price-table"))
+    return found
 
 
 def _indices(said: dict[str, Any]) -> Html:

@@ -52,7 +52,7 @@ class Summary:
 
 def summarise(facts: Facts) -> Summary:
     """Return the summary of a plan."""
-    lines = [*_purpose_lines(facts), *_met_lines(facts), *_money_lines(facts)]
+    lines = [*_purpose_lines(facts), *_met_lines(facts), *_price_lines(facts), *_money_lines(facts)]
     return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts)))
 
 
@@ -205,6 +205,18 @@ def _met_lines(facts: Facts) -> list[Line]:
         names = listed(sorted(facts.label(c) for c in facts.set_aside), 5)
         lines.append(Line("Set aside", "", f"no plan can raise these to the level of the others: {names}"))
     return lines
+
+
+def price_of_fairness(facts: Facts) -> str:
+    """What fairness costs, in a sentence; empty where the scenario does not ask for it."""
+    fairness = facts.run.record.get("fairness")
+    price = fairness.get("price") if isinstance(fairness, dict) else None
+    return str(price.get("said", "")) if isinstance(price, dict) else ""
+
+
+def _price_lines(facts: Facts) -> list[Line]:
+    said = price_of_fairness(facts)
+    return [Line("Fairness", "", said)] if said else []
 
 
 def _money_lines(facts: Facts) -> list[Line]:
