@@ -19,8 +19,10 @@ Extend = Callable[[Arrays], Arrays]
 Run = Callable[[Extend], Outcome]
 HAIR = 1e-7
 """What a level is lowered by when it is kept, so that rounding inside the solver does not break it."""
-RAISED = 1e-6
-"""In a convex model, who can be raised by more than this is not stuck."""
+BINDING = 1e-6
+"""In a convex model, a score whose row has a larger price (they sum to 1) cannot be above the level in any plan."""
+SAME = 0.1
+"""In a convex model, a level less than this part of a step above the last is the last."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +132,6 @@ class _Ladder:
         cost = np.append(0.0, np.ones(n))
         return self.extended(arrays, csr_array(rows), low, cost, np.append(0.0, np.ones(n)), whole=True)
 
-    def lifting(self, arrays: Arrays, level: float, chosen: Ints, step: float) -> Arrays:
-        """Most that `chosen` (positions among the open ones) can be above a level together, each up to `step`."""
-        n = len(chosen)
-        rows = _pad(csr_array(self.score[self.open[chosen]]), arrays, 1)
-        rows = hstack([rows, -eye_array(n)], format="csr")
-        low = level - HAIR - self.base[self.open[chosen]]
-        upper = np.append(0.0, np.full(n, step))
-        return self.extended(arrays, csr_array(rows), low, np.append(0.0, -np.ones(n)), upper, whole=False)
-
 
 def _pad(rows: csr_array, arrays: Arrays, more: int) -> csr_array:
     shape = (rows.shape[0], len(arrays.cost) + more)
@@ -177,19 +170,20 @@ def leximin(
             break
         level = max(0.0, -first.value)
         found.x = first.x
-        levels.append((level, min(1.0, -first.bound), first.status is Status.OPTIMAL))
+        if convex and levels and level < levels[-1][0] + SAME * step:
+            level = levels[-1][0]
+        else:
+            levels.append((level, min(1.0, -first.bound), first.status is Status.OPTIMAL))
         if level + step > 1:
             found.complete = True
             break
         ladder.below = ladder.below if many else []
         ladder.below.append((level, many))
         if convex:
-            stuck = _stuck(ladder, run, level, step)
+            stuck = _binding(first, len(ladder.open))
             ladder.floor[ladder.open[stuck]] = level
             ladder.below = []
             found.complete = not len(ladder.open)
-            if not len(stuck):
-                break
             continue
         count = run(partial(ladder.fewest, level=level + step))
         if count.x is None:
@@ -217,18 +211,11 @@ def _only(ladder: _Ladder, run: Run, level: float, stuck: Ints) -> bool:
     return outcome.status is Status.INFEASIBLE
 
 
-def _stuck(ladder: _Ladder, run: Run, level: float, step: float) -> Ints:
-    """Positions among the open ones of who cannot be above the level, in a convex model."""
-    left = np.arange(len(ladder.open))
-    while len(left):
-        outcome = run(partial(ladder.lifting, level=level, chosen=left, step=step))
-        if outcome.x is None:
-            break
-        lifted = outcome.x[-len(left) :] > RAISED
-        if not lifted.any():
-            break
-        left = left[~lifted]
-    return left
+def _binding(raised: Outcome, many: int) -> Ints:
+    """Positions among the open ones of those whose rows, the last `many`, have a price in a convex model."""
+    assert raised.row_dual is not None
+    price = np.abs(raised.row_dual[-many:])
+    return np.flatnonzero(price > min(BINDING, float(price.max()) / 2))
 
 
 def _rungs(levels: list[tuple[float, float, bool]], ladder: _Ladder, x: Floats) -> list[Rung]:

@@ -34,10 +34,20 @@ class Levelled:
 
     def rows(self, joint: Joint, tolerance: float) -> ExtraRows:
         """Rows that keep every community at its level, less the tolerance of the goal."""
-        low = self.floor * (1 - tolerance) - ROOM - joint.model.score_base[self.who]
+        low = self.kept(tolerance) - joint.model.score_base[self.who]
         labels = joint.model.key_labels["community"]
         names = tuple(f"eq33_level({labels[i]})" for i in self.who)
         return ExtraRows(csr_array(joint.score[self.who]), low, np.full(len(low), np.inf), names)
+
+    def kept(self, tolerance: float) -> Floats:
+        """(who,) score that each community keeps."""
+        return np.asarray(self.floor * (1 - tolerance) - ROOM)
+
+    def floors(self, levels: Levels, tolerance: float) -> Levels:
+        """Levels in which every community has a floor of its own: what it keeps, and not less than in `levels`."""
+        floor = np.where(levels.scored, levels.required, -np.inf)
+        floor[self.who] = np.maximum(floor[self.who], self.kept(tolerance))
+        return Levels(levels.scored, floor)
 
 
 def _levelled(who: Ints, found: Leximin, step: float, scope: str) -> Levelled:

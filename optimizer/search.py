@@ -17,7 +17,7 @@ from optimizer.levels import KEEPS, attainable_alone, attainable_together, set_a
 from optimizer.leximin_goal import ROOM, Levelled, level_kept, level_whole
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.price_plan import Infeasible, PricePlan, Settings
-from optimizer.price_search import NoPlan
+from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.scenario import Goal as GoalRule
 from optimizer.watch import Watch
@@ -308,7 +308,7 @@ class _Prices:
         found.reached[main] = value
         found.seconds[main] = watch.end(main, value, found.bounds[main], "")
         if main in rules and "worst_off" in rules and rules["worst_off"].leximin and not watch.stopped():
-            self._level(found, rules["worst_off"].leximin_step, rules["worst_off"].tolerance)
+            self._level(method, relaxed, found, rules["worst_off"])
         later_goals(self.joint, watch, found, main)
         if self.near is not None:
             whole = joint.integer
@@ -318,18 +318,28 @@ class _Prices:
             found.without = by_prices(method, relaxed, found.x, main, watch)
         return found
 
-    def _level(self, found: Found, step: float, tolerance: float) -> None:
+    def _level(self, method: PricePlan, relaxed: Search, found: Found, rule: GoalRule) -> None:
         """Full leximin with stations and rooms kept, and the second goal once more with every level kept."""
-        levelled = level_kept(self.joint, found.levels, found.x, step, self.watch, KEPT_STATIONS)
-        joint = self.joint.with_rows(levelled.rows(self.joint, tolerance))
+        watch, main, count = self.watch, main_goal(self.joint), len(self.joint.problem.scenario.goals)
+        watch.start("leximin", 0, 0)
+        levelled = level_kept(self.joint, found.levels, found.x, rule.leximin_step, watch, KEPT_STATIONS)
+        settled = "everybody is settled" if levelled.found.complete else "the highest are not settled"
+        watch.end("leximin", float(len(levelled.found.rungs)), None, settled)
+        joint = self.joint.with_rows(levelled.rows(self.joint, rule.tolerance))
         floor = np.where(np.isneginf(found.levels.floor), -np.inf, found.levels.floor - ROOM)
         levels = replace(found.levels, common=max(0.0, found.levels.common - ROOM), floor=floor)
         outcome = build_fit(joint, joint.second, levels, hard=True).solve(found.x)
-        if outcome.x is not None:
-            found.levels = levels
-            self.joint, found.fair, found.levelled = joint, Fair(joint), levelled
-            found.x = outcome.x[: joint.n_columns]
-            found.reached[main_goal(joint)] = value_of(joint.second, found.x)
+        if outcome.x is None:
+            return
+        found.levels = levels
+        self.joint, found.fair, found.levelled = joint, Fair(joint), levelled
+        method.best, method.patterns = outcome.x[: joint.n_columns], []
+        watch.start(main, 2, count)
+        found.x, found.bounds[main] = method.unmet(levelled.floors(levels, rule.tolerance), relaxed)
+        found.scopes[main] = KEPT_LEVELS
+        relaxed.loaded.clear()
+        found.reached[main] = value = value_of(joint.second, found.x)
+        found.seconds[main] += watch.end(main, value, found.bounds[main], KEPT_LEVELS)
 
 
 def later_goals(joint: Joint, watch: Watch, found: Found, main: str = "unmet_need") -> None:

@@ -20,6 +20,7 @@ GOALS = {
     "weighted": "weighted sum",
     "spending": "spending",
     "closeness": "closeness to the plan compared with",
+    "leximin": "levels above the worst",
     "without_fairness": "without any fairness",
 }
 _BAR = 20
@@ -222,6 +223,7 @@ class Terminal:
             "weighted": (f"{value:,.1f}", "points"),
             "spending": (f"{value / 1e6:,.1f}", f"million {self.currency}"),
             "closeness": (f"{value:,.0f}", "decisions differ"),
+            "leximin": (f"{value:,.0f}", "levels"),
             "without_fairness": (f"{value:,.0f}", ""),
         }
         figure, unit = figures.get(goal, (f"{value:,.6g}", ""))

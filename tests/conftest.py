@@ -84,7 +84,14 @@ def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Wider gaps than a planner's, so that the whole test run stays short; every step of the search is taken all the same.
 WIDE = {
-    "base_run": ["--set", "horizon.years=2", "--set", "goals.worst_off.gap=0.06", "--set", "goals.unmet_need.gap=0.018"],
+    "base_run": [
+        "--set",
+        "horizon.years=2",
+        "--set",
+        "goals.worst_off.gap=0.06",
+        "--set",
+        "goals.unmet_need.gap=0.018",
+    ],
     "one_year_run": [],
 }
 

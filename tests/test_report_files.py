@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,6 +16,7 @@ import pytest
 
 from optimizer.facts import Facts
 from optimizer.report import write_report
+from optimizer.report.fairness_section import fairness_section
 from optimizer.report.html import embedded, tag, text
 from optimizer.run_folder import COLUMNS, RunError, read_run, read_run_city
 from tests.report_run import HOSTILE, Page, make_run
@@ -51,6 +53,37 @@ def test_equal_folders_give_equal_files(folder: Path, tmp_path: Path) -> None:
     for name in ("plan.gpkg", "plan.xlsx", "report.html"):
         digests = [hashlib.sha256((f / name).read_bytes()).hexdigest() for f in (folder, again)]
         assert digests[0] == digests[1], name
+
+
+def test_levels_of_leximin_are_a_table_of_the_lowest_and_the_highest(facts: Facts) -> None:
+    names = [str(name) for name in facts.communities.index]
+    levels: list[dict[str, object]] = [
+        {"level": 0.01 * n, "bound": 0.01 * n + 0.002 * (n == 1), "proven": n != 2, "communities": names[:1]}
+        for n in range(1, 14)
+    ]
+    levels.append({"level": 0.9, "bound": 0.9, "proven": True, "communities": names})
+    said = {"step": 0.005, "scope": "all plans", "complete": False, "levels": levels}
+    fairness = {
+        "epsilon": 0.5,
+        **{
+            when: {f"{k}{end}": 0.1 for k in ("mean", "gini", "atkinson", "theil") for end in ("", "_persons")}
+            for when in ("before", "after")
+        },
+        "envy": {"alike": 0.9, "clearly_less": 0.8, "pairs": 0, "worst": []},
+    }
+    record = {**facts.run.record, "leximin": said, "fairness": fairness}
+    made = fairness_section(Facts(replace(facts.run, record=record), facts.city))
+    page = Page(f"<html><body>{made}</body></html>")
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", made.split("levels-table")[1].split("</table>")[0])
+    cells = [re.sub(r"<[^>]+>", "|", row) for row in rows]
+    assert len(cells) == 11
+    assert [cell.split("|")[0] for cell in cells[:2]] == ["0.010", "0.020"]
+    assert "within 0.002" in cells[0]
+    assert "not proven" in cells[1]
+    assert cells[-1].startswith("0.900|")
+    assert "3 levels between them are in run.json" in made
+    assert "might be raised further" in made
+    assert not page.wrong
 
 
 def test_page_is_whole_and_needs_no_network(folder: Path) -> None:

@@ -5,7 +5,10 @@ from typing import Any
 from optimizer.facts import Facts
 from optimizer.report.html import Html, table, tag
 from optimizer.report.sections import section
-from optimizer.words import number, percent
+from optimizer.words import listed, number, percent, plural
+
+LOWEST, NAMED = 10, 5
+"""So many levels of leximin, and so many communities of each, are named."""
 
 
 def fairness_section(facts: Facts) -> Html:
@@ -18,7 +21,13 @@ def fairness_section(facts: Facts) -> Html:
         "stations give that stand already, for those the plan sends there in its first year."
     )
     return section(
-        "fairness", "How evenly", *_price(said.get("price")), _indices(said), *_envy(facts, said["envy"]), lead=lead
+        "fairness",
+        "How evenly",
+        *_price(said.get("price")),
+        *_levels(facts),
+        _indices(said),
+        *_envy(facts, said["envy"]),
+        lead=lead,
     )
 
 
@@ -40,6 +49,31 @@ def _price(price: dict[str, Any] | None) -> list[Html]:
         head = ["Figure", "This plan", "Without fairness"]
         found.append(table("The price of fairness", head, rows, numbers=(1, 2), id_="price-table"))
     return found
+
+
+def _levels(facts: Facts) -> list[Html]:
+    """Levels of leximin, the lowest first, with who is settled at them."""
+    said = facts.run.record.get("leximin")
+    if not isinstance(said, dict) or not said["levels"]:
+        return []
+    levels = said["levels"]
+    shown = levels if len(levels) <= LOWEST + 2 else [*levels[:LOWEST], levels[-1]]
+    rows = []
+    for level in shown:
+        names, gap = [facts.label(str(name)) for name in level["communities"]], level["bound"] - level["level"]
+        proof = "not proven" if not level["proven"] else f"within {gap:.3f}" if gap >= 0.0005 else "yes"
+        rows.append([f"{level['level']:.3f}", number(len(names)), proof, listed(names, NAMED)])
+    left = len(levels) - len(shown)
+    rule = (
+        f"When the worst-off community is as well off as can be, the next is raised, and so on: "
+        f"{plural(len(levels), 'level')}, up to {said['step']:g} of score, proven among {said['scope']}."
+    )
+    if left:
+        rule += f" The table has the lowest and the highest; {plural(left, 'level')} between them are in run.json."
+    if not said["complete"]:
+        rule += " The search ended before everybody was settled: those at the highest level might be raised further."
+    head = ["Level", "Communities", "Proven", "Who"]
+    return [tag("p", rule), table("Levels of the worst-off", head, rows, numbers=(1,), id_="levels-table")]
 
 
 def _indices(said: dict[str, Any]) -> Html:

@@ -118,6 +118,27 @@ def test_leximin_by_prices_keeps_the_first_level_and_says_what_it_kept() -> None
     scores = achieved(found.joint, found.found.x)
     assert scores[found.found.levels.follows].min() >= found.found.reached["worst_off"] - 1e-5
     assert (scores >= found.found.levelled.floor - 1e-5).all()
+    assert found.found.scopes["unmet_need"] == "plans that keep the level of every community"
+    assert found.found.bounds["unmet_need"] == pytest.approx(found.found.reached["unmet_need"], rel=1e-4)
+
+
+def test_a_city_of_many_levels_takes_one_linear_programme_for_each() -> None:
+    """Thirty that share money, the dearer the fewer, and ten that nothing can raise above levels of their own."""
+    n, cost = 30, np.linspace(1, 20, 30)
+    base = np.concatenate([np.zeros(n), np.linspace(0.01, 0.1, 10)])
+    score = np.vstack([np.eye(n), np.zeros((10, n))])
+    arrays = model(cost[None, :], np.array([0.5 * cost.sum()]), whole=False)
+    asked = list[int]()
+
+    def run(extend: Extend) -> Outcome:
+        asked.append(1)
+        return solve(extend(arrays), Options())
+
+    found = leximin(csr_array(score), base, run, step=STEP, convex=True)
+    assert found.complete
+    assert [r.settled for r in found.rungs] == [*((n + i,) for i in range(10)), tuple(range(n))]
+    assert [r.level for r in found.rungs] == pytest.approx([*base[n:], 0.5], abs=1e-5)
+    assert len(asked) == 11
 
 
 @pytest.mark.parametrize("method", ["whole", "prices"])
