@@ -17,14 +17,22 @@ from scipy.sparse import coo_array, csr_array
 from optimizer.problem import Floats, Ints, Problem
 
 MONEY_UNIT_YUAN = 10_000.0
+MOST_OF_TWO = 18
+"""Longest identifier in names that hold two of them: names of more than 100 characters break an LP file."""
 _PLAIN = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.]{0,23}")
 
 Key = tuple[Ints, Sequence[str]]  # positions of one index of a family, and the labels of that index
 
 
-def labels(identifiers: Sequence[str], prefix: str) -> list[str]:
-    """Return identifiers fit for names in LP files: those that are not plain ASCII become _prefix + position."""
-    return [name if _PLAIN.fullmatch(name) else f"_{prefix}{i}" for i, name in enumerate(identifiers)]
+def labels(identifiers: Sequence[str], prefix: str, most: int = 24) -> list[str]:
+    """Return identifiers fit for names in LP files: those not plain ASCII, or too long, become _prefix + position."""
+    plain = [len(name) <= most and _PLAIN.fullmatch(name) for name in identifiers]
+    return [name if fits else f"_{prefix}{i}" for i, (name, fits) in enumerate(zip(identifiers, plain, strict=True))]
+
+
+def with_level(identifiers: Sequence[str], levels: Sequence[str], prefix: str, most: int = 24) -> list[str]:
+    """Return identifiers fit for names, with a level after each."""
+    return [f"{site}.{level}" for site, level in zip(labels(identifiers, prefix, most), levels, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -95,11 +103,12 @@ class Model:
             "need": labels(problem.needs, "k"),
             "room": labels(problem.rooms.site, "r"),
             "hall": labels(problem.halls.site, "h"),
-            "site": labels(problem.places.site, "j"),
-            "existing": [
-                f"{site}.{level}"
-                for site, level in zip(labels(problem.existing.site, "e"), problem.existing.level, strict=True)
+            "site": [
+                f"_{site}.centre" if centre else site  # no plain identifier and no made-up name begins like this
+                for site, centre in zip(labels(problem.places.site, "j"), problem.places.centre, strict=True)
             ],
+            "existing": with_level(problem.existing.site, problem.existing.level, "e"),
+            "unit": with_level(problem.units.site, problem.units.level, "u", MOST_OF_TWO),
         }
 
     def add_columns(

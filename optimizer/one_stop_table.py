@@ -17,10 +17,11 @@ def one_stop_table(problem: Problem, decisions: Decisions, space: pd.DataFrame, 
     """
     rooms = problem.rooms
     last = stations[stations["year"] == problem.years[-1]].set_index(["site", "service"])
+    places = problem.places
     start = {
-        (problem.places.site[j], problem.needs[problem.places.service[j] + 2]): int(t)
+        (places.site[j], problem.needs[places.service[j] + 2]): (int(t), "centre" if places.centre[j] else "station")
         for j, t in zip(decisions.opened, decisions.open_year, strict=True)
-        if problem.places.room[j] >= 0
+        if places.room[j] >= 0
     }
     rows = []
     for r in sorted({int(r) for r in decisions.room if rooms.is_station[r]}, key=lambda r: rooms.site[r]):
@@ -30,9 +31,10 @@ def one_stop_table(problem: Problem, decisions: Decisions, space: pd.DataFrame, 
             continue
         alone_m2 = alone_yuan = 0.0
         for service in inside:
-            area = _alone_m2(problem, r, _new_m2(problem, service, last.loc[[(site, service)]], site))
+            year, level = start[site, service]
+            area = _alone_m2(problem, r, _new_m2(problem, (site, service, level), last.loc[[(site, service)]]))
             alone_m2 += area
-            alone_yuan += _alone_yuan(problem, r, start[site, service], area)
+            alone_yuan += _alone_yuan(problem, r, year, area)
         mine = space[space["site"] == site]
         cost = int(mine["cost_yuan"].sum())
         rows.append(
@@ -42,15 +44,15 @@ def one_stop_table(problem: Problem, decisions: Decisions, space: pd.DataFrame, 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _new_m2(problem: Problem, service: str, rows: pd.DataFrame, site: str) -> float:
-    """Floor of the new capacity of a station: all of it less what existed."""
+def _new_m2(problem: Problem, key: tuple[str, str, str], rows: pd.DataFrame) -> float:
+    """Floor of the new capacity of a station or centre (site, service, level): all of it less what existed."""
     old = problem.existing
     had = sum(
         m2
-        for place, k, level, m2 in zip(old.site, old.service, old.level, old.area_m2, strict=True)
-        if place == site and problem.needs[k + 2] == service and level == "station"
+        for site, k, level, m2 in zip(old.site, old.service, old.level, old.area_m2, strict=True)
+        if (site, problem.needs[k + 2], level) == key
     )
-    return float(rows[rows["level"] == "station"]["area_m2"].iloc[0]) - float(had)
+    return float(rows[rows["level"] == key[2]]["area_m2"].iloc[0]) - float(had)
 
 
 def _alone_m2(problem: Problem, room: int, station_m2: float) -> float:

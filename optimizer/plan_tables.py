@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from optimizer.levels_table import flows, taken_in
 from optimizer.one_stop_table import one_stop_table
 from optimizer.problem import SPACE, WORK_FUNDS, YEARLY_SPACE, Floats, Problem
+from optimizer.scenario_services import Service
 from optimizer.solution import Decisions
 
 DECIMALS = 6
@@ -165,7 +167,7 @@ class _Station:
 def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.DataFrame:
     """Rows of `stations.csv`: existing capacity and new capacity per site, service, level and year."""
     services = list(problem.scenario.services.items())
-    index, existing, places, arcs = problem.price_index, problem.existing, problem.places, problem.arcs
+    index, existing, places = problem.price_index, problem.existing, problem.places
     table: dict[tuple[str, str, str], list[_Station]] = {}
 
     def rows_of(site: str, service: str, level: str, i: int) -> list[_Station]:
@@ -201,17 +203,15 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
             if existing.paid[e]:
                 yuan = half_up(existing.running_yuan[e] * index[t])
                 pay("service_running", row, t, (i, k, site), rule.siting == "network", yuan)
-    used = np.zeros(len(places))
-    peak = problem.peak[arcs.community, places.service[arcs.target] + 2]
-    np.add.at(used, arcs.target[decisions.serve_arc], peak[decisions.serve_arc] * decisions.serve_share)
+    used = _used(problem, decisions)
     for j, start, moved in zip(decisions.opened, decisions.open_year, decisions.moved, strict=True):
         site, i, k = places.site[j], int(places.community[j]), int(places.service[j])
-        name, rule = services[k]
+        name, rule, level = _rule_at(problem, int(j))
         capacity = float(np.ceil(used[j] * 10**DECIMALS - 1e-3) / 10**DECIMALS)
         upgrade = rule.upgrade if places.upgrades[j] >= 0 else None
         capacity = min(capacity, places.most[j]) if upgrade else max(capacity, rule.min_capacity)
         fixed_yuan, yearly = (upgrade.fixed_yuan, 0.0) if upgrade else (rule.fixed_yuan, rule.running_yuan)
-        rows = rows_of(site, name, "station", i)
+        rows = rows_of(site, name, level, i)
         existed = bool(rows[0].status)
         shared = not places.own[j]
         for t in range(int(start), len(problem.years)):
@@ -238,6 +238,22 @@ def _stations(problem: Problem, decisions: Decisions, items: list[Item]) -> pd.D
     return frame.astype({"capital_yuan": "int64", "running_yuan": "int64"})
 
 
+def _used(problem: Problem, decisions: Decisions) -> Floats:
+    """(places,) capacity that is used at the peak: by whom a station serves, and by what is referred to it (13)."""
+    arcs, used = problem.arcs, np.zeros(len(problem.places))
+    peak = problem.peak[arcs.community, problem.places.service[arcs.target] + 2]
+    np.add.at(used, arcs.target[decisions.serve_arc], peak[decisions.serve_arc] * decisions.serve_share)
+    for place, units in taken_in(problem, decisions, flows(problem, decisions)).items():
+        used[place] += units
+    return used
+
+
+def _rule_at(problem: Problem, place: int) -> tuple[str, Service, str]:
+    """Service of a place, its rule there, and the level it opens at."""
+    name, rule = list(problem.scenario.services.items())[problem.places.service[place]]
+    return (name, rule.of_centre, "centre") if problem.places.centre[place] else (name, rule, "station")
+
+
 def _assignments(problem: Problem, decisions: Decisions) -> tuple[pd.DataFrame, Floats]:
     """Rows of `assignments.csv`, and (n, K, T) amounts served."""
     years, needs = len(problem.years), problem.needs
@@ -253,6 +269,9 @@ def _assignments(problem: Problem, decisions: Decisions) -> tuple[pd.DataFrame, 
         e, k = int(arcs.target[a]), int(old.service[arcs.target[a]]) + 2
         add(int(arcs.community[a]), k, old.site[e], share, 0, arcs.travel_m[a], closing.get(e, years))
     for a, start, share in zip(decisions.handed_arc, decisions.handed_year, decisions.handed_share, strict=True):
+        e = int(arcs.target[a])
+        add(int(arcs.community[a]), int(old.service[e]) + 2, old.site[e], share, int(start), arcs.travel_m[a])
+    for a, start, share in zip(decisions.joined_arc, decisions.joined_year, decisions.joined_share, strict=True):
         e = int(arcs.target[a])
         add(int(arcs.community[a]), int(old.service[e]) + 2, old.site[e], share, int(start), arcs.travel_m[a])
     new, places = problem.arcs, problem.places

@@ -6,151 +6,57 @@ areas m2, distances m, years are indices 0..T-1. Symbols and equation numbers: `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from optimizer.problem_tables import (
+    Arcs,
+    Bools,
+    Cells,
+    Existing,
+    Floats,
+    Halls,
+    Hangs,
+    Ints,
+    Located,
+    Places,
+    Rooms,
+    Rows,
+    Tag,
+    Units,
+)
 from optimizer.scenario import Scenario
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+__all__ = [
+    "SPACE",
+    "WORK_FUNDS",
+    "YEARLY_SPACE",
+    "Arcs",
+    "Bools",
+    "Cells",
+    "Existing",
+    "Floats",
+    "Halls",
+    "Hangs",
+    "Ints",
+    "Located",
+    "Places",
+    "Problem",
+    "Rooms",
+    "Rows",
+    "Tag",
+    "Units",
+]
 
 WORK_FUNDS, SPACE = 0, 1  # positions in Problem.needs; services follow
 YEARLY_SPACE = "space_yearly"
 """Stands for the yearly costs of rooms and halls where cells are looked up; their purpose is space."""
-Tag = tuple[int, int, str]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Base of column-wise tables: every field is an array (or tuple) of the same length."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(getattr(self, fields(self)[0].name))
-
-    def take(self, keep: Ints) -> Self:
-        """Return the rows at positions `keep`, in that order."""
-        values: dict[str, Any] = {}
-        for column in fields(self):
-            value = getattr(self, column.name)
-            values[column.name] = tuple(value[i] for i in keep) if isinstance(value, tuple) else value[keep]
-        return replace(self, **values)
-
-
-class Located(Rows):
-    """Rows that lie in communities."""
-
-    community: Ints
-
-
 L = TypeVar("L", bound=Located)
 _ARRAYS = ("district", "sub_district", "need", "persons", "weight", "grant_limit", "existing_m2", "free_office_m2")
 _LABELS = ("communities", "names", "types", "classes", "office")
-
-
-@dataclass(frozen=True)
-class Rooms(Located):
-    """Extensions and station buildings that could be taken, equations (5), (7), (11)."""
-
-    site: tuple[str, ...]
-    community: Ints
-    instrument: tuple[str, ...]
-    is_station: Bools
-    area_m2: Floats
-    min_area_m2: Floats
-    fixed_yuan: Floats
-    capital_yuan_per_m2: Floats
-    yearly_yuan_per_m2: Floats
-    first: Ints
-    lead: Ints
-    forced: Bools
-
-    @property
-    def whole(self) -> Bools:
-        """Which rooms need a yes-or-no decision: those with a smallest size, a fixed cost or stations, forced ones."""
-        return self.is_station | (self.min_area_m2 > 0) | (self.fixed_yuan > 0) | self.forced
-
-
-@dataclass(frozen=True)
-class Halls(Located):
-    """Halls that may be shared by the hour; `credit_m2` is what all users together may count, equation (7)."""
-
-    site: tuple[str, ...]
-    community: Ints
-    credit_m2: Floats
-    capital_yuan_per_m2: Floats
-    yearly_yuan_per_m2: Floats
-    first: Ints
-
-
-@dataclass(frozen=True)
-class Places(Located):
-    """Where new capacity of a service could be: a community's own office, a station building, an existing station.
-
-    `room` is the building, else -1; `upgrades` the existing station, else -1; `most` the largest new capacity.
-    """
-
-    site: tuple[str, ...]
-    community: Ints
-    service: Ints
-    room: Ints
-    upgrades: Ints
-    most: Floats
-
-    @property
-    def own(self) -> Bools:
-        """Which are communities' own offices."""
-        return (self.room < 0) & (self.upgrades < 0)
-
-
-@dataclass(frozen=True)
-class Existing(Located):
-    """What exists: capacity per site, service and level; `paid` where budgets bear the running cost.
-
-    It may close in the years `close_first` to `close_last` (none where the first is later) and must where `close_must`.
-    """
-
-    site: tuple[str, ...]
-    community: Ints
-    service: Ints
-    level: tuple[str, ...]
-    capacity: Floats
-    area_m2: Floats
-    spare_m2: Floats
-    running_yuan: Floats
-    paid: Bools
-    close_first: Ints
-    close_last: Ints
-    close_must: Bools
-
-
-@dataclass(frozen=True)
-class Arcs(Located):
-    """Pairs within reach: a community and the position of what could serve it, with the travel, equation (8)."""
-
-    community: Ints
-    target: Ints
-    travel_m: Floats
-
-
-@dataclass(frozen=True)
-class Cells(Rows):
-    """Costs that every rule of money treats alike: purpose, district and the tuple of eligible sources, equation (21).
-
-    `tags` name the floors and ceilings by community that count them, equation (22): (source, its limit, community or
-    "" where communities count together). `yearly` costs come again every year; only told apart where (23) asks.
-    """
-
-    purpose: tuple[str, ...]
-    district: Ints
-    sources: tuple[tuple[int, ...], ...]
-    tags: tuple[tuple[Tag, ...], ...]
-    yearly: Bools
 
 
 @dataclass(frozen=True)
@@ -189,8 +95,10 @@ class Problem:
     carry_limit: Floats  # (S, T) yuan
     cells: Cells
     cell_of: dict[tuple[str, int, int, int], int]  # (purpose, district, service or -1, community or -1) -> cell
-    place_centre: Ints  # (places,) existing centre a station there hangs on (13); -1: none in reach, -2: no levels
-    existing_centre: Ints  # (existing,) the same for existing stations
+    units: Units
+    hangs: Hangs  # which unit could hang on which (13), the nearest first
+    place_unit: Ints  # (places,) unit a place belongs to; -1: its service has no levels
+    existing_unit: Ints  # (existing,) the same for what exists
     group: Bools = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))  # (n, G) groups of fairness
     origin: Mapping[str, Ints] = field(default_factory=dict)  # of a part: table -> positions in the whole problem
 
@@ -223,7 +131,7 @@ class Problem:
 
     @cached_property
     def parts(self) -> list[Ints]:
-        """Groups of communities that share no site, hall or station: sub-districts, merged where arcs cross them."""
+        """Groups of communities that share no site, hall, station or centre: sub-districts, merged where these do."""
         parent = np.arange(len(self.sub_districts))
 
         def root(a: int) -> int:
@@ -238,7 +146,7 @@ class Problem:
         )
         for where, located in (
             *((arcs.community, located[arcs.target]) for arcs, located in sites),
-            *self._hanging,
+            (self.units.community[self.hangs.lower], self.units.community[self.hangs.upper]),
         ):
             pairs = set(zip(self.sub_district[where], self.sub_district[located], strict=True))
             for a, b in sorted(pairs):
@@ -246,14 +154,6 @@ class Problem:
                 parent[high] = low
         roots = np.array([root(int(s)) for s in self.sub_district], dtype=np.int64)
         return [np.flatnonzero(roots == r) for r in np.unique(roots)]
-
-    @property
-    def _hanging(self) -> list[tuple[Ints, Ints]]:
-        """Communities of stations, and of the centres they hang on, equation (13)."""
-        return [
-            (rows.community[centre >= 0], self.existing.community[centre[centre >= 0]])
-            for rows, centre in ((self.places, self.place_centre), (self.existing, self.existing_centre))
-        ]
 
     def part(self, communities: Ints) -> "Problem":
         """Return the problem of some communities, with all money; `communities` are positions, sorted.
@@ -291,12 +191,10 @@ class Problem:
         room_new = renumber(len(self.rooms), rooms)
         old_new = renumber(len(self.existing), existing)
 
-        def centres(of: Ints, keep: Ints) -> Ints:
-            kept = of[keep]
-            there: Ints = kept.copy()
-            there[kept >= 0] = old_new[kept[kept >= 0]]
-            return there
-
+        units = within(self.units)
+        unit_new = renumber(len(self.units), units)
+        lower, upper = unit_new[self.hangs.lower], unit_new[self.hangs.upper]
+        hangs = np.flatnonzero((lower >= 0) & (upper >= 0))
         pick = communities.tolist()
         cells = {
             key if key[3] < 0 else (*key[:3], int(position[key[3]])): cell
@@ -321,8 +219,10 @@ class Problem:
             existing=moved(self.existing, existing),
             existing_arcs=cut("existing_arcs", len(self.existing), existing),
             cell_of=cells,
-            place_centre=centres(self.place_centre, places),
-            existing_centre=centres(self.existing_centre, existing),
+            units=moved(self.units, units),
+            hangs=moved(self.hangs, hangs, lower=lower[hangs], upper=upper[hangs]),
+            place_unit=unit_new[self.place_unit[places]],
+            existing_unit=unit_new[self.existing_unit[existing]],
             group=self.group[communities] if len(self.group) else self.group,
             origin=origin,
         )

@@ -12,7 +12,7 @@ from optimizer.fair_groups import members
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
 from optimizer.problem_floor import office_floor
-from optimizer.problem_levels import hang, with_levels
+from optimizer.problem_levels import build_levels, with_centres, with_levels
 from optimizer.problem_reach import cells, reach
 from optimizer.problem_upgrades import arcs_with_upgrades, with_upgrades
 from optimizer.scenario import Scenario
@@ -79,8 +79,9 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     )
     places = with_upgrades(city, scenario, places, existing)
     arcs = arcs_with_upgrades(places, arcs, existing_arcs)
-    of_place, of_existing = hang(city, scenario, places, existing, district, sub_district)
-    arcs, existing_arcs = with_levels(scenario, existing, arcs, existing_arcs, of_place, of_existing)
+    places, arcs = with_centres(city, scenario, rooms, places, existing, arcs)
+    levels = build_levels(city, scenario, places, existing, district, sub_district)
+    arcs, existing_arcs = with_levels(scenario, levels, existing, arcs, existing_arcs)
     cell_table, cell_of = cells(scenario, ids, tuple(frame["type"]), districts, district)
     used_own_m2 = np.zeros(len(ids))
     office = frame["office"].to_numpy()[existing.community]
@@ -123,8 +124,10 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
         carry_limit=carry,
         cells=cell_table,
         cell_of=cell_of,
-        place_centre=of_place,
-        existing_centre=of_existing,
+        units=levels.units,
+        hangs=levels.hangs,
+        place_unit=levels.place_unit,
+        existing_unit=levels.existing_unit,
         group=members(frame, classes, scenario.fairness.groups if scenario.fairness else []),
     )
 
@@ -268,7 +271,8 @@ def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, a
     columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
     community, kind, room = (np.array(c, dtype=np.int64) for c in columns[1:])
     most = np.array([s.max_capacity for s in scenario.services.values()], dtype=float)[kind]
-    return Places(tuple(columns[0]), community, kind, room, np.full(len(rows), -1, dtype=np.int64), most)
+    none, no = np.full(len(rows), -1, dtype=np.int64), np.zeros(len(rows), dtype=bool)
+    return Places(tuple(columns[0]), community, kind, room, none, most, no)
 
 
 def _existing(
@@ -339,7 +343,8 @@ def _closings(table: pd.DataFrame, scenario: Scenario) -> dict[str, Any]:
         over = int(until) + 1 - scenario.horizon.first_year
         ends = until > 0 and over < years
         must[n] = (ends or asked == "close") and years > 1
-        if asked == "close" or (service.closing is not None and service.closing.freely):
+        carries = level == "centre" and service.hierarchy is not None  # what others may hang on stays if it can
+        if asked == "close" or (service.closing is not None and service.closing.freely and not carries):
             first[n] = 1
         if ends:
             first[n], last[n] = min(first[n], over), over

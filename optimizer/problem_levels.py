@@ -1,6 +1,7 @@
-"""Levels of a network: which centre every station hangs on, and who may be served where because of it (equation 13)."""
+"""Levels of a network: what could hang on what, and who may be served where because of it (equation 13)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -9,51 +10,170 @@ from numpy.typing import ArrayLike
 from geodata.read import City
 from geodata.travel_matrix import travel
 from geodata.travel_people import city_network
-from optimizer.problem import Arcs, Existing, Floats, Ints, Places
+from optimizer.problem import Arcs, Bools, Existing, Floats, Hangs, Ints, Places, Rooms, Units
 from optimizer.problem_reach import site_points
 from optimizer.scenario import Scenario
+from optimizer.scenario_services import Service
 
-FREE, NONE = -2, -1
-"""Instead of a centre: the service has no levels; there is no centre within the limit."""
+Pair = tuple[int, int, float]
 
 
-def hang(
-    city: City, scenario: Scenario, places: Places, existing: Existing, district: Ints, sub_district: Ints
-) -> tuple[Ints, Ints]:
-    """Return for every place and every existing station the position of the centre it hangs on, `FREE` or `NONE`.
+@dataclass(frozen=True)
+class Levels:
+    """Units, what could hang on what, and the unit of every place and of all that exists (-1: no levels)."""
 
-    That is the nearest existing centre of the service within `limit_m` (inclusive) and the area the service is planned
-    within; ties by name. Centres and outlets hang on nothing.
+    units: Units
+    hangs: Hangs
+    place_unit: Ints
+    existing_unit: Ints
+
+
+def with_centres(
+    city: City, scenario: Scenario, rooms: Rooms, places: Places, existing: Existing, arcs: Arcs
+) -> tuple[Places, Arcs]:
+    """Return the places and arcs with those of new centres: in every station building that is for the service.
+
+    Where a station or centre of the service exists there is none. An inclusive centre of a network is reached by whom
+    a station there is reached by; centres of own services, and exclusive ones, serve nobody themselves.
     """
-    of_place, of_existing = (np.full(len(table), FREE, dtype=np.int64) for table in (places, existing))
-    points = site_points(city)
+    listed = dict(zip(city.sites["site"], city.sites["services"], strict=True))
+    old = zip(existing.site, existing.service, existing.level, existing.capacity, strict=True)
+    there = {(site, int(k)) for site, k, level, units in old if level != "outlet" and units > 0}
+    found = []
+    for r in np.flatnonzero(rooms.is_station).tolist():
+        words = {w.strip() for w in str(listed[rooms.site[r]] or "").split(",") if w.strip()}
+        for k, (name, service) in enumerate(scenario.services.items()):
+            if service.hierarchy is None or service.hierarchy.centre is None or (rooms.site[r], k) in there:
+                continue
+            if not words or name in words:
+                found.append((rooms.site[r], int(rooms.community[r]), k, r, service.of_centre.max_capacity))
+    if not found:
+        return places, arcs
+    at, community, kind, room, most = zip(*found, strict=True)
+    more = Places(
+        at, np.array(community, dtype=np.int64), np.array(kind, dtype=np.int64), np.array(room, dtype=np.int64),
+        np.full(len(found), -1, dtype=np.int64), np.array(most, dtype=float), np.ones(len(found), dtype=bool),
+    )  # fmt: skip
+    return _joined(places, more), _with_arcs(list(scenario.services.values()), places, more, arcs)
+
+
+def _joined(a: Places, b: Places) -> Places:
+    joined = {
+        name: np.concatenate([getattr(a, name), getattr(b, name)])
+        for name in ("community", "service", "room", "upgrades", "most", "centre")
+    }
+    return Places(site=(*a.site, *b.site), **joined)
+
+
+def _with_arcs(services: list[Service], places: Places, centres: Places, arcs: Arcs) -> Arcs:
+    """Arcs with those to new centres, which are the arcs of a station of the service in the same building."""
+    twin = {
+        (int(r), int(k)): len(places) + n
+        for n, (r, k) in enumerate(zip(centres.room, centres.service, strict=True))
+        if (rule := services[k].hierarchy) is not None and rule.inclusive and services[k].siting == "network"
+    }
+    station = [twin.get((int(r), int(k)), -1) for r, k in zip(places.room, places.service, strict=True)]
+    centre = np.array(station, dtype=np.int64)[arcs.target]
+    mine = np.flatnonzero(centre >= 0)
+    community = np.concatenate([arcs.community, arcs.community[mine]])
+    target = np.concatenate([arcs.target, centre[mine]])
+    metres = np.concatenate([arcs.travel_m, arcs.travel_m[mine]])
+    return Arcs(community, target, metres).take(np.lexsort((target, community)))
+
+
+def build_levels(
+    city: City, scenario: Scenario, places: Places, existing: Existing, district: Ints, sub_district: Ints
+) -> Levels:
+    """Return the units of services with levels, and what could hang on what, the nearest first; ties by name.
+
+    A station hangs on a centre of the service within `limit_m` (inclusive) and its area: the nearest existing one
+    where no new centres may open, else any existing one or one of the `candidates` nearest new ones. Centres that close
+    are none to hang on. Centres and outlets hang on nothing.
+    """
+    units, place_unit, existing_unit = _units(scenario, places, existing)
     group = {"sub_district": sub_district, "district": district, "city": np.zeros_like(district)}
-    level = np.array(existing.level, dtype=object)
+    points = unit_points(city, units)
+    lasts = _lasts(scenario, existing, existing_unit, len(units))
+    new = np.zeros(len(units), dtype=bool)
+    new[place_unit[place_unit >= 0]] = True
+    level, pairs = np.array(units.level, dtype=object), list[Pair]()
     for k, (name, service) in enumerate(scenario.services.items()):
-        if service.hierarchy is None:
+        rule = service.hierarchy
+        if rule is None:
             continue
-        area, ways = group[service.within], ways_to_centres(city, scenario, name)
-        centre = np.flatnonzero((existing.service == k) & (level == "centre") & (existing.capacity > 0))
-        centre = np.array(sorted(centre.tolist(), key=lambda e: existing.site[e]), dtype=np.int64)
-        to = np.array([points[existing.site[e]] for e in centre]).reshape(-1, 2)
-        for table, found, mine in (
-            (places, of_place, np.flatnonzero(places.service == k)),
-            (existing, of_existing, np.flatnonzero((existing.service == k) & (level == "station"))),
-        ):
-            if not len(mine):
-                continue
-            if not len(centre):
-                found[mine] = NONE
-                continue
-            at = np.array([points[table.site[m]] for m in mine]).reshape(-1, 2)
-            same = area[table.community[mine]][:, None] == area[existing.community[centre]][None, :]
-            metres = np.where(same, ways(at, to), np.inf)
-            best = metres.argmin(axis=1)
-            found[mine] = np.where(np.isfinite(metres[np.arange(len(mine)), best]), centre[best], NONE)
-    return of_place, of_existing
+        lower = np.flatnonzero((units.service == k) & (level == "station"))
+        upper = (units.service == k) & (level == "centre")
+        area, ways = group[rule.within or service.within], ways_up(city, scenario, name)
+        for chosen, most in ((lasts, 1 if rule.centre is None else len(units)), (new & ~lasts, service.candidates)):
+            found = _nearest(units, points, lower, np.flatnonzero(upper & chosen), area, ways, most)
+            pairs += [p for p in found if lasts[p[1]] or units.site[p[0]] != units.site[p[1]]]  # one level opens there
+    at = sorted(pairs, key=lambda pair: (pair[0], pair[2], units.site[pair[1]]))
+    low, up, metres = zip(*at, strict=True) if at else ((), (), ())
+    low_at = np.array(low, dtype=np.int64)
+    hangs = Hangs(units.community[low_at], low_at, np.array(up, dtype=np.int64), np.array(metres, dtype=float))
+    return Levels(units, hangs, place_unit, existing_unit)
 
 
-def ways_to_centres(city: City, scenario: Scenario, name: str) -> Callable[[ArrayLike, ArrayLike], Floats]:
+def _units(scenario: Scenario, places: Places, existing: Existing) -> tuple[Units, Ints, Ints]:
+    """Return units in the order of names, and the unit of every place and of everything that exists."""
+    rules = [service.hierarchy for service in scenario.services.values()]
+    new_level = ["centre" if centre else "station" for centre in places.centre]
+    of_place = zip(places.site, places.service, new_level, places.community, strict=True)
+    of_existing = zip(existing.site, existing.service, existing.level, existing.community, strict=True)
+    keys, where = list[list[tuple[str, int, str] | None]](), dict[tuple[str, int, str], int]()
+    for rows in (of_existing, of_place):
+        keys.append([])
+        for site, k, level, community in rows:
+            key = (site, int(k), level) if rules[k] is not None and level != "outlet" else None
+            keys[-1].append(key)
+            if key is not None:
+                where.setdefault(key, int(community))
+    order = {key: n for n, key in enumerate(sorted(where))}
+    units = Units(
+        tuple(site for site, _, _ in order),
+        np.array([where[key] for key in order], dtype=np.int64),
+        np.array([k for _, k, _ in order], dtype=np.int64),
+        tuple(level for _, _, level in order),
+        np.array([level != "centre" for _, _, level in order], dtype=bool),
+    )
+    old, new = (np.array([-1 if key is None else order[key] for key in column], dtype=np.int64) for column in keys)
+    return units, new, old
+
+
+def _lasts(scenario: Scenario, existing: Existing, existing_unit: Ints, count: int) -> Bools:
+    """(units,) whether something exists there that stays to the end."""
+    stays = (existing.close_first >= scenario.horizon.years) & ~existing.close_must
+    there = (existing_unit >= 0) & (existing.capacity > 0)
+    lasts = np.zeros(count, dtype=bool)
+    lasts[existing_unit[there]] = True
+    lasts[existing_unit[there & ~stays]] = False
+    return lasts
+
+
+def _nearest(
+    units: Units, points: Floats, lower: Ints, upper: Ints, area: Ints,
+    ways: Callable[[ArrayLike, ArrayLike], Floats], most: int,
+) -> Iterable[Pair]:  # fmt: skip
+    """Yield at most `most` pairs for each of `lower`, the nearest of `upper` in its area; ties by name."""
+    if not len(lower) or not len(upper):
+        return
+    upper = np.array(sorted(upper.tolist(), key=lambda u: units.site[u]), dtype=np.int64)
+    same = area[units.community[lower]][:, None] == area[units.community[upper]][None, :]
+    metres = np.where(same, ways(points[lower], points[upper]), np.inf)
+    order = metres.argsort(axis=1, kind="stable")[:, :most]
+    for u, row, ranked in zip(lower.tolist(), metres, order, strict=True):
+        yield from ((u, int(upper[m]), float(row[m])) for m in ranked.tolist() if np.isfinite(row[m]))
+
+
+def unit_points(city: City, units: Units) -> Floats:
+    """Return (units, 2) metric coordinates; of a community without an office, a point inside its polygon."""
+    points = site_points(city)
+    inside = city.communities.geometry.representative_point()
+    bare = dict(zip(city.communities["community"], zip(inside.x, inside.y, strict=True), strict=True))
+    return np.array([points.get(site) or bare[site] for site in units.site], dtype=float).reshape(-1, 2)
+
+
+def ways_up(city: City, scenario: Scenario, name: str) -> Callable[[ArrayLike, ArrayLike], Floats]:
     """Return what gives metres from stations (n, 2) to centres (m, 2) of a service; infinite beyond its limit."""
     service, rules = scenario.services[name], scenario.travel
     limit = np.inf if service.hierarchy is None else service.hierarchy.limit_m
@@ -63,12 +183,16 @@ def ways_to_centres(city: City, scenario: Scenario, name: str) -> Callable[[Arra
 
 
 def with_levels(
-    scenario: Scenario, existing: Existing, arcs: Arcs, existing_arcs: Arcs, of_place: Ints, of_existing: Ints
+    scenario: Scenario, levels: Levels, existing: Existing, arcs: Arcs, existing_arcs: Arcs
 ) -> tuple[Arcs, Arcs]:
-    """Return the arcs that levels leave: stations must hang on a centre, an exclusive centre serves nobody itself."""
+    """Return the arcs that levels leave: what must hang must be able to, an exclusive centre serves nobody itself."""
     rules = [service.hierarchy for service in scenario.services.values()]
     exclusive = np.array([rule is not None and not rule.inclusive for rule in rules], dtype=bool)
     closed = np.array([level == "centre" for level in existing.level], dtype=bool) & exclusive[existing.service]
-    keep = np.flatnonzero(of_place[arcs.target] != NONE)
-    keep_old = np.flatnonzero((of_existing[existing_arcs.target] != NONE) & ~closed[existing_arcs.target])
+    lost = levels.units.must.copy()
+    lost[levels.hangs.lower] = False
+    lost = np.append(lost, False)  # the last for what has no levels
+    keep = np.flatnonzero(~lost[levels.place_unit[arcs.target]])
+    old = existing_arcs.target
+    keep_old = np.flatnonzero(~lost[levels.existing_unit[old]] & ~closed[old])
     return arcs.take(keep), existing_arcs.take(keep_old)

@@ -30,6 +30,7 @@ def with_upgrades(city: City, scenario: Scenario, places: Places, existing: Exis
         room=np.concatenate([places.room, np.full(len(at), -1, dtype=np.int64)]),
         upgrades=np.concatenate([places.upgrades, at]),
         most=np.concatenate([places.most, most]),
+        centre=np.concatenate([places.centre, np.zeros(len(at), dtype=bool)]),
     )
 
 

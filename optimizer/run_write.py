@@ -21,7 +21,7 @@ from optimizer.fit import hold_back
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
-from optimizer.levels_table import levels_table
+from optimizer.levels_table import levels_table, referrals_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Floats, Problem
 from optimizer.report import write_report
@@ -33,6 +33,7 @@ from optimizer.version import versions
 
 MOST_HELD_YUAN = 5000.0
 """Most that is held back of a source's money in a year, in whole units of the currency, so that they foot."""
+_HANGS = ["site", "service", "level", "hangs_on", "hangs_on_level", "since"]
 UNITS = {
     "worst_off": "score",
     "unmet_need": "person-needs",
@@ -84,7 +85,9 @@ def write_run(
         if tables.debts is not None:
             frames["debts"] = tables.debts
         if any(service.hierarchy for service in loaded.scenario.services.values()):
-            frames["levels"] = levels_table(problem, city, tables.stations)
+            decided = decode(joint, found.x)
+            frames["levels"] = levels_table(problem, city, decided, tables.stations)
+            frames["referrals"] = referrals_table(problem, decided, tables.stations)
         if loaded.scenario.programmes.space.deposit is not None:
             frames["deposits"] = deposits_table(problem, city, decode(joint, found.x))
         if found.without is not None and found.without.x is not None:
@@ -326,16 +329,25 @@ def previous_decisions(joint: Joint, folder: Path) -> Bools:
     stations = pd.read_csv(folder / "tables" / "stations.csv", dtype={"site": str, "service": str})
     space = pd.read_csv(folder / "tables" / "space.csv", dtype={"site": str})
     new = stations[stations["status"].isin(["opened", "upgraded"])]
-    opened = set(zip(new["site"], new["service"], new["year"], strict=True))
+    opened = set(zip(new["site"], new["service"], new["level"] == "centre", new["year"], strict=True))
     first = space[space["use"] != "hall"].groupby("site")["year"].min()
     taken = set(zip(first.index, first, strict=True))
     near = np.zeros(joint.n_columns, dtype=bool)
     place, need, start = (k for k, _ in families["open"].keys)
     at = families["open"].start
     for n, (j, k, t) in enumerate(zip(place, need, start, strict=True)):
-        near[at + n] = (problem.places.site[j], problem.needs[k], problem.years[t]) in opened
+        key = (problem.places.site[j], problem.needs[k], bool(problem.places.centre[j]), problem.years[t])
+        near[at + n] = key in opened
     room, year = (k for k, _ in families["take"].keys)
     at = families["take"].start
     for n, (r, t) in enumerate(zip(room, year, strict=True)):
         near[at + n] = (problem.rooms.site[r], problem.years[t]) in taken
+    path = folder / "tables" / "levels.csv"
+    if "hang" in families and path.is_file():
+        hung = set(pd.read_csv(path, dtype=str, keep_default_na=False)[_HANGS].itertuples(index=False, name=None))
+        units = problem.units
+        for n, (u, v, k, t) in enumerate(zip(*(keys for keys, _ in families["hang"].keys), strict=True)):
+            above = (units.site[v], units.level[v], str(problem.years[t]))
+            below = (units.site[u], problem.needs[k], units.level[u])
+            near[families["hang"].start + n] = (*below, *above) in hung
     return near

@@ -10,6 +10,7 @@ from geodata.city import City
 from geodata.findings import Finding, did_you_mean
 from optimizer.fair_groups import check_groups
 from optimizer.guidance import classify, condition_columns
+from optimizer.levels_check import check_levels
 from optimizer.scenario import Scenario
 from optimizer.scenario_money import Source
 
@@ -72,6 +73,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
     found += _musts(city, scenario)
     found += _upgrades(city, scenario)
     found += _deposits(city, scenario)
+    found += check_levels(city, scenario)
     columns = {*city.communities.columns, *_DERIVED}
     numbers = [c for c in city.communities.columns if is_numeric_dtype(city.communities[c])] + list(_DERIVED)
     for n, sign in enumerate(scenario.programmes.work_funds.care_indicators):

@@ -16,12 +16,32 @@ class NeedNorm(Part):
     rate: float = Field(1.0, ge=0, description="Units a year per person (or household) of the group.")
 
 
+class Centre(Part):
+    """New centres that may open in station buildings, equation (13); what is empty is as for a station."""
+
+    fixed_yuan: Yuan | None = Field(None, description="Paid once for opening a centre.")
+    capital_yuan_per_unit: Yuan | None = Field(None, description="Paid once per unit of its capacity.")
+    running_yuan: Yuan | None = Field(None, description="Per centre and year.")
+    running_yuan_per_unit: Yuan | None = Field(None, description="Per unit of its capacity and year.")
+    area_m2_per_unit: float | None = Field(None, ge=0, description="Floor area per unit of its capacity.")
+    min_capacity: float | None = Field(None, ge=0, description="Smallest capacity, units a year, referrals included.")
+    max_capacity: float | None = Field(None, gt=0, description="Largest capacity, units a year, referrals included.")
+
+
 class Hierarchy(Part):
-    """Levels of a network, equation (13): stations hang on existing centres and refer a share of cases to them."""
+    """Levels of a network, equation (13): stations hang on centres and refer a share of cases to them."""
 
     limit_m: float = Field(gt=0, description="Farthest centre a station may hang on, inclusive.")
     referral_share: Share = Field(0.1, description="Share of what a station serves that goes on to its centre.")
     inclusive: bool = Field(True, description="Whether a centre also serves communities as a station does.")
+    within: Literal["sub_district", "district", "city"] | None = Field(
+        None, description="A station hangs on a centre of the same area; that of the service where empty."
+    )
+    centre: Centre | None = Field(
+        None,
+        description="What new centres cost; then every station hangs on whichever of the candidates nearest, new or "
+        "existing, the plan chooses. Where empty, none opens, and a station hangs on the nearest existing one.",
+    )
 
 
 class Closing(Part):
@@ -75,7 +95,11 @@ class Service(Part):
         "sub_district", description="A station serves communities of the same sub-district, district or city."
     )
     candidates: int = Field(
-        8, ge=1, le=1000, description="Nearest sites considered per community, existing stations not counted."
+        8,
+        ge=1,
+        le=1000,
+        description="Nearest sites considered per community, existing stations not counted; and nearest centres per "
+        "station, where new ones may open.",
     )
     fixed_yuan: Yuan = Field(0.0, description="Paid once for opening or upgrading a station.")
     capital_yuan_per_unit: Yuan = Field(0.0, description="Paid once per unit of capacity.")
@@ -93,7 +117,7 @@ class Service(Part):
         description="How existing stations are enlarged where they stand (network only); not where this is empty.",
     )
     need: NeedNorm = Field(default_factory=NeedNorm)
-    hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres (network only).")
+    hierarchy: Hierarchy | None = Field(None, description="Levels: stations hang on centres.")
 
     @model_validator(mode="after")
     def _capacities(self) -> Self:
@@ -101,8 +125,6 @@ class Service(Part):
             raise ValueError(f"min_capacity = {self.min_capacity:g} is above max_capacity = {self.max_capacity:g}")
         if self.siting == "network" and self.limit_m <= 0 and self.limit_minutes is None:
             raise ValueError("limit_m must be above 0 for a network service; give the farthest travel in metres")
-        if self.siting == "own" and self.hierarchy is not None:
-            raise ValueError("hierarchy is for network services; leave it out, or make siting network")
         if self.siting == "own" and self.closing is not None:
             raise ValueError("closing is for network services; stations at the communities' own offices stay")
         if self.siting == "own" and self.upgrade is not None:
@@ -111,7 +133,25 @@ class Service(Part):
             raise ValueError(
                 "upgrade needs most_capacity_share: with area_m2_per_unit = 0 the floor to spare sets no limit"
             )
+        centre = self.of_centre
+        if centre.min_capacity > centre.max_capacity:
+            raise ValueError(
+                f"hierarchy.centre: min_capacity = {centre.min_capacity:g} is above "
+                f"max_capacity = {centre.max_capacity:g}"
+            )
+        if self.hierarchy is not None and self.closing is not None and self.closing.longest_gap_years is not None:
+            raise ValueError(
+                "closing.longest_gap_years is not kept where stations hang on centres; make it null, or leave "
+                "hierarchy out"
+            )
         return self
+
+    @property
+    def of_centre(self) -> "Service":
+        """The rule with the costs, floor and limits of new centres in place of those of stations."""
+        own = None if self.hierarchy is None else self.hierarchy.centre
+        said = {} if own is None else own.model_dump(exclude_none=True)
+        return self.model_copy(update=said) if said else self
 
 
 class OneStop(Part):

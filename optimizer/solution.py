@@ -11,6 +11,7 @@ import numpy as np
 from optimizer.joint import Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import WORK_FUNDS, Bools, Floats, Ints, Problem
+from optimizer.programmes.hierarchy import Starts, positions
 from optimizer.rounding import Margin, round_table
 
 SHARE_NOISE = 1e-6
@@ -26,7 +27,9 @@ class Decisions:
     `grant_yuan` (n, T); `room*`: rooms taken, start year and area; `hall_*`: hall arcs, first year and credit;
     `opened`, `open_year`: places and start years, `moved` which of them are moves; `serve_*`: arcs, first year and
     share; `kept_*`: existing arcs and share; `closed`, `close_year`: existing stations and the years they close;
-    `handed_*`: existing arcs, first year and share taken on; `relief_yuan` (n, T): what is paid off of debts.
+    `handed_*`: existing arcs, first year and share taken on; `relief_yuan` (n, T): what is paid off of debts;
+    `hang_*`: units, what each hangs on, and from which year on; `joined_*`: existing arcs, first year and share, of
+    stations that hang on something only from then on.
     """
 
     grant_yuan: Floats
@@ -50,6 +53,12 @@ class Decisions:
     handed_arc: Ints
     handed_year: Ints
     handed_share: Floats
+    hang_lower: Ints
+    hang_upper: Ints
+    hang_year: Ints
+    joined_arc: Ints
+    joined_year: Ints
+    joined_share: Floats
 
 
 def decode(joint: Joint, x: Floats) -> Decisions:
@@ -93,6 +102,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         (debtor, year), value = family("relief")
         relief[debtor, year] = np.floor(value * MONEY_UNIT_YUAN + GRANT_NOISE_YUAN)
     closed, close_year, moved_at, handed_arc, handed_year, handed = _closings(joint, x)
+    lower, upper, since, joined_arc, joined_year, joined = _levels(joint, x)
     return Decisions(
         grant_yuan=grant,
         room=room[rooms],
@@ -115,7 +125,36 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         handed_arc=handed_arc,
         handed_year=handed_year,
         handed_share=handed,
+        hang_lower=lower,
+        hang_upper=upper,
+        hang_year=since,
+        joined_arc=joined_arc,
+        joined_year=joined_year,
+        joined_share=joined,
     )
+
+
+def _levels(joint: Joint, x: Floats) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats]:
+    """What hangs on what and since when; existing arcs that serve only from a year on, which year, and their share."""
+    problem, families, none = joint.problem, joint.model.columns, np.zeros(0, dtype=np.int64)
+    if not len(problem.units):
+        return none, none, none, none, none, np.zeros(0)
+    starts, rows = Starts(problem, joint.model), list[tuple[int, int, int]]()
+
+    def begun(of: list[tuple[int, int]]) -> list[int]:
+        return [t for column, t in of if x[column] > 0.5]
+
+    for u in np.flatnonzero(problem.units.must).tolist():
+        since = [0] if starts.tree.held[u] else begun(starts.waited_for(u))
+        if not starts.tree.there[u]:
+            since = begun(starts.opened(u))
+        chosen = [v for column, v, _ in starts.hangs.get(u, []) if x[column] > 0.5] or [int(starts.tree.only[u])]
+        if since and chosen[0] >= 0:
+            rows.append((u, chosen[0], min(since)))
+    share, when = x[families["joined"].positions], positions(families["joined"])[3]
+    some = np.flatnonzero(share > SHARE_NOISE)
+    lower, upper, year = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    return lower, upper, year, joint.model.notes["joined_arc"][some], when[some], share[some]
 
 
 def _closings(joint: Joint, x: Floats) -> tuple[Ints, Ints, set[tuple[int, int]], Ints, Ints, Floats]:

@@ -54,6 +54,24 @@ class Case:
         """Values of one key of every service, by service."""
         return {service: rule[name] for service, rule in self.services.items()}
 
+    def of_level(self, rows: pd.DataFrame, name: str) -> Floats:
+        """Return one key of the service of each row of stations; for centres, that of new centres where it is given."""
+        of = {
+            (service, level): rule[name] if said is None else said
+            for service, rule in self.services.items()
+            for level in ("outlet", "station", "centre")
+            for said in [self.new_centre(service).get(name) if level == "centre" else None]
+        }
+        return np.array([of[key] for key in zip(rows["service"], rows["level"], strict=True)], dtype=float)
+
+    def new_centre(self, service: str) -> dict[str, Any]:
+        """Return the rule of new centres of a service, empty where none may open."""
+        return ((self.services[service].get("hierarchy") or {}).get("centre")) or {}
+
+    def opens_centres(self, service: str) -> bool:
+        """Return whether new centres of a service may open."""
+        return (self.services[service].get("hierarchy") or {}).get("centre") is not None
+
     def prices(self, years: "pd.Series[int]") -> Floats:
         """Price index of each year of a column."""
         return np.asarray(years.map(self.price), dtype=float)

@@ -23,6 +23,7 @@ from optimizer.audit import (
     rules_stations,
 )
 from optimizer.audit.inputs import Case, read_case
+from optimizer.audit.levels import read_levels
 from optimizer.audit.report import AuditReport, Recorder
 from optimizer.audit.rooms import rooms
 from optimizer.audit.stations import stations
@@ -48,7 +49,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_files.check_complete(case, recorder)
     case = replace(case, tables=rules_files.check_names(case, recorder))
     ways = Ways(case.city, case.scenario["travel"], case.communities[["x", "y"]])
-    there, taken = stations(case), rooms(case)
+    there, taken, levels = stations(case), rooms(case), read_levels(case, recorder)
     rules_funds.check_classes(case, recorder)
     rules_funds.check_grants(case, recorder)
     rules_funds.check_units(case, recorder)
@@ -61,9 +62,9 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_one_stop.check_one_stop(case, there, taken, recorder)
     rules_closing.check_closings(case, there, recorder)
     served = rules_services.assignments(case, there, ways)
-    rules_services.check_services(case, there, served, recorder)
+    rules_services.check_services(case, there, served, levels, recorder)
     rules_closing.check_continuity(case, there, served, ways, recorder)
-    rules_levels.check_levels(case, served, ways, recorder)
+    rules_levels.check_levels(case, there, levels, served, ways, recorder)
     rules_money.check_costs(case, there, taken, recorder)
     rules_money.check_sources(case, recorder)
     rules_money.check_eligibility(case, recorder)

@@ -30,6 +30,8 @@ def _closings(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     rules, first, last = _rules(case), case.years[0], case.years[-1]
     shared = (old["service"].map(case.service("siting")) == "network") & (old["level"] != "outlet")
     freely = old["service"].map({s: bool(rules.get(s, {}).get("freely")) for s in case.services}).astype(bool)
+    levelled = {s: rule.get("hierarchy") is not None for s, rule in case.services.items()}
+    freely &= ~((old["level"] == "centre") & old["service"].map(levelled).astype(bool))  # others may hang on it (13)
     leased = (old["lease_until"] > 0) & (old["lease_until"] < last) & shared & (old["must"] != "keep")
     old["over"] = (old["lease_until"] + 1).where(leased, 0)
     may = shared & (old["must"] != "keep") & (freely | (old["must"] == "close") | (old["closes"] == old["over"]))

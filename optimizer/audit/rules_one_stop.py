@@ -54,7 +54,7 @@ def _due(case: Case, stations: Stations, rooms: Rooms) -> pd.DataFrame:
     rule = case.scenario["programmes"]["one_stop"]
     new = stations.new[stations.new["use"] == "station"].copy()
     place = case.places.reindex(new["site"])
-    per_unit = new["service"].map(case.service("area_m2_per_unit")).to_numpy(dtype=float)
+    per_unit = case.of_level(new, "area_m2_per_unit")
     least = place["min_area_m2"].to_numpy(dtype=float)
     area = np.maximum(least, float(rule.get("counter_m2", 0.0)) + per_unit * new["new"].to_numpy(dtype=float))
     lead, start = place["lead_years"].to_numpy(dtype=int), new["start"].to_numpy(dtype=int)

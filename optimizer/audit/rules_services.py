@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import ABSOLUTE, RELATIVE, Case, at_most
+from optimizer.audit.levels import Levels
 from optimizer.audit.report import Recorder
 from optimizer.audit.stations import Stations
 from optimizer.audit.travel import Ways
@@ -76,12 +77,14 @@ def _pairs(case: Case, stations: Stations, frame: pd.DataFrame, ways: Ways) -> p
     return pairs.drop(columns=["to_x", "to_y"])
 
 
-def check_services(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
+def check_services(
+    case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels | None, recorder: Recorder
+) -> None:
     """Check demand, reach, capacity and steadiness of the assignments as `assignments` returns them."""
     _demand(frame, recorder)
     _reach(case, frame, recorder)
-    _capacity(stations, frame, recorder)
-    _steady(case, stations, frame, recorder)
+    _capacity(case, stations, frame, levels, recorder)
+    _steady(case, stations, frame, levels, recorder)
 
 
 def _demand(frame: pd.DataFrame, recorder: Recorder) -> None:
@@ -164,8 +167,8 @@ def _reach(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
     )
 
 
-def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
-    """What is served against what is there, by the largest need of the horizon."""
+def _capacity(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels | None, recorder: Recorder) -> None:
+    """What is served against what is there, by the largest need of the horizon; what is referred is used too (13)."""
     place = ["site", "service", "year"]
     rows = stations.rows
     there = rows.groupby(place).agg(capacity=("capacity", "sum"), new=("new", "sum"))
@@ -197,6 +200,10 @@ def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> No
         message="{service} at {site} serves other communities {value} units in {year}; without outlets it has {limit}",
     )
     built = both[both["new"] > 0]
+    if levels is not None:
+        into = levels.at_peak(case).groupby(["site", "service"])["referred_in"].max()
+        more = into.reindex(pd.MultiIndex.from_frame(built[["site", "service"]])).fillna(0.0)
+        built = built.assign(served_peak=built["served_peak"] + more.to_numpy(dtype=float))
     recorder.judge(
         "capacity_used",
         "stations",
@@ -209,8 +216,8 @@ def _capacity(stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> No
     )
 
 
-def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recorder) -> None:
-    """The share a station serves of a need changes only, upwards, in the year it gets new capacity."""
+def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels | None, recorder: Recorder) -> None:
+    """The share a station serves of a need changes only, upwards, when it gets new capacity or begins to hang (13)."""
     share = frame.pivot_table(index=PAIR, columns="year", values="share", aggfunc="sum", fill_value=0.0)
     share = share.reindex(columns=case.years, fill_value=0.0)
     pairs = pd.DataFrame(share.index.to_list(), columns=PAIR)
@@ -218,6 +225,7 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
     at = pd.MultiIndex.from_frame(pairs[["site", "service"]])
     start = stations.new.groupby(["site", "service"])["start"].min().reindex(at)
     closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].min().reindex(at)
+    since = start if levels is None else levels.since.reindex(at)
     for before, year in zip(case.years[:-1], case.years[1:], strict=True):
         amount = need[year].to_numpy(dtype=float)
         rows = pd.DataFrame(
@@ -231,7 +239,7 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, recorder: Recor
         ).reset_index()
         slack = 2 * ABSOLUTE + RELATIVE * amount
         change = (rows["amount"] - rows["due"]).to_numpy(dtype=float)
-        grows = (start == year).to_numpy(dtype=bool) & (change >= -slack)
+        grows = ((start == year) | (since == year)).to_numpy(dtype=bool) & (change >= -slack)
         # What a closing station served ends; stations that exist may take on as much of it.
         ends = (closes == year).to_numpy(dtype=bool) & (rows["amount"] <= slack).to_numpy(dtype=bool)
         who = pd.MultiIndex.from_frame(rows[["community", "service"]])

@@ -117,21 +117,36 @@ def _status(rows: pd.DataFrame, recorder: Recorder) -> None:
 
 
 def _size(case: Case, new: pd.DataFrame, recorder: Recorder) -> None:
-    """New capacity within the limits of the service, or of the upgrade, equation (9); only at the level `station`."""
-    least = new["service"].map(case.service("min_capacity")).astype(float)
-    most = new["service"].map(case.service("max_capacity")).astype(float)
-    frame = new.assign(least=least.where(~new["in_place"], 0.0), most=most.where(~new["in_place"], new["grow_most"]))
+    """New capacity within the limits of the service, or of the upgrade, equation (9); no outlets.
+
+    Centres open only where the scenario has new ones (13), and never where a station or centre is.
+    """
+    stays = new["in_place"].to_numpy(dtype=bool)
+    least = np.where(stays, 0.0, case.of_level(new, "min_capacity"))
+    frame = new.assign(least=least, most=np.where(stays, new["grow_most"], case.of_level(new, "max_capacity")))
     good = at_most(frame["new"], frame["most"]) & at_most(frame["least"], frame["new"])
+    old = case.existing.reset_index()
+    old = old[(old["level"] != "outlet") & (old["capacity"] > 0)][["site", "service"]]
+    twice = _twice([frame[["site", "service"]], *([old] if len(old) else [])])
+    alone = [key not in twice for key in zip(frame["site"], frame["service"], strict=True)]
+    centre = frame["service"].map(case.opens_centres).astype(bool) & (frame["use"] == "station")
+    centre &= np.array(alone, dtype=bool)
     recorder.judge(
         "station_size",
         "stations",
         frame,
-        good & (frame["level"] == "station").to_numpy(),
+        good & ((frame["level"] == "station") | ((frame["level"] == "centre") & centre)).to_numpy(dtype=bool),
         key=PLACE,
         value="new",
         limit="most",
         message="{service} at {site} ({level}) gets a new capacity of {value}; a station may have {least} to {most}",
     )
+
+
+def _twice(frames: list[pd.DataFrame]) -> set[tuple[str, str]]:
+    """Sites and services of which several things stand in the rows."""
+    rows = pd.concat(frames, ignore_index=True)
+    return set(rows[rows.duplicated()].itertuples(index=False, name=None))
 
 
 def _place(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> None:
@@ -192,8 +207,7 @@ def _words(text: str) -> set[str]:
 
 def _floor(case: Case, rows: pd.DataFrame, rooms: Rooms, recorder: Recorder) -> None:
     """New stations fit in the rooms: offices and station buildings, equation (12); and their own floor."""
-    per_unit = rows["service"].map(case.service("area_m2_per_unit")).astype(float)
-    frame = rows.assign(new_m2=per_unit * rows["new"])
+    frame = rows.assign(new_m2=case.of_level(rows, "area_m2_per_unit") * rows["new"])
     frame["due"] = frame["old_m2"] + frame["new_m2"]
     recorder.judge(
         "station_area",
@@ -255,7 +269,7 @@ def _class(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
 
 def _cost(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
     """Capital in the start year, running cost from then on, existing running cost every year."""
-    of = {name: rows["service"].map(case.service(name)).astype(float).to_numpy() for name in _COSTS}
+    of = {name: case.of_level(rows, name) for name in _COSTS}
     price = case.prices(rows["year"])
     opens = (rows["year"] == rows["start"]).to_numpy() & (rows["new"] > 0).to_numpy()
     runs = (rows["new"] > 0).to_numpy()

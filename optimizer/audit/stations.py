@@ -16,8 +16,9 @@ class Stations:
 
     `rows`: the table of stations (one row per station and year) with `old` (existing capacity), `old_m2`,
     `old_yuan` (running cost of the first year the budgets bear), `facilities`, `exists`, `new` (capacity above the
-    existing), `start` (first year with new capacity, 0 without), `own`, `place_community`, `use` of the place,
-    `closes` (the year a station that exists is said to close, 0 without); nothing exists from then on; `in_place`:
+    existing), `start` (first year with new capacity, 0 without), `own` (no new centre, but at its community's own
+    office), `place_community`, `use` of the place, `closes` (the year a station
+    that exists is said to close, 0 without); nothing exists from then on; `in_place`:
     shared ones that exist and stand in no building to be taken, so that new capacity is an upgrade where they are;
     `grow_most`, what that may be at most, equation (9).
     `new`: one row per station with new capacity, at its start.
@@ -41,8 +42,9 @@ def stations(case: Case) -> Stations:
         facilities=old["facilities"].fillna(0).to_numpy(dtype=int),
         place_community=np.where(index.isin(case.existing.index), old["community"], place["community"]),
         use=place["use"].to_numpy(),
-        own=(rows["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool),
     )
+    own = (rows["service"].map(case.service("siting")) == "own").to_numpy(dtype=bool)
+    rows["own"] = own & ~((rows["level"] == "centre") & (rows["use"] == "station")).to_numpy(dtype=bool)
     closed = (
         rows[(rows["status"] == "closed") & rows["exists"] & (rows["capacity"] <= ABSOLUTE)].groupby(KEY)["year"].min()
     )

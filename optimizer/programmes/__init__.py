@@ -6,9 +6,9 @@ file with these verbs, named in `ALL`.
 
 from optimizer.model import Model
 from optimizer.problem import Problem
-from optimizer.programmes import closing, debt_relief, hierarchy, one_stop, services, space, work_funds
+from optimizer.programmes import closing, debt_relief, hierarchy, one_stop, referrals, services, space, work_funds
 
-ALL = (work_funds, space, services, closing, debt_relief, one_stop, hierarchy)
+ALL = (work_funds, space, services, closing, debt_relief, one_stop, hierarchy, referrals)
 
 
 def build_model(problem: Problem) -> Model:

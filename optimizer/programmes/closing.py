@@ -71,6 +71,7 @@ def _movable(problem: Problem, model: Model, station: Ints, year: Ints) -> Ints:
         first + n
         for n, (j, t) in enumerate(zip(place.tolist(), start.tolist(), strict=True))
         if problem.places.upgrades[j] < 0
+        and not problem.places.centre[j]
         and (key := _place_key(problem, j, t)) in closing
         and (rule := _rule(problem, key[0])) is not None
         and rule.moving_yuan is not None
@@ -107,7 +108,7 @@ def columns(problem: Problem, model: Model) -> None:
         target = arcs.target[arc]
         keys = [("community", arcs.community[arc]), ("existing", target), ("need", need[target]), ("year", year)]
         model.add_columns(name, keys, upper=upper[arc])
-    model.notes["handed_arc"] = ix.taking
+    model.notes["handed_arc"], model.notes["ended_arc"] = ix.taking, ix.ending
     place, kind, start = (index[ix.moved - model.columns["open"].start] for index in _keys(model.columns["open"]))
     model.add_columns("moved", [("site", place), ("need", kind), ("year", start)], upper=1.0, integer=True)
 

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
+from optimizer.hanging import Tree
 from optimizer.model import Model
 from optimizer.problem import Bools, Floats, Ints, Problem
 from optimizer.programmes.space import room_years
@@ -20,6 +21,8 @@ class _Index:
         first[in_room] = (rooms.first + rooms.lead)[places.room[in_room]]
         used = np.zeros(len(places), dtype=bool)
         used[problem.arcs.target] = True
+        most_in = np.append(Tree(problem).most_in, 0.0)[problem.place_unit]  # the last for services without levels
+        used |= most_in > 0
         self.place, self.start = (
             a.astype(np.int64) for a in np.nonzero(used[:, None] & (years[None, :] >= first[:, None]))
         )
@@ -36,17 +39,19 @@ class _Index:
         np.add.at(
             reach_peak, self.station_of[problem.arcs.target[self.arc], self.year], self.peak[self.arc] * self.most
         )
-        kind = places.service[self.place]
+        reach_peak += most_in[self.place]
         limit = np.minimum(places.most[self.place], _most_by_building(problem, self))
         self.largest: Floats = np.minimum(limit, reach_peak)
         least = np.minimum(1.0, reach_peak)  # what is open serves somebody
-        self.smallest: Floats = np.maximum(
-            np.where(self.upgrade[self.place], 0.0, _services(problem, "min_capacity")[kind]), least
-        )
+        min_capacity = of_places(problem, "min_capacity")[self.place]
+        self.smallest: Floats = np.maximum(np.where(self.upgrade[self.place], 0.0, min_capacity), least)
 
 
-def _services(problem: Problem, name: str) -> Floats:
-    return np.array([getattr(s, name) for s in problem.scenario.services.values()], dtype=float)
+def of_places(problem: Problem, name: str) -> Floats:
+    """(places,) a cost, floor or limit of its service: of new centres for places that would be one (13)."""
+    rules, places = list(problem.scenario.services.values()), problem.places
+    of = np.array([[getattr(s, name), getattr(s.of_centre, name)] for s in rules], dtype=float)
+    return np.asarray(of[places.service, places.centre.astype(int)])
 
 
 def _most(problem: Problem, peak: Floats, service: Ints) -> Floats:
@@ -61,12 +66,14 @@ def _most(problem: Problem, peak: Floats, service: Ints) -> Floats:
     own = np.array([s.siting == "own" for s in problem.scenario.services.values()], dtype=bool)
     outlet = np.array([level == "outlet" for level in old.level], dtype=bool)
     local = own[old.service[arcs.target]] | outlet[arcs.target]
+    must = np.append(problem.units.must, False)[problem.existing_unit]  # what hangs on others may be no use without
+    local &= ~must[arcs.target]
     community, need = arcs.community[local], old.service[arcs.target[local]] + 2
     had = np.zeros((n, needs))
     np.add.at(had, (community, need), old.capacity[arcs.target[local]] / problem.peak[community, need])
     left = np.maximum(0.0, 1 - had)[problem.arcs.community, service + 2]
     target = problem.arcs.target
-    smallest = np.where(problem.places.upgrades[target] >= 0, 0.0, _services(problem, "min_capacity")[service]) / peak
+    smallest = np.where(problem.places.upgrades >= 0, 0.0, of_places(problem, "min_capacity"))[target] / peak
     return np.minimum(np.minimum(1.0, problem.places.most[target] / peak), np.maximum(left, smallest))
 
 
@@ -84,7 +91,7 @@ def _most_by_floor(problem: Problem, ix: _Index) -> Floats:
     floor = np.where(
         ix.own[target], office[arcs.community[ix.arc], ix.year], ready[problem.places.room[target], ix.year]
     )
-    per_share = ix.peak[ix.arc] * _services(problem, "area_m2_per_unit")[problem.places.service[target]]
+    per_share = ix.peak[ix.arc] * of_places(problem, "area_m2_per_unit")[target]
     per_share = np.where(ix.upgrade[target], 0.0, per_share)  # their floor is in the limit of their capacity
     return np.asarray(np.divide(floor, per_share, out=np.full(len(floor), np.inf), where=per_share > 0))
 
@@ -93,7 +100,7 @@ def _most_by_building(problem: Problem, ix: _Index) -> Floats:
     """Return the largest capacity per station whose floor, equation (12), its building can ever give."""
     rooms, places = problem.rooms, problem.places
     floor = np.append(rooms.area_m2, np.inf)[places.room[ix.place]]  # the last for services at no room
-    per_unit = _services(problem, "area_m2_per_unit")[places.service[ix.place]]
+    per_unit = of_places(problem, "area_m2_per_unit")[ix.place]
     return np.asarray(np.divide(floor, per_unit, out=np.full(len(floor), np.inf), where=per_unit > 0))
 
 
@@ -223,10 +230,10 @@ def _floor_rows(problem: Problem, model: Model, ix: _Index, size_of: Ints) -> No
     places, rooms, arcs = problem.places, problem.rooms, problem.arcs
     n, _, years = problem.shape
     area, serve = model.columns["area"].positions, model.columns["serve"].positions
-    per_unit = _services(problem, "area_m2_per_unit")
+    per_unit = of_places(problem, "area_m2_per_unit")
     room, room_year = room_years(problem)
     target = arcs.target[ix.arc]
-    own = np.flatnonzero(ix.own[target] & (per_unit[places.service[target]] > 0))
+    own = np.flatnonzero(ix.own[target] & (per_unit[target] > 0))
     offices = np.unique(arcs.community[ix.arc[own]])
     office, year = (a.ravel() for a in np.meshgrid(offices, np.arange(years), indexing="ij"))
     row_of = np.full((n, years), -1, dtype=np.int64)
@@ -241,11 +248,11 @@ def _floor_rows(problem: Problem, model: Model, ix: _Index, size_of: Ints) -> No
     for t in range(years):
         now = own[ix.year[own] <= t]
         user = arcs.community[ix.arc[now]]
-        used_m2 = ix.peak[ix.arc[now]] * per_unit[places.service[target[now]]]
+        used_m2 = ix.peak[ix.arc[now]] * per_unit[target[now]]
         model.put(row_of[user, t], serve[now], used_m2)
         now = built[ix.start[built] <= t]
         place = ix.place[now]
-        model.put(room_row[places.room[place], t], size_of[now], per_unit[places.service[place]])
+        model.put(room_row[places.room[place], t], size_of[now], per_unit[place])
         ready = np.flatnonzero(room_year + rooms.lead[room] <= t)
         owner = rooms.community[room[ready]]
         extends = ~rooms.is_station[room[ready]] & (row_of[owner, t] >= 0)
@@ -265,7 +272,7 @@ def _office_links(problem: Problem, model: Model, ix: _Index) -> None:
     n = len(problem.communities)
     take, area, serve, opened = (model.columns[f].positions for f in ("take", "area", "serve", "open"))
     station = ix.station_of[arcs.target[ix.arc], ix.year]
-    per_unit = _services(problem, "area_m2_per_unit")
+    per_unit = np.array([s.area_m2_per_unit for s in problem.scenario.services.values()])
     room, year = room_years(problem)
     take_of = np.full(len(room), -1, dtype=np.int64)
     take_of[rooms.whole[room]] = take
@@ -344,8 +351,7 @@ def cost(problem: Problem, model: Model) -> None:
         (model.columns["serve"].positions[own], target[own], ix.year[own], ix.peak[ix.arc[own]]),
     ]
     for column, place, start, units in sized:
-        k = places.service[place]
-        yuan = _services(problem, "capital_yuan_per_unit")[k] * units
+        yuan = of_places(problem, "capital_yuan_per_unit")[place] * units
         model.add_cost(column, capital[place], start, yuan * index[start])
     for t in range(years):
         now = np.flatnonzero(ix.start <= t)
@@ -353,7 +359,7 @@ def cost(problem: Problem, model: Model) -> None:
         model.add_cost(opened[now], running[ix.place[now]], t, yuan)
         for column, place, start, units in sized:
             now = np.flatnonzero(start <= t)
-            yuan = _services(problem, "running_yuan_per_unit")[places.service[place[now]]] * units[now] * index[t]
+            yuan = of_places(problem, "running_yuan_per_unit")[place[now]] * units[now] * index[t]
             model.add_cost(column[now], running[place[now]], t, yuan)
     existing = problem.existing
     own_service = np.array([s.siting == "own" for s in problem.scenario.services.values()])
@@ -368,8 +374,8 @@ def _station_yuan(problem: Problem) -> tuple[Floats, Floats]:
     """Cost of each place whatever its size, once and every year: an upgrade has its own, and adds no running cost."""
     service, upgrade = problem.places.service, problem.places.upgrades >= 0
     once = np.array([0.0 if s.upgrade is None else s.upgrade.fixed_yuan for s in problem.scenario.services.values()])
-    fixed = np.where(upgrade, once[service], _services(problem, "fixed_yuan")[service])
-    return fixed, np.where(upgrade, 0.0, _services(problem, "running_yuan")[service])
+    fixed = np.where(upgrade, once[service], of_places(problem, "fixed_yuan"))
+    return fixed, np.where(upgrade, 0.0, of_places(problem, "running_yuan"))
 
 
 def met(problem: Problem, model: Model) -> None:

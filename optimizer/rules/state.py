@@ -85,15 +85,22 @@ class State:
         serve, serve_year, serve_share = _columns(self.serves)
         place = np.array([p for p, _ in self.stations], dtype=np.int64)
         start = np.array([t for _, t in self.stations], dtype=np.int64)
+        none, no_share = np.zeros(0, dtype=np.int64), np.zeros(0)
         return Decisions(
             grant_yuan=self.grant.astype(float),
             relief_yuan=np.zeros(self.grant.shape),
             moved=np.zeros(len(place), dtype=bool),
-            closed=np.zeros(0, dtype=np.int64),
-            close_year=np.zeros(0, dtype=np.int64),
-            handed_arc=np.zeros(0, dtype=np.int64),
-            handed_year=np.zeros(0, dtype=np.int64),
-            handed_share=np.zeros(0),
+            closed=none,
+            close_year=none,
+            handed_arc=none,
+            handed_year=none,
+            handed_share=no_share,
+            hang_lower=none,
+            hang_upper=none,
+            hang_year=none,
+            joined_arc=none,
+            joined_year=none,
+            joined_share=no_share,
             room=room,
             room_year=room_year,
             room_m2=room_m2,

@@ -175,6 +175,20 @@ def _hierarchy() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[centre, old], sites=[STATION], needs=needs), scenario
 
 
+def _centres() -> tuple[City, Scenario]:
+    """A centre or a station may open in b at once, in a in 2021; an old station in b and an old centre in a."""
+    hierarchy = {"limit_m": 1400, "referral_share": 0.25, "centre": {"fixed_yuan": 3000, "area_m2_per_unit": 0.2}}
+    clinic = {**CLINIC, "within": "district", "min_capacity": 0, "hierarchy": hierarchy}
+    sources = {"city": {**CITY, "amount_yuan": [15_000, 9000]}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": {"clinic": clinic}}, sources=sources)
+    centre = {**OLD, "facility": "c", "level": "centre", "capacity": 40}
+    old = {**OLD, "community": "b", "capacity": 60}
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90)]
+    here = {**STATION, "site": "su", "lead_years": 0}
+    sites = [{**STATION, "community": "a"}, here]
+    return make_city([A, B], facilities=[centre, old], sites=sites, needs=needs), scenario
+
+
 def _closing() -> tuple[City, Scenario]:
     sources = {"city": {**CITY, "amount_yuan": [9000, 9000, 9000]}}
     rule = {**CLINIC, "min_capacity": 0, "closing": {"yuan": 300, "moving_yuan": 700}}
@@ -246,6 +260,7 @@ _MAKERS = {
     "money": _money,
     "one_stop": _one_stop,
     "hierarchy": _hierarchy,
+    "centres": _centres,
     "closing": _closing,
     "upgrade": _upgrade,
     "fairness": _fairness,

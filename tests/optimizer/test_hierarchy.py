@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from optimizer.audit import audit_run
+from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
 from optimizer.scenario import Scenario
 from tests.optimizer.test_rules import run_folder
@@ -23,6 +24,12 @@ def scenario(**levels: object) -> Scenario:
     clinic: Row = {"siting": "network", "limit_m": 1000, "within": "district", "area_m2_per_unit": 0.1}
     clinic["hierarchy"] = hierarchy
     return make_scenario(programmes={"services": {"clinic": clinic}})
+
+
+def hangs(problem: Problem) -> list[tuple[str, str, float]]:
+    """What could hang on what, how far away."""
+    site, pairs = problem.units.site, problem.hangs
+    return [(site[u], site[v], m) for u, v, m in zip(pairs.lower, pairs.upper, pairs.travel_m, strict=True)]
 
 
 def two(**levels: object) -> Plan:
@@ -71,7 +78,7 @@ def test_of_several_centres_a_station_hangs_on_the_nearest_in_its_area() -> None
     other = {**CENTRE, "facility": "w", "community": "c"}  # as near to b as a is, but in another district
     city = make_city([A, B, west], sites=[STATION], facilities=[CENTRE, other], needs=[*NEEDS, ("c", "clinic", 1)])
     problem = build_problem(city, scenario())
-    assert [problem.existing.site[e] for e in problem.place_centre] == ["o_a"]
+    assert hangs(problem) == [("st", "o_a", 1300.0)]
 
 
 def test_pieces_of_the_city_hold_stations_and_their_centres_together() -> None:
@@ -84,13 +91,11 @@ def test_pieces_of_the_city_hold_stations_and_their_centres_together() -> None:
     alone = build_problem(city, scenario(limit_m=1000))
     assert [part.tolist() for part in alone.parts] == [[0], [1]]
     part = build_problem(city, scenario()).part(build_problem(city, scenario()).parts[0])
-    assert part.place_centre.tolist() == [0]
+    assert hangs(part) == [("st", "o_a", 1300.0)]
+    assert [part.units.site[u] for u in (*part.place_unit, *part.existing_unit)] == ["st", "o_a"]
 
 
-def test_own_services_and_plans_by_rule_have_no_levels() -> None:
-    hierarchy = {"limit_m": 1300}
-    with pytest.raises(ValueError, match="hierarchy is for network services"):
-        make_scenario(programmes={"services": {"desk": {"siting": "own", "hierarchy": hierarchy}}})
+def test_plans_by_rule_have_no_levels() -> None:
     with pytest.raises(ValueError, match="hierarchy: plans by rule do not keep it"):
         Scenario.model_validate(merged(scenario().model_dump(), {"rule": {"split": "equal"}}))
 
@@ -104,11 +109,19 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run_says_who_hangs_where(run: Path) -> None:
     table = pd.read_csv(run / "tables" / "levels.csv", keep_default_na=False)
-    assert table.to_numpy().tolist() == [["st", "clinic", "station", "o_a", 1300]]
+    assert table.to_numpy().tolist() == [["st", "clinic", "station", "o_a", 1300, "o_a", "centre", 2020]]
+    table = pd.read_csv(run / "tables" / "referrals.csv", keep_default_na=False).round(3)
+    assert table.to_numpy().tolist() == [
+        ["o_a", "clinic", "centre", 2020, 66.667, 33.333, 0], ["st", "clinic", "station", 2020, 133.333, 0, 33.333]
+    ]  # fmt: skip
     assert audit_run(run).passed
 
 
-@pytest.mark.parametrize(("column", "value"), [("centre", ""), ("centre", "o_b"), ("travel_m", "7"), ("site", "o_b")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("centre", ""), ("centre", "o_b"), ("travel_m", "7"), ("site", "o_b"), ("hangs_on", "o_b"), ("hangs_on", ""),
+     ("hangs_on_level", "station"), ("since", "2021")],
+)  # fmt: skip
 def test_the_audit_finds_a_wrong_centre(run: Path, column: str, value: str) -> None:
     path = run / "tables" / "levels.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -138,6 +151,27 @@ def test_the_audit_holds_a_plan_against_the_levels_of_its_scenario(run: Path, ol
     assert rule in changed(run, old, new)
 
 
-def test_a_missing_table_of_levels_is_found(run: Path) -> None:
-    (run / "tables" / "levels.csv").unlink()
-    assert [finding.table for finding in audit_run(run).findings] == ["levels"]
+@pytest.mark.parametrize("name", ["levels", "referrals"])
+def test_a_missing_table_of_levels_is_found(run: Path, name: str) -> None:
+    (run / "tables" / f"{name}.csv").unlink()
+    assert [finding.table for finding in audit_run(run).findings] == [name]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value"),
+    [(0, "served", "70"), (0, "referred_in", "20"), (1, "referred_on", "20"), (1, "served", "10"), (0, "site", "o_b"),
+     (1, "referred_in", "-1")],
+)  # fmt: skip
+def test_the_audit_finds_wrong_referrals(run: Path, row: int, column: str, value: str) -> None:
+    path = run / "tables" / "referrals.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[row, column] = value
+    table.to_csv(path, index=False)
+    assert "referral" in {finding.rule for finding in audit_run(run).findings}
+
+
+def test_a_row_of_referrals_that_stands_twice_is_found(run: Path) -> None:
+    path = run / "tables" / "referrals.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + text.splitlines()[1] + "\n", encoding="utf-8")
+    assert "keys" in {finding.rule for finding in audit_run(run).findings}
