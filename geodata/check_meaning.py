@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from geodata.check_columns import feature
+from geodata.check_ties import check_ties
 from geodata.city import City
 from geodata.findings import Finding, Severity, listed
 
@@ -27,6 +28,7 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
         found += [*_needs(city, services), *_persons(city)]
     if not {"sites", "facilities"} & city.unread:
         found += [*_facilities(city, services), *_closings(city, services), *_spare(city, services)]
+        found += check_ties(city)
         found += _full_offices(city, services)
         found += [*_reachable(city, services)]
     return found

@@ -230,6 +230,14 @@ FACILITIES = Table(
         ),
         Column("running_yuan", "number", "Running cost paid from the budgets.", "yuan/year", default=0.0, minimum=0),
         Column(
+            "hangs_on",
+            "identifier",
+            "Facility of the level above that it hangs on, for services with levels: an outlet on a station or centre, "
+            "a station on a centre; empty: as the scenario says.",
+            default="",
+            references="facilities",
+        ),
+        Column(
             "lease_until",
             "integer",
             "Last calendar year its rooms can be used, for shared stations; 0: no end. It closes when that is over.",

@@ -11,7 +11,7 @@ import numpy as np
 
 from optimizer.problem import Bools, Floats, Ints, Problem
 
-LEVELS = ("station", "centre")
+LEVELS = ("outlet", "station", "centre")
 """From below."""
 
 
@@ -80,8 +80,11 @@ class Tree:
     def share(self) -> Floats:
         """(units,) share of what a unit serves that it refers to what it hangs on."""
         rules = [service.hierarchy for service in self.problem.scenario.services.values()]
-        of = np.array([0.0 if rule is None else rule.referral_share for rule in rules])
-        return np.where(self.problem.units.must, of[self.problem.units.service], 0.0)
+        level, of = self.problem.units.level, np.zeros(len(self.problem.units))
+        for u, k in enumerate(self.problem.units.service.tolist()):
+            rule = rules[k] if level[u] == "station" or rules[k] is None else rules[k].outlets
+            of[u] = 0.0 if rule is None or level[u] == "centre" else rule.referral_share
+        return of
 
     @cached_property
     def most_own(self) -> Floats:

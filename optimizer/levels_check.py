@@ -10,16 +10,18 @@ from geodata.findings import Finding, listed
 from geodata.travel_matrix import travel
 from geodata.travel_people import city_network
 from optimizer.scenario import Scenario
-from optimizer.scenario_services import Hierarchy, Service
+from optimizer.scenario_services import Service
+
+WHERE = {"sub_district": "its sub-district", "district": "its district", "city": "the city"}
 
 
 def check_levels(city: City, scenario: Scenario) -> Iterable[Finding]:
-    """Yield findings about services with levels: no centre at all, stations and buildings that none is near enough."""
+    """Yield findings about services with levels: no centre at all, and everything that could hang on nothing."""
     for name, service in scenario.services.items():
         if service.hierarchy is None:
             continue
         at = f"programmes.services.{name}.hierarchy"
-        centres = _centres(city, scenario, name, service)
+        centres, stations = _centres(city, scenario, name, service), _stations(city, scenario, name, service)
         if not len(centres):
             yield Finding(
                 "error", file="scenario", column=at, value=name, limit="a facility of it of level centre",
@@ -27,16 +29,46 @@ def check_levels(city: City, scenario: Scenario) -> Iterable[Finding]:
                 message="there is no centre and none may open, so every station would hang on nothing and serve nobody",
             )  # fmt: skip
             continue
-        lost = _lost(city, scenario, service, _stations(city, scenario, name, service), centres)
-        if len(lost):
-            rule = service.hierarchy
-            where = {"sub_district": "its sub-district", "district": "its district", "city": "the city"}
-            yield Finding(
-                "warning", file="scenario", column=f"{at}.limit_m", value=f"{rule.limit_m:g}",
-                limit=f"a centre within it in {where[rule.within or service.within]}",
-                remedy="raise limit_m, widen within, or let new centres open (hierarchy.centre)",
-                message=f"{len(lost)} stations can hang on no centre and would serve nobody: {listed(lost['name'])}",
-            )  # fmt: skip
+        rule = service.hierarchy
+        lost = _lost(city, scenario, service, stations, centres, rule.limit_m)
+        remedy = "raise limit_m, widen within, or let new centres open (hierarchy.centre)"
+        yield from _named(lost, f"{at}.limit_m", "stations", "centre", rule.limit_m, service, remedy)
+        outlets = _level(city, name, "outlet")
+        if rule.outlets is not None:
+            upper = stations.drop(lost.index)
+            upper = pd.concat([upper, centres], ignore_index=True) if rule.inclusive else upper
+            lost = _lost(city, scenario, service, outlets, upper, rule.outlets.limit_m)
+            remedy = "raise limit_m, widen within, or leave outlets out of the hierarchy"
+            yield from _named(
+                lost, f"{at}.outlets.limit_m", "outlets", "station", rule.outlets.limit_m, service, remedy
+            )
+        else:
+            yield from _idle(outlets, at)
+
+
+def _named(
+    lost: pd.DataFrame, column: str, what: str, upper: str, limit_m: float, service: Service, remedy: str
+) -> Iterable[Finding]:
+    if len(lost):
+        rule = service.hierarchy
+        where = WHERE[(rule.within if rule is not None else None) or service.within]
+        yield Finding(
+            "warning", file="scenario", column=column, value=f"{limit_m:g}", limit=f"a {upper} within it in {where}",
+            remedy=remedy,
+            message=f"{len(lost)} {what} can hang on no {upper} and would serve nobody: {listed(lost['name'])}",
+        )  # fmt: skip
+
+
+def _idle(outlets: pd.DataFrame, at: str) -> Iterable[Finding]:
+    """A warning for outlets that are said to hang on something where outlets hang on nothing."""
+    said = outlets[outlets["hangs_on"] != ""]
+    if len(said):
+        yield Finding(
+            "warning", file="scenario", column=f"{at}.outlets", limit="limit_m and referral_share of outlets",
+            remedy="give them, or leave hangs_on of outlets empty",
+            message=f"{len(said)} outlets are said to hang on something, but outlets hang on nothing: "
+            f"{listed(said['name'])}",
+        )  # fmt: skip
 
 
 def _points(city: City) -> pd.DataFrame:
@@ -67,10 +99,14 @@ def _centres(city: City, scenario: Scenario, name: str, service: Service) -> pd.
 
 def _stations(city: City, scenario: Scenario, name: str, service: Service) -> pd.DataFrame:
     """Stations that exist, and buildings where one could open."""
-    frame = _points(city)
-    frame = frame[(frame["service"] == name) & (frame["level"] == "station")]
+    frame = _level(city, name, "station")
     more = [_buildings(city, scenario, name)] if service.siting == "network" else []
     return pd.concat([frame, *more], ignore_index=True)
+
+
+def _level(city: City, name: str, level: str) -> pd.DataFrame:
+    frame = _points(city)
+    return frame[(frame["service"] == name) & (frame["level"] == level)]
 
 
 def _buildings(city: City, scenario: Scenario, name: str) -> pd.DataFrame:
@@ -81,27 +117,35 @@ def _buildings(city: City, scenario: Scenario, name: str) -> pd.DataFrame:
     label = rooms["name"].where(rooms["name"] != "", rooms["site"])
     return pd.DataFrame(
         {"name": label, "community": rooms["community"], "at": rooms["site"], "x": rooms.geometry.x,
-         "y": rooms.geometry.y}
+         "y": rooms.geometry.y, "level": "", "facility": None, "hangs_on": ""}
     )  # fmt: skip
 
 
 def _lost(
-    city: City, scenario: Scenario, service: Service, stations: pd.DataFrame, centres: pd.DataFrame
+    city: City, scenario: Scenario, service: Service, lower: pd.DataFrame, upper: pd.DataFrame, limit_m: float
 ) -> pd.DataFrame:
-    """Stations that no centre in their area is within the limit of; one in the same new building does not count."""
-    rule, rules = service.hierarchy or Hierarchy(limit_m=1.0), scenario.travel
+    """Rows that nothing above in their area is within the limit of, or not what they are said to hang on.
+
+    What would be new in the same building does not count for what is new itself.
+    """
+    if not len(lower) or not len(upper):
+        return lower
+    rule, rules = service.hierarchy, scenario.travel
     network = city_network(city, service.travel, rules.driving_kmh, rules.walking_kmh)
     metres = travel(
-        network, stations[["x", "y"]].to_numpy(dtype=float), centres[["x", "y"]].to_numpy(dtype=float),
-        limit=rule.limit_m, snap_limit_m=rules.snap_limit_m, detour=rules.detour,
+        network, lower[["x", "y"]].to_numpy(dtype=float), upper[["x", "y"]].to_numpy(dtype=float),
+        limit=limit_m, snap_limit_m=rules.snap_limit_m, detour=rules.detour,
     ).amount  # fmt: skip
     near = np.isfinite(metres)
-    within = rule.within or service.within
+    within = (rule.within if rule is not None else None) or service.within
     if within != "city":
         area = city.communities.set_index("community")[within]
-        here, there = (frame["community"].map(area).to_numpy() for frame in (stations, centres))
+        here, there = (frame["community"].map(area).to_numpy() for frame in (lower, upper))
         near &= here[:, None] == there[None, :]
-    opens = centres["level"].isna().to_numpy() if "level" in centres else np.ones(len(centres), dtype=bool)
-    same = stations["at"].to_numpy()[:, None] == centres["at"].to_numpy()[None, :]
-    near &= ~(same & opens[None, :])
-    return stations.take(np.flatnonzero(~near.any(axis=1)))
+    if service.siting == "own" and lower["level"].eq("outlet").all():
+        near &= lower["community"].to_numpy()[:, None] == upper["community"].to_numpy()[None, :]
+    same = lower["at"].to_numpy()[:, None] == upper["at"].to_numpy()[None, :]
+    near &= ~(same & upper["facility"].isna().to_numpy()[None, :] & lower["facility"].isna().to_numpy()[:, None])
+    said = lower["hangs_on"].fillna("").to_numpy()[:, None]
+    near &= (said == "") | (said == upper["facility"].fillna("").to_numpy()[None, :])
+    return lower.take(np.flatnonzero(~near.any(axis=1)))

@@ -87,7 +87,8 @@ def levels_table(problem: Problem, city: City, decisions: Decisions, stations: p
     named = set(stations[["site", "service", "level"]].itertuples(index=False, name=None))
     hung = hung_on(decisions)
     points = unit_points(city, units)
-    ways = {k: ways_up(city, problem.scenario, services[k]) for k in sorted(set(units.service.tolist()))}
+    kinds = sorted({(k, level) for k, level in zip(units.service.tolist(), units.level, strict=True)})
+    ways = {(k, level): ways_up(city, problem.scenario, services[k], level) for k, level in kinds}
     rows = []
     for u in np.flatnonzero(units.must).tolist():
         k = int(units.service[u])
@@ -99,7 +100,7 @@ def levels_table(problem: Problem, city: City, decisions: Decisions, stations: p
             continue
         upper, since = hung[u]
         centre = upper if units.level[upper] == "centre" else hung[upper][0]
-        metres = float(ways[k](points[[u]], points[[upper]])[0, 0])
+        metres = float(ways[k, units.level[u]](points[[u]], points[[upper]])[0, 0])
         above = (units.site[centre], metres, units.site[upper], units.level[upper])
         rows.append((*key, *above, str(problem.years[since])))
     return pd.DataFrame(rows, columns=LEVELS)

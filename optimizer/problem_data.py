@@ -11,6 +11,7 @@ from geodata.read import City
 from optimizer.fair_groups import members
 from optimizer.guidance import classify, with_derived
 from optimizer.problem import Existing, Floats, Halls, Ints, Places, Problem, Rooms
+from optimizer.problem_facilities import facility_sites
 from optimizer.problem_floor import office_floor
 from optimizer.problem_levels import build_levels, with_centres, with_levels
 from optimizer.problem_reach import cells, reach
@@ -61,7 +62,7 @@ def build_problem(city: City, scenario: Scenario) -> Problem:
     rooms = _rooms(city, scenario, position, supports["space"])
     halls = _halls(city, scenario, position)
     places = _places(city, scenario, frame, rooms, amount)
-    existing = _existing(city, scenario, position, frame, supports["services"])
+    existing = _existing(city, scenario, position, supports["services"])
     districts = tuple(dict.fromkeys(sorted(frame["district"])))
     sub_districts = tuple(dict.fromkeys(sorted(frame["sub_district"])))
     district = np.array([districts.index(d) for d in frame["district"]], dtype=np.int64)
@@ -275,18 +276,11 @@ def _places(city: City, scenario: Scenario, frame: pd.DataFrame, rooms: Rooms, a
     return Places(tuple(columns[0]), community, kind, room, none, most, no)
 
 
-def _existing(
-    city: City, scenario: Scenario, position: dict[str, int], frame: pd.DataFrame, supported: np.ndarray
-) -> Existing:
+def _existing(city: City, scenario: Scenario, position: dict[str, int], supported: np.ndarray) -> Existing:
     """Facilities of planned services, summed per site, service and level."""
-    frame_of = city.facilities[city.facilities["service"] != ""]
-    services = list(scenario.services)
-    office = dict(zip(frame["community"], frame["office"], strict=True))
-    has_office = {c for c, o in office.items() if c != o}
-    sites = [
-        site or (office[community] if community in has_office else facility)
-        for site, community, facility in zip(frame_of["site"], frame_of["community"], frame_of["facility"], strict=True)
-    ]
+    given = (city.facilities["service"] != "").to_numpy(dtype=bool)
+    frame_of, services = city.facilities[given], list(scenario.services)
+    sites = [site for site, keep in zip(facility_sites(city), given, strict=True) if keep]
     table = (
         pd.DataFrame(
             {

@@ -11,6 +11,7 @@ from geodata.read import City
 from geodata.travel_matrix import travel
 from geodata.travel_people import city_network
 from optimizer.problem import Arcs, Bools, Existing, Floats, Hangs, Ints, Places, Rooms, Units
+from optimizer.problem_facilities import facility_sites
 from optimizer.problem_reach import site_points
 from optimizer.scenario import Scenario
 from optimizer.scenario_services import Service
@@ -86,32 +87,97 @@ def build_levels(
 ) -> Levels:
     """Return the units of services with levels, and what could hang on what, the nearest first; ties by name.
 
-    A station hangs on a centre of the service within `limit_m` (inclusive) and its area: the nearest existing one
-    where no new centres may open, else any existing one or one of the `candidates` nearest new ones. Centres that close
-    are none to hang on. Centres and outlets hang on nothing.
+    What facilities say (`hangs_on`) holds. Else a station hangs on a centre within `limit_m` (inclusive) and its area:
+    the nearest existing one where no new centres may open, else one of the `candidates` nearest existing ones, or of as
+    many new ones. Outlets hang on stations, and on inclusive centres, in the same way. Nothing hangs on what may close.
     """
     units, place_unit, existing_unit = _units(scenario, places, existing)
-    group = {"sub_district": sub_district, "district": district, "city": np.zeros_like(district)}
-    points = unit_points(city, units)
-    lasts = _lasts(scenario, existing, existing_unit, len(units))
-    new = np.zeros(len(units), dtype=bool)
+    made = _Making(
+        city, scenario, units, {"sub_district": sub_district, "district": district}, tied(city, units, scenario)
+    )
+    new, closes = np.zeros((2, len(units)), dtype=bool)
     new[place_unit[place_unit >= 0]] = True
-    level, pairs = np.array(units.level, dtype=object), list[Pair]()
+    ends = (existing_unit >= 0) & ((existing.close_first < scenario.horizon.years) | existing.close_must)
+    closes[existing_unit[ends]] = True
+    lasts = np.zeros(len(units), dtype=bool)
+    lasts[existing_unit[(existing_unit >= 0) & (existing.capacity > 0)]] = True
+    lasts &= ~closes
+    pairs = list[Pair]()
     for k, (name, service) in enumerate(scenario.services.items()):
-        rule = service.hierarchy
-        if rule is None:
+        if service.hierarchy is None:
             continue
-        lower = np.flatnonzero((units.service == k) & (level == "station"))
-        upper = (units.service == k) & (level == "centre")
-        area, ways = group[rule.within or service.within], ways_up(city, scenario, name)
-        for chosen, most in ((lasts, 1 if rule.centre is None else len(units)), (new & ~lasts, service.candidates)):
-            found = _nearest(units, points, lower, np.flatnonzero(upper & chosen), area, ways, most)
-            pairs += [p for p in found if lasts[p[1]] or units.site[p[0]] != units.site[p[1]]]  # one level opens there
-    at = sorted(pairs, key=lambda pair: (pair[0], pair[2], units.site[pair[1]]))
+        found = made.pairs(k, name, "station", lasts, new & ~lasts & ~closes)
+        pairs += found
+        if service.hierarchy.outlets is not None:
+            idle = units.must.copy()
+            idle[[u for u, _, _ in found]] = False
+            pairs += made.pairs(k, name, "outlet", lasts & ~idle, new & ~lasts & ~closes & ~idle)
+    at = sorted(pairs, key=lambda pair: (pair[0], pair[2], units.level[pair[1]] != "station", units.site[pair[1]]))
     low, up, metres = zip(*at, strict=True) if at else ((), (), ())
     low_at = np.array(low, dtype=np.int64)
     hangs = Hangs(units.community[low_at], low_at, np.array(up, dtype=np.int64), np.array(metres, dtype=float))
     return Levels(units, hangs, place_unit, existing_unit)
+
+
+class _Making:
+    """What pairs of units follow from."""
+
+    def __init__(
+        self, city: City, scenario: Scenario, units: Units, areas: dict[str, Ints], ties: dict[int, int]
+    ) -> None:
+        self.city, self.scenario, self.units, self.ties = city, scenario, units, ties
+        self.areas = {**areas, "city": np.zeros_like(areas["district"])}
+        self.points = unit_points(city, units)
+        self.level = np.array(units.level, dtype=object)
+
+    def pairs(self, k: int, name: str, level: str, lasts: Bools, new: Bools) -> list[Pair]:
+        """Pairs of the units of a service on one level, with those above that last or could be new."""
+        service, units = self.scenario.services[name], self.units
+        rule = service.hierarchy
+        assert rule is not None
+        lower = np.flatnonzero((units.service == k) & (self.level == level))
+        upper, area = (units.service == k) & (self.level == "centre"), self.areas[rule.within or service.within]
+        most_old = 1 if rule.centre is None else service.candidates
+        if level == "outlet":
+            serves = (self.level == "station") | (rule.inclusive & (self.level == "centre"))
+            upper, most_old = (units.service == k) & serves, service.candidates
+            if service.siting == "own":  # at the office of its community; new centres serve nobody themselves
+                area, new = np.arange(len(self.city.communities)), new & (self.level == "station")
+        ways = ways_up(self.city, self.scenario, name, level)
+        free = np.array([u not in self.ties for u in lower.tolist()], dtype=bool)
+        found = list[Pair]()
+        for chosen, most in ((lasts, most_old), (new, service.candidates)):
+            found += _nearest(units, self.points, lower[free], np.flatnonzero(upper & chosen), area, ways, most)
+        found = [p for p in found if lasts[p[1]] or units.site[p[0]] != units.site[p[1]] or level == "outlet"]
+        for u in lower[~free].tolist():
+            v = self.ties[u]
+            metres = float(ways(self.points[[u]], self.points[[v]])[0, 0])
+            if (
+                upper[v]
+                and (lasts[v] or new[v])
+                and np.isfinite(metres)
+                and area[units.community[u]] == area[units.community[v]]
+            ):
+                found.append((u, v, metres))
+        return found
+
+
+def tied(city: City, units: Units, scenario: Scenario) -> dict[int, int]:
+    """Return for units whose facilities say what they hang on, the unit that is."""
+    frame = city.facilities
+    if not (frame["hangs_on"] != "").any():
+        return {}
+    position = {key: u for u, key in enumerate(zip(units.site, units.service.tolist(), units.level, strict=True))}
+    number = {name: k for k, name in enumerate(scenario.services)}
+    keys = zip(facility_sites(city), frame["service"], frame["level"], strict=True)
+    of = {
+        facility: position.get((site, number.get(service, -1), level), -1)
+        for facility, (site, service, level) in zip(frame["facility"], keys, strict=True)
+    }
+    pairs = {
+        of[facility]: of.get(on, -1) for facility, on in zip(frame["facility"], frame["hangs_on"], strict=True) if on
+    }
+    return {u: v for u, v in pairs.items() if u >= 0 and v >= 0}
 
 
 def _units(scenario: Scenario, places: Places, existing: Existing) -> tuple[Units, Ints, Ints]:
@@ -124,7 +190,9 @@ def _units(scenario: Scenario, places: Places, existing: Existing) -> tuple[Unit
     for rows in (of_existing, of_place):
         keys.append([])
         for site, k, level, community in rows:
-            key = (site, int(k), level) if rules[k] is not None and level != "outlet" else None
+            rule = rules[k]
+            has = rule is not None and (level != "outlet" or rule.outlets is not None)
+            key = (site, int(k), level) if has else None
             keys[-1].append(key)
             if key is not None:
                 where.setdefault(key, int(community))
@@ -140,16 +208,6 @@ def _units(scenario: Scenario, places: Places, existing: Existing) -> tuple[Unit
     return units, new, old
 
 
-def _lasts(scenario: Scenario, existing: Existing, existing_unit: Ints, count: int) -> Bools:
-    """(units,) whether something exists there that stays to the end."""
-    stays = (existing.close_first >= scenario.horizon.years) & ~existing.close_must
-    there = (existing_unit >= 0) & (existing.capacity > 0)
-    lasts = np.zeros(count, dtype=bool)
-    lasts[existing_unit[there]] = True
-    lasts[existing_unit[there & ~stays]] = False
-    return lasts
-
-
 def _nearest(
     units: Units, points: Floats, lower: Ints, upper: Ints, area: Ints,
     ways: Callable[[ArrayLike, ArrayLike], Floats], most: int,
@@ -157,7 +215,7 @@ def _nearest(
     """Yield at most `most` pairs for each of `lower`, the nearest of `upper` in its area; ties by name."""
     if not len(lower) or not len(upper):
         return
-    upper = np.array(sorted(upper.tolist(), key=lambda u: units.site[u]), dtype=np.int64)
+    upper = np.array(sorted(upper.tolist(), key=lambda u: (units.level[u] != "station", units.site[u])), dtype=np.int64)
     same = area[units.community[lower]][:, None] == area[units.community[upper]][None, :]
     metres = np.where(same, ways(points[lower], points[upper]), np.inf)
     order = metres.argsort(axis=1, kind="stable")[:, :most]
@@ -173,13 +231,14 @@ def unit_points(city: City, units: Units) -> Floats:
     return np.array([points.get(site) or bare[site] for site in units.site], dtype=float).reshape(-1, 2)
 
 
-def ways_up(city: City, scenario: Scenario, name: str) -> Callable[[ArrayLike, ArrayLike], Floats]:
-    """Return what gives metres from stations (n, 2) to centres (m, 2) of a service; infinite beyond its limit."""
+def ways_up(city: City, scenario: Scenario, name: str, level: str) -> Callable[[ArrayLike, ArrayLike], Floats]:
+    """Return what gives metres from units of a level (n, 2) to those above (m, 2); infinite beyond its limit."""
     service, rules = scenario.services[name], scenario.travel
-    limit = np.inf if service.hierarchy is None else service.hierarchy.limit_m
+    rule = service.hierarchy if service.hierarchy is None or level == "station" else service.hierarchy.outlets
+    limit = np.inf if rule is None else rule.limit_m
     network = city_network(city, service.travel, rules.driving_kmh, rules.walking_kmh)
     how = partial(travel, network, limit=limit, snap_limit_m=rules.snap_limit_m, detour=rules.detour)
-    return lambda stations, centres: how(stations, centres).amount
+    return lambda lower, upper: how(lower, upper).amount
 
 
 def with_levels(

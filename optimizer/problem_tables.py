@@ -143,7 +143,7 @@ class Cells(Rows):
 
 @dataclass(frozen=True)
 class Units(Located):
-    """Stations and centres of services with levels that stand or may stand at a site, equation (13).
+    """Outlets, stations and centres of services with levels that stand or may stand at a site, equation (13).
 
     A unit is all that a service has or may get at one site on one level: what exists, and places. It must hang on
     something of the level above where `must`.

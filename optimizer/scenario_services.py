@@ -28,6 +28,13 @@ class Centre(Part):
     max_capacity: float | None = Field(None, gt=0, description="Largest capacity, units a year, referrals included.")
 
 
+class Outlets(Part):
+    """Outlets of a service with levels, equation (13): they hang on stations, and centres that serve as such."""
+
+    limit_m: float = Field(gt=0, description="Farthest station an outlet may hang on, inclusive.")
+    referral_share: Share = Field(0.1, description="Share of what an outlet serves that goes on to its station.")
+
+
 class Hierarchy(Part):
     """Levels of a network, equation (13): stations hang on centres and refer a share of cases to them."""
 
@@ -41,6 +48,12 @@ class Hierarchy(Part):
         None,
         description="What new centres cost; then every station hangs on whichever of the candidates nearest, new or "
         "existing, the plan chooses. Where empty, none opens, and a station hangs on the nearest existing one.",
+    )
+    outlets: Outlets | None = Field(
+        None,
+        description="Outlets hang on a station, or an inclusive centre, in the same way, whichever of the candidates "
+        "nearest the plan chooses; those of own services at the office of their community. They hang on nothing where "
+        "empty.",
     )
 
 
@@ -99,7 +112,7 @@ class Service(Part):
         ge=1,
         le=1000,
         description="Nearest sites considered per community, existing stations not counted; and nearest centres per "
-        "station, where new ones may open.",
+        "station, existing and new ones each, where new ones may open.",
     )
     fixed_yuan: Yuan = Field(0.0, description="Paid once for opening or upgrading a station.")
     capital_yuan_per_unit: Yuan = Field(0.0, description="Paid once per unit of capacity.")

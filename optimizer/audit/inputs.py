@@ -243,10 +243,12 @@ def _existing(city: City, scenario: dict[str, Any], communities: pd.DataFrame) -
             "must": f["must"].astype(str),
         }
     )
+    of = dict(zip(f["facility"], zip(frame["site"], frame["level"], strict=True), strict=True))
+    on = [of.get(name, ("", "")) for name in f["hangs_on"]]
+    frame = frame.assign(tied_site=[site for site, _ in on], tied_level=[level for _, level in on])
     numbers = dict.fromkeys(("capacity", "area_m2", "spare_m2", "paid_yuan", "facilities"), "sum")
-    return frame.groupby(["site", "service", "level"]).agg(
-        {"community": "first", "lease_until": "max", "must": "max", **numbers}
-    )
+    words = dict.fromkeys(("lease_until", "must", "tied_site", "tied_level"), "max")
+    return frame.groupby(["site", "service", "level"]).agg({"community": "first", **words, **numbers})
 
 
 def _needs(city: City, scenario: dict[str, Any], communities: pd.DataFrame, years: list[int]) -> pd.DataFrame:

@@ -24,9 +24,32 @@ class Levels:
     referrals: pd.DataFrame
 
     @property
-    def since(self) -> "pd.Series[int]":
-        """By (site, service): the first year in which something there hangs, 0 where nothing does."""
-        return self.hangs.groupby(["site", "service"])["since"].max()
+    def of_outlets(self) -> dict[str, bool]:
+        """By service: whether its outlets hang on something."""
+        return {name: rule.get("outlets") is not None for name, rule in self.rules.items()}
+
+    @property
+    def inclusive(self) -> dict[str, bool]:
+        """By service: whether its centres serve communities themselves."""
+        return {name: bool(rule["inclusive"]) for name, rule in self.rules.items()}
+
+    def limit_m(self, service: str, level: str) -> float:
+        """Return how far away what a unit hangs on may be; nothing where it hangs on nothing."""
+        return self._of(service, level, "limit_m")
+
+    def share(self, service: str, level: str) -> float:
+        """Return the share that a unit refers; nothing where it hangs on nothing."""
+        return self._of(service, level, "referral_share")
+
+    def _of(self, service: str, level: str, name: str) -> float:
+        rule = self.rules.get(service) or {}
+        part = {"station": rule, "outlet": rule.get("outlets")}.get(level) or {}
+        return float(part.get(name, 0.0))
+
+    @property
+    def begins(self) -> set[tuple[str, str, int]]:
+        """Sites, services and years in which something there begins to hang."""
+        return set(self.hangs[["site", "service", "since"]].itertuples(index=False, name=None))
 
     def at_peak(self, case: Case) -> pd.DataFrame:
         """Rows of `referrals` with the amounts there would be at the largest need of the horizon."""

@@ -225,7 +225,7 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels 
     at = pd.MultiIndex.from_frame(pairs[["site", "service"]])
     start = stations.new.groupby(["site", "service"])["start"].min().reindex(at)
     closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].min().reindex(at)
-    since = start if levels is None else levels.since.reindex(at)
+    begins = set() if levels is None else levels.begins
     for before, year in zip(case.years[:-1], case.years[1:], strict=True):
         amount = need[year].to_numpy(dtype=float)
         rows = pd.DataFrame(
@@ -239,7 +239,8 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels 
         ).reset_index()
         slack = 2 * ABSOLUTE + RELATIVE * amount
         change = (rows["amount"] - rows["due"]).to_numpy(dtype=float)
-        grows = ((start == year) | (since == year)).to_numpy(dtype=bool) & (change >= -slack)
+        hangs = np.array([(*key, year) in begins for key in at], dtype=bool)
+        grows = ((start == year).to_numpy(dtype=bool) | hangs) & (change >= -slack)
         # What a closing station served ends; stations that exist may take on as much of it.
         ends = (closes == year).to_numpy(dtype=bool) & (rows["amount"] <= slack).to_numpy(dtype=bool)
         who = pd.MultiIndex.from_frame(rows[["community", "service"]])

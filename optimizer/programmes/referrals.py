@@ -206,7 +206,9 @@ def _new_rows(problem: Problem, model: Model) -> None:
     keys = [("site", place[own]), ("need", problem.places.service[place[own]] + 2), ("year", start[own])]
     row = model.add_rows("eq13_largest", keys, upper=0.0)
     model.put(row, referred.positions[own], 1.0)
-    model.put(row, model.columns["open"].positions[model.notes["referred_open"][own]], -problem.places.most[place[own]])
+    tree, unit = Tree(problem), problem.place_unit[place[own]]
+    largest = np.minimum(problem.places.most[place[own]], tree.most_own[unit] + tree.most_in[unit])
+    model.put(row, model.columns["open"].positions[model.notes["referred_open"][own]], -largest)
     row_at = dict(zip(zip(place[own].tolist(), start[own].tolist(), strict=True), row.tolist(), strict=True))
     _, at, need, year = positions(model.columns["serve"])
     peak = problem.peak[positions(model.columns["serve"])[0], need]

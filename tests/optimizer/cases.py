@@ -189,6 +189,22 @@ def _centres() -> tuple[City, Scenario]:
     return make_city([A, B], facilities=[centre, old], sites=sites, needs=needs), scenario
 
 
+def _outlets() -> tuple[City, Scenario]:
+    """Outlets in a of a network and of an own service, with stations, old and to come, and the centres above them."""
+    levels = {"limit_m": 1400, "referral_share": 0.25, "within": "district"}
+    levels["outlets"] = {"limit_m": 1400, "referral_share": 0.2}
+    services = {"clinic": {**CLINIC, "min_capacity": 0, "hierarchy": levels}, "desk": {**DESK, "hierarchy": levels}}
+    sources = {"city": {**CITY, "amount_yuan": [15_000, 9000]}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": services}, sources=sources)
+    facilities = [
+        {**old, "facility": f"{old['service']}_{level}", "community": place, "level": level}
+        for old in (OLD, OLD_DESK)
+        for level, place in (("outlet", "a"), ("station", "b"), ("centre", "b"))
+    ]
+    needs = [("a", "clinic", 300, 200), ("b", "clinic", 150, 90), ("a", "desk", 100), ("b", "desk", 60)]
+    return make_city([A, B], facilities=facilities, sites=[STATION], needs=needs), scenario
+
+
 def _closing() -> tuple[City, Scenario]:
     sources = {"city": {**CITY, "amount_yuan": [9000, 9000, 9000]}}
     rule = {**CLINIC, "min_capacity": 0, "closing": {"yuan": 300, "moving_yuan": 700}}
@@ -261,6 +277,7 @@ _MAKERS = {
     "one_stop": _one_stop,
     "hierarchy": _hierarchy,
     "centres": _centres,
+    "outlets": _outlets,
     "closing": _closing,
     "upgrade": _upgrade,
     "fairness": _fairness,

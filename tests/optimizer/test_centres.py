@@ -1,19 +1,29 @@
 """New centres, and stations that choose among several, on cities small enough to solve by hand (13)."""
 
+from math import inf
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from geodata.city import City
 from optimizer.audit import audit_run
+from optimizer.joint import build_joint
 from optimizer.problem_data import build_problem
+from optimizer.programmes import build_model
+from optimizer.progress import Silent
+from optimizer.run_write import previous_decisions
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
+from optimizer.search import find_plan, value_of
+from optimizer.watch import Watch
+from tests.optimizer.test_properties import least_unmet
 from tests.optimizer.test_rules import run_folder
-from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
+from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, merged, plan
 
 A: Row = {"community": "a"}
 B: Row = {"community": "b"}
@@ -192,6 +202,50 @@ def test_stations_of_own_services_hang_on_centres_too() -> None:
         ["o_a", "station", pytest.approx(100, abs=1e-3), 100], ["o_b", "station", pytest.approx(200, abs=1e-3), 200],
         ["sa", "centre", pytest.approx(75, abs=1e-3), 575],
     ]  # fmt: skip
+
+
+def apart(**changes: Any) -> tuple[City, Scenario]:
+    """Two sub-districts of two communities, each with a station that needs a centre, and two buildings for one."""
+    places = [{"community": c, "sub_district": "s1" if c in "ab" else "s2"} for c in "abcd"]
+    sites = [{**AT_A, "site": f"s{c}", "community": c, "capital_yuan_per_m2": 20} for c in "abcd"]
+    old = [{**OLD, "facility": f"f{c}", "community": c, "capacity": 80} for c in "bd"]
+    needs = [("a", "clinic", 100), ("b", "clinic", 200), ("c", "clinic", 150), ("d", "clinic", 60)]
+    found = scenario(years=2, yuan=[2500, 1500], clinic={"within": "sub_district"})
+    return make_city(places, sites=sites, facilities=old, needs=needs), Scenario.model_validate(
+        merged(found.model_dump(), changes)
+    )
+
+
+def test_parts_of_a_city_keep_their_levels_and_add_up() -> None:
+    problem = build_problem(*apart())
+    parts = [problem.part(communities) for communities in problem.parts]
+    assert [part.communities for part in parts] == [("a", "b"), ("c", "d")]
+    assert [[part.units.site[u] for u in part.existing_unit] for part in parts] == [["o_b"], ["o_d"]]
+    models = [build_model(part) for part in parts]
+    whole = build_model(problem)
+    assert sum(m.n_columns for m in models) == whole.n_columns
+    assert sum(m.n_rows for m in models) == whole.n_rows
+    assert sum(m.matrix.sum() for m in models) == pytest.approx(whole.matrix.sum())
+
+
+def test_prices_plan_levels_no_better_than_they_prove() -> None:
+    goals = [{"goal": "worst_off", "tolerance": 0.01, "gap": 0.02}, {"goal": "unmet_need", "tolerance": 0, "gap": 0.01}]
+    joint = build_joint(build_problem(*apart(goals=goals, solver={"method": "prices", "threads": 1})))
+    found = find_plan(joint, Watch(Silent(), Event(), inf))
+    assert joint.arrays(joint.unmet).violation(found.x[: joint.n_columns]) < 1e-5
+    best = least_unmet(joint, found.levels)
+    assert found.bounds["unmet_need"] <= best + 1e-4 <= value_of(joint.unmet, found.x) + 2e-4
+
+
+def test_a_plan_stays_close_to_one_with_the_same_centres(tmp_path: Path) -> None:
+    city, rule = apart()
+    folder = run_folder(city, rule, tmp_path)
+    joint = build_joint(build_problem(city, rule))
+    near = previous_decisions(joint, folder)
+    x = find_plan(joint, Watch(Silent(), Event(), inf)).x
+    whole = np.flatnonzero(joint.integer)
+    assert near[whole].tolist() == (x[whole] > 0.5).tolist()
+    assert near[joint.model.columns["hang"].positions].sum() == 2
 
 
 def test_a_station_that_is_upgraded_refers_more() -> None:
