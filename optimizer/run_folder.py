@@ -56,6 +56,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
+LEVELS = ("site", "service", "level", "centre", "travel_m", "hangs_on", "hangs_on_level", "since")
+REFERRALS = ("site", "service", "level", "year", "served", "referred_in", "referred_on")
+
+
 class RunError(Exception):
     """A folder is not a finished run, or its files cannot be read; the message says which and why."""
 
@@ -115,6 +119,24 @@ class Run:
         except FileNotFoundError:
             return pd.DataFrame(columns=["site", "community", "services", "area_m2", "alone_m2", "cost_yuan",
                                          "alone_yuan", "saved_yuan"])  # fmt: skip
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """What hangs on what in services with levels; empty where no service has any."""
+        return self._some("levels", {"since": "string"}, LEVELS)
+
+    @cached_property
+    def referrals(self) -> pd.DataFrame:
+        """What stations and centres of services with levels serve, take in and refer; empty where none has any."""
+        return self._some("referrals", {}, REFERRALS)
+
+    def _some(self, name: str, types: dict[str, str], columns: tuple[str, ...]) -> pd.DataFrame:
+        """Read a table that only some plans have; empty where this one has none."""
+        path = self.folder / "tables" / f"{name}.csv"
+        if not path.is_file():
+            return pd.DataFrame(columns=list(columns))
+        text = dict.fromkeys(("site", "service", "level", "centre", "hangs_on", "hangs_on_level"), TEXT)
+        return pd.read_csv(path, dtype={**text, **types}, keep_default_na=False, encoding="utf-8")
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table called `name`."""

@@ -7,6 +7,7 @@ from optimizer.report import sections
 from optimizer.report.checked import checked_section
 from optimizer.report.fairness_section import fairness_section
 from optimizer.report.html import Html, asset, document, embedded, join, tag
+from optimizer.report.levels_section import levels_section
 from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline, shade, svg
 from optimizer.report.one_stop import one_stop_section
 from optimizer.report.payload import payload
@@ -32,6 +33,7 @@ def page(facts: Facts) -> str:
         fairness_section(facts),
         sections.money_section(facts),
         sections.services_section(facts),
+        levels_section(facts),
         one_stop_section(facts),
         sections.guidance_section(facts),
         sections.communities_section(facts),

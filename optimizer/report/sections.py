@@ -209,7 +209,8 @@ def _changes(facts: Facts, most: int = 400) -> Html:
     frame = frame.sort_values(["change_year", "service", "site"], kind="stable")
     words = {"opened": "new", "upgraded": "enlarged", "closed": "closed"}
     rows = [
-        [facts.site_label(str(r.site)), need_title(facts.run.scenario, str(r.service)), words[str(r.change)],
+        [facts.site_label(str(r.site)), need_title(facts.run.scenario, str(r.service)),
+         words[str(r.change)] + (" centre" if r.level == "centre" else ""),
          str(r.change_year), facts.label(str(r.community)), number(float(str(r.capacity))),
          number(float(str(r.capital_yuan)))]
         for r in frame.head(most).itertuples(index=False)

@@ -40,7 +40,10 @@ def write_workbook(path: Path, facts: Facts) -> None:
 
 
 def _sheets(facts: Facts) -> dict[str, pd.DataFrame]:
-    return {"communities": community_sheet(facts), **{name: facts.run.table(name) for name in COLUMNS}}
+    sheets = {"communities": community_sheet(facts), **{name: facts.run.table(name) for name in COLUMNS}}
+    if len(facts.run.levels):
+        sheets |= {"levels": facts.run.levels, "referrals": facts.run.referrals}
+    return sheets
 
 
 def community_sheet(facts: Facts) -> pd.DataFrame:
