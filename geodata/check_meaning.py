@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from geodata.check_columns import feature
+from geodata.check_swaps import check_swaps
 from geodata.check_ties import check_ties
 from geodata.city import City
 from geodata.findings import Finding, Severity, listed
@@ -23,7 +24,7 @@ def check_meaning(city: City, services: Mapping[str, str]) -> list[Finding]:
     """Return what does not fit together; nothing about tables that could not be read."""
     found = [*_people(city), *_names(city), *_districts(city)]
     if "sites" not in city.unread:
-        found += [*_offices(city), *_buildings(city, services)]
+        found += [*_offices(city), *_buildings(city, services), *check_swaps(city)]
     if "needs" not in city.unread:
         found += [*_needs(city, services), *_persons(city)]
     if not {"sites", "facilities"} & city.unread:

@@ -148,6 +148,17 @@ SITES = Table(
             minimum=0,
         ),
         Column(
+            "gives_m2",
+            "number",
+            "Floor of the community's own office given up for it (swap of an extension); capital_yuan_per_m2 is paid "
+            "for what it has more.",
+            "m2",
+            default=0.0,
+            minimum=0,
+        ),
+        Column("plot_m2", "number", "Land that a new building takes (build).", "m2", default=0.0, minimum=0),
+        Column("land_yuan_per_m2", "number", "Price of that land.", "yuan/m2", default=0.0, minimum=0),
+        Column(
             "first_year", "integer", "First calendar year it can be taken; 0: at once.", "year", default=0, minimum=0
         ),
         Column("lead_years", "integer", "Years from payment to use.", "years", default=0, minimum=0, maximum=20),

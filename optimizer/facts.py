@@ -200,10 +200,14 @@ class Facts:
         return int((rows["met_share"] >= FULL).sum()), len(rows)
 
     def added_area(self, year: int) -> float:
-        """Return the area in use by extensions and halls in a year (m2)."""
+        """Return the area in use by extensions and halls in a year, less what swaps give up (m2)."""
+        return float(self.added_by_community(year).sum())
+
+    def added_by_community(self, year: int) -> "pd.Series[float]":
+        """Return the area that extensions and halls add to each community that has any in a year, net of swaps (m2)."""
         frame = self.run.space
         used = frame[(frame["year"] == year) & (frame["use"] != "station")]
-        return float(used["area_m2"].sum())
+        return (used["area_m2"] - used["given_m2"]).groupby(used["community"]).sum()
 
     @cached_property
     def needs(self) -> list[str]:

@@ -114,11 +114,12 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
             once = fixed + rooms.capital_yuan_per_m2[r] * new
             yuan = half_up(index[t] * (once + rooms.yearly_yuan_per_m2[r] * in_use))
             use = "station" if station else "extension"
-            rows.append((problem.communities[i], t, rooms.instrument[r], in_use, yuan, site, use))
+            given = float(rooms.gives_m2[r]) if in_use else 0.0
+            rows.append((problem.communities[i], t, rooms.instrument[r], in_use, yuan, site, use, given))
             yearly = half_up(index[t] * rooms.yearly_yuan_per_m2[r] * in_use)
             items += _space_items(problem, (i, t, site), yuan, yearly, shared=station)
             if not station:
-                area[i, t] += in_use
+                area[i, t] += in_use - given
     shared: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for a, start, m2 in zip(decisions.hall_arc, decisions.hall_year, decisions.hall_m2, strict=True):
         shared.setdefault((int(arcs.community[a]), int(arcs.target[a])), []).append((int(start), float(m2)))
@@ -127,11 +128,12 @@ def _space(problem: Problem, decisions: Decisions, items: list[Item]) -> tuple[p
             m2 = round(sum(v for s, v in starts if s <= t), 2)
             new = sum(v for s, v in starts if s == t)
             yuan = half_up(index[t] * (halls.capital_yuan_per_m2[h] * new + halls.yearly_yuan_per_m2[h] * m2))
-            rows.append((problem.communities[i], t, "share", m2, yuan, halls.site[h], "hall"))
+            rows.append((problem.communities[i], t, "share", m2, yuan, halls.site[h], "hall", 0.0))
             yearly = half_up(index[t] * halls.yearly_yuan_per_m2[h] * m2)
             items += _space_items(problem, (i, t, halls.site[h]), yuan, yearly, shared=False)
             area[i, t] += m2
-    frame = pd.DataFrame(rows, columns=["community", "year", "instrument", "area_m2", "cost_yuan", "site", "use"])
+    columns = ["community", "year", "instrument", "area_m2", "cost_yuan", "site", "use", "given_m2"]
+    frame = pd.DataFrame(rows, columns=columns)
     frame["year"] = [problem.years[t] for t in frame["year"]]
     return frame.sort_values(["community", "site", "year"], ignore_index=True), area
 

@@ -223,7 +223,11 @@ def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: 
     keep &= (sites["area_m2"].to_numpy(float) > 0) & (sites["must"] != "leave").to_numpy(bool)
     chosen = sites[keep]
     forced = (chosen["must"] == "take").to_numpy(bool)
-    least = np.where(forced, chosen["area_m2"], chosen["min_area_m2"])
+    gives = np.where(chosen["instrument"] == "swap", chosen["gives_m2"], 0.0) * (chosen["use"] == "extension")
+    land = np.where(chosen["instrument"] == "build", chosen["plot_m2"] * chosen["land_yuan_per_m2"], 0.0)
+    fixed = chosen["fixed_yuan"] + scenario.programmes.space.land_fee_share * land
+    fixed = fixed - chosen["capital_yuan_per_m2"] * gives  # a swap pays for what the new rooms have more
+    least = np.where(forced, chosen["area_m2"], np.maximum(chosen["min_area_m2"], gives))
     return Rooms(
         site=tuple(chosen["site"]),
         community=community[keep].astype(np.int64),
@@ -233,10 +237,9 @@ def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: 
         lead=chosen["lead_years"].to_numpy(np.int64),
         forced=forced,
         min_area_m2=least.astype(float),
-        **{
-            name: chosen[name].to_numpy(float)
-            for name in ("area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
-        },
+        gives_m2=gives.to_numpy(float),
+        fixed_yuan=fixed.to_numpy(float),
+        **{name: chosen[name].to_numpy(float) for name in ("area_m2", "capital_yuan_per_m2", "yearly_yuan_per_m2")},
     )
 
 

@@ -41,7 +41,11 @@ class Located(Rows):
 
 @dataclass(frozen=True)
 class Rooms(Located):
-    """Extensions and station buildings that could be taken, equations (5), (7), (11)."""
+    """Extensions and station buildings that could be taken, equations (5), (7), (11).
+
+    `fixed_yuan` is all that is paid once whatever the size: land too, and less what `gives_m2`, floor of the own office
+    given up, is worth.
+    """
 
     site: tuple[str, ...]
     community: Ints
@@ -49,6 +53,7 @@ class Rooms(Located):
     is_station: Bools
     area_m2: Floats
     min_area_m2: Floats
+    gives_m2: Floats
     fixed_yuan: Floats
     capital_yuan_per_m2: Floats
     yearly_yuan_per_m2: Floats

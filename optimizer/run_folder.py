@@ -167,6 +167,8 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
             frame[column] = values.astype(kind)  # type: ignore[call-overload]
         except (ValueError, TypeError) as error:
             raise RunError(f"{path}: column {column} holds something that is not a number ({error})") from None
+    if name == "space":  # plans from before swaps gave anything up are without
+        frame["given_m2"] = pd.to_numeric(frame["given_m2"]) if "given_m2" in frame.columns else 0.0
     return frame[[*types, *(c for c in frame.columns if c not in types)]]
 
 

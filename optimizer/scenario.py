@@ -144,6 +144,9 @@ class Space(Part):
         description="Instruments allowed.",
     )
     deposit: Deposit | None = Field(None, description="Deposit of developers who hand over rooms; none where empty.")
+    land_fee_share: Share = Field(
+        1.0, description="Part of the price of land that is paid for new buildings; 0: the fee is waived."
+    )
     hall_limit_m: float = Field(1500.0, ge=0, description="Farthest hall a community may share.")
     hall_full_hours: float = Field(40.0, gt=0, le=168, description="Weekly hours that count as a room of one's own.")
     hall_share_of_target: Share = Field(0.3, description="Largest part of the target that shared halls may meet.")

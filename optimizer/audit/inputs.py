@@ -210,7 +210,8 @@ def _places(city: City, communities: pd.DataFrame) -> pd.DataFrame:
     )
     places = pd.concat([part for part in parts if len(part)])
     places = places[~places.index.duplicated()]
-    for column in ("area_m2", "min_area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2"):
+    numbers = ("area_m2", "min_area_m2", "fixed_yuan", "capital_yuan_per_m2", "yearly_yuan_per_m2")
+    for column in (*numbers, "gives_m2", "plot_m2", "land_yuan_per_m2"):
         places[column] = places[column].astype(float).fillna(0.0)
     for column in ("instrument", "services", "must"):
         places[column] = places[column].fillna("").astype(str)

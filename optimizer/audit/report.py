@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "must_take": Rule("7", "sites that must be taken are, in full, and those that must be left are not"),
     "room_size": Rule("7", "sizes lie between the smallest sensible and the whole"),
     "instrument": Rule("7", "only instruments the scenario allows, as the building says"),
+    "given_up": Rule("7", "swaps give up what the building says, and no more than the office has"),
     "room_class": Rule("7", "rooms are taken only for communities whose class has space"),
     "deposit": Rule("7", "deposits are held from the start of a project until its rooms are handed over"),
     "hall_hours": Rule("7", "a hall is shared for no more than its hours"),

@@ -5,7 +5,7 @@ import pandas as pd
 
 from optimizer.audit.inputs import Case, near
 from optimizer.audit.report import Recorder
-from optimizer.audit.rooms import Rooms
+from optimizer.audit.rooms import Rooms, land_yuan
 from optimizer.audit.stations import Stations
 
 COLUMNS = ("site", "community", "services", "area_m2", "alone_m2", "cost_yuan", "alone_yuan", "saved_yuan")
@@ -59,6 +59,7 @@ def _due(case: Case, stations: Stations, rooms: Rooms) -> pd.DataFrame:
     area = np.maximum(least, float(rule.get("counter_m2", 0.0)) + per_unit * new["new"].to_numpy(dtype=float))
     lead, start = place["lead_years"].to_numpy(dtype=int), new["start"].to_numpy(dtype=int)
     fixed = place["fixed_yuan"].to_numpy(dtype=float) + float(rule.get("counter_yuan", 0.0))
+    fixed = fixed + land_yuan(case, new["site"])
     capital, yearly = (place[f"{kind}_yuan_per_m2"].to_numpy(dtype=float) for kind in ("capital", "yearly"))
     yuan, terms = np.zeros(len(new)), np.zeros(len(new))
     for year, price in case.price.items():

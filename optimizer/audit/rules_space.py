@@ -13,6 +13,7 @@ def check_rooms(case: Case, rooms: Rooms, recorder: Recorder) -> None:
     """Check rooms taken: instrument, class, first year, size, use to the end, cost."""
     _instruments(case, rooms.rows, recorder)
     _sizes(case, rooms.taken, recorder)
+    _given(case, rooms.rows, recorder)
     _years(case, rooms, recorder)
 
 
@@ -88,6 +89,34 @@ def _sizes(case: Case, one: pd.DataFrame, recorder: Recorder) -> None:
         value="largest_m2",
         limit="site_area_m2",
         message="{site} is taken with {value} m2; it has {limit} m2 and must have at least {site_min_area_m2}",
+    )
+
+
+def _given(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
+    """What swaps give up, and that no more of an office is given up than the community has there."""
+    recorder.judge(
+        "given_up",
+        "space",
+        rows,
+        near(rows["given_m2"], rows["gives_m2"]),
+        key=("user", "site", "year"),
+        value="given_m2",
+        limit="gives_m2",
+        message="{site} is said to be had for {value} m2 of the office given up in {year}; it is {limit}",
+    )
+    where = case.communities
+    own = (where["office_area_m2"] - where["others_m2"]).clip(lower=0.0)
+    given = rows.groupby(["user", "year"])["gives_m2"].sum().reset_index()
+    given["own_m2"] = given["user"].map(own).fillna(0.0).to_numpy(dtype=float)
+    recorder.judge(
+        "given_up",
+        "space",
+        given,
+        at_most(given["gives_m2"], given["own_m2"]),
+        key=("user", "year"),
+        value="gives_m2",
+        limit="own_m2",
+        message="{user} has given up {value} m2 of its office in {year}; it has {limit} m2 there",
     )
 
 

@@ -59,7 +59,7 @@ ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns 
 ONLY_SOME: dict[str, tuple[str, ...]] = {  # tables of some scenarios
     "debts": ("community", "year", "debt_yuan", "relief_yuan", "left_yuan")
 }
-MAY_LACK = {"stations": ("moved",)}  # columns that count as 0 where a table is without
+MAY_LACK = {"stations": ("moved",), "space": ("given_m2",)}  # columns that count as 0 where a table is without
 KEYS: dict[str, tuple[str, ...]] = {
     "grants": ("community", "year"),
     "space": ("community", "site", "year"),
@@ -75,6 +75,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 WHOLE_HORIZON = 0  # year of the rows of scores.csv whose year is empty
 _NUMBERS = {
     "area_m2",
+    "given_m2",
     "capacity",
     "amount",
     "travel_m",

@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.hanging import Tree
 from optimizer.model import Model
 from optimizer.problem import Bools, Floats, Ints, Problem
-from optimizer.programmes.space import room_years
+from optimizer.programmes.space import room_years, swaps, take_columns
 
 
 class _Index:
@@ -257,6 +257,10 @@ def _floor_rows(problem: Problem, model: Model, ix: _Index, size_of: Ints) -> No
         owner = rooms.community[room[ready]]
         extends = ~rooms.is_station[room[ready]] & (row_of[owner, t] >= 0)
         model.put(row_of[owner[extends], t], area[ready[extends]], -1.0)
+        swap, gives = swaps(problem, t)
+        owner = rooms.community[room[swap]]
+        has = row_of[owner, t] >= 0
+        model.put(row_of[owner[has], t], take_columns(problem, model)[swap[has]], gives[has])
         houses = rooms.is_station[room[ready]] & (room_row[room[ready], t] >= 0)
         model.put(room_row[room[ready[houses]], t], area[ready[houses]], -1.0)
 

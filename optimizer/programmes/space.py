@@ -3,7 +3,7 @@
 import numpy as np
 
 from optimizer.model import Model
-from optimizer.problem import SPACE, YEARLY_SPACE, Bools, Halls, Ints, Problem, Rooms
+from optimizer.problem import SPACE, YEARLY_SPACE, Bools, Floats, Halls, Ints, Problem, Rooms
 from optimizer.programmes import space_exact
 
 
@@ -74,12 +74,17 @@ def rows(problem: Problem, model: Model) -> None:
         of.append(np.full((n, years), -1, dtype=np.int64))
         of[1][community, in_year] = space_exact.add_rows(problem, model, community, in_year)
     extension = ~problem.rooms.is_station[room]
+    take_of = take_columns(problem, model)
     for row_of in of:
         for t in range(years):
             use = np.flatnonzero(extension & (year + problem.rooms.lead[room] <= t))
             owner = problem.rooms.community[room[use]]
             has = row_of[owner, t] >= 0
             model.put(row_of[owner[has], t], area[use[has]], -1.0 / target[owner[has]])
+            swap, gives = swaps(problem, t)
+            owner = problem.rooms.community[room[swap]]
+            has = row_of[owner, t] >= 0
+            model.put(row_of[owner[has], t], take_of[swap[has]], gives[has] / target[owner[has]])
             use = np.flatnonzero(hall_year <= t)
             user = problem.hall_arcs.community[arc[use]]
             model.put(row_of[user, t], hall_m2[use], -1.0 / target[user])
@@ -101,6 +106,7 @@ def rows(problem: Problem, model: Model) -> None:
     forced = problem.rooms.forced[some].astype(float)
     once[some] = model.add_rows("eq7_once", [("room", some)], lower=np.where(forced, 1.0, -np.inf), upper=1.0)
     model.put(once[yes_room], take, 1.0)
+    _given_rows(problem, model)
     parts = np.unique(room[~whole[room]])
     total = np.full(len(problem.rooms), -1, dtype=np.int64)
     total[parts] = model.add_rows("eq7_total", [("room", parts)], upper=problem.rooms.area_m2[parts])
@@ -115,6 +121,35 @@ def rows(problem: Problem, model: Model) -> None:
     user_row = np.full(n, -1, dtype=np.int64)
     user_row[users] = model.add_rows("eq7_shared", [("community", users)], upper=most)
     model.put(user_row[problem.hall_arcs.community[arc]], hall_m2, 1.0)
+
+
+def take_columns(problem: Problem, model: Model) -> Ints:
+    """Return the column `take` of every room and year of `room_years`, -1 where a room may be taken in parts."""
+    room, _ = room_years(problem)
+    columns = np.full(len(room), -1, dtype=np.int64)
+    columns[problem.rooms.whole[room]] = model.columns["take"].positions
+    return columns
+
+
+def swaps(problem: Problem, year: int) -> tuple[Ints, Floats]:
+    """Return swaps whose rooms are in use in a year (positions in `room_years`), and what each gives up, in m2."""
+    room, start = room_years(problem)
+    swap = np.flatnonzero((problem.rooms.gives_m2[room] > 0) & (start + problem.rooms.lead[room] <= year))
+    return swap, problem.rooms.gives_m2[room[swap]]
+
+
+def _given_rows(problem: Problem, model: Model) -> None:
+    """(7): swaps together give up no more of an office than the community has there."""
+    rooms, (swap, gives) = problem.rooms, swaps(problem, len(problem.years))
+    room = room_years(problem)[0][swap]
+    once = np.unique(room)
+    asked = np.zeros(len(problem.communities))
+    np.add.at(asked, rooms.community[once], rooms.gives_m2[once])
+    short = np.flatnonzero(asked > problem.existing_m2)
+    row_of = np.full(len(problem.communities), -1, dtype=np.int64)
+    row_of[short] = model.add_rows("eq7_given", [("community", short)], upper=problem.existing_m2[short])
+    row = row_of[rooms.community[room]]
+    model.put(row[row >= 0], take_columns(problem, model)[swap[row >= 0]], gives[row >= 0])
 
 
 def cost(problem: Problem, model: Model) -> None:

@@ -40,8 +40,7 @@ def community_layer(facts: Facts) -> gpd.GeoDataFrame:
     for column, part in (("grants_yuan", "work_funds"), ("space_yuan", "space"), ("services_yuan", "services")):
         values = sums[part] if part in sums.columns else pd.Series(dtype="int64")
         frame[column] = keys.map(values).fillna(0).astype("int64")
-    used = run.space[(run.space["year"] == last) & (run.space["use"] != "station")]
-    frame["area_added_m2"] = keys.map(used.groupby("community")["area_m2"].sum()).fillna(0.0)
+    frame["area_added_m2"] = keys.map(facts.added_by_community(last)).fillna(0.0)
     met = facts.met[facts.met["year"] == last].pivot_table(index="community", columns="need", values="met_share")
     for need in facts.needs:
         frame[f"met_{need}"] = keys.map(met[need]) if need in met.columns else np.nan

@@ -114,10 +114,11 @@ def _rooms(facts: Facts) -> Rows:
         return result
     frame = frame[frame["use"] != "station"]
     sums = frame.groupby(["community", "site", "instrument", "use"], as_index=False).agg(
-        area=("area_m2", "max"), cost=("cost_yuan", "sum"), year=("year", "min")
+        area=("area_m2", "max"), cost=("cost_yuan", "sum"), year=("year", "min"), given=("given_m2", "max")
     )
-    for community, site, instrument, use, area, cost, year in sums.itertuples(index=False):
+    for community, site, instrument, use, area, cost, year, given in sums.itertuples(index=False):
         how = INSTRUMENT_TITLES.get(str(instrument), str(instrument))
+        how += f" for {float(given):g} m² of the office" if given > 0 else ""
         row = [facts.site_label(str(site)), how, round(float(area), 1), int(cost), int(year), str(use)]
         result.setdefault(str(community), []).append(row)
     return result

@@ -240,9 +240,7 @@ def guidance_section(facts: Facts) -> Html:
 def communities_section(facts: Facts) -> Html:
     """Return the table of all communities; a click on a name shows its card."""
     rows = []
-    used = facts.run.space
-    used = used[(used["year"] == facts.last) & (used["use"] != "station")]
-    added = {str(c): float(a) for c, a in used.groupby("community")["area_m2"].sum().items()}
+    added = {str(c): float(a) for c, a in facts.added_by_community(facts.last).items()}
     for i, (community, row) in enumerate(facts.rows.items()):
         name = join([tag("button", row["label"], type="button", class_="pick", data_i=i), _zh(row["name_zh"])])
         rows.append(

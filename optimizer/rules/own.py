@@ -166,11 +166,13 @@ def _hall_price(problem: Problem, hall: int) -> float:
 
 def _take_room(state: State, i: int, room: int, purse: Purse) -> bool:
     problem, rooms = state.problem, state.problem.rooms
-    lead, least = int(rooms.lead[room]), float(rooms.min_area_m2[room])
+    lead, least, gives = int(rooms.lead[room]), float(rooms.min_area_m2[room]), float(rooms.gives_m2[room])
+    if gives > state.office_m2[i]:
+        return False
 
     def most(t: int) -> float:
         short = state.short_m2[i, t + lead :].min()
-        return float(min(rooms.area_m2[room], max(least, short))) if short > 0 else 0.0
+        return float(min(rooms.area_m2[room], max(least, short + gives))) if short > 0 else 0.0
 
     def bills(t: int, size: float) -> list[Bill]:
         return list(room_bills(problem, room, t, size))
@@ -182,8 +184,9 @@ def _take_room(state: State, i: int, room: int, purse: Purse) -> bool:
     year, size = chosen
     purse.pay(bills(year, size), state.cells)
     state.rooms.append((room, year, size))
-    state.short_m2[i, year + lead :] -= size
-    state.floor_m2[i, year + lead :] += size
+    state.office_m2[i] -= gives
+    state.short_m2[i, year + lead :] -= size - gives
+    state.floor_m2[i, year + lead :] += size - gives
     return True
 
 

@@ -22,7 +22,8 @@ class State:
     """A plan in the making. Positions refer to the problem, years are indices.
 
     `left` (n, K): share of each need that nothing serves yet; `short_m2` (n, T): rooms missing to the target;
-    `floor_m2` (n, T): office floor that no own station uses; `taken`: building -> (year it is ready, floor left).
+    `floor_m2` (n, T): office floor that no own station uses; `office_m2` (n,): of the office, what no swap gives up;
+    `taken`: building -> (year it is ready, floor left).
     """
 
     problem: Problem
@@ -31,6 +32,7 @@ class State:
     left: Floats = field(init=False)
     short_m2: Floats = field(init=False)
     floor_m2: Floats = field(init=False)
+    office_m2: Floats = field(init=False)
     hall_left: Floats = field(init=False)
     hall_user_left: Floats = field(init=False)
     open: Bools = field(init=False)
@@ -50,6 +52,7 @@ class State:
         self.left = np.where(problem.peak > 0, 1.0, 0.0)
         self.short_m2 = np.maximum(0.0, problem.need[:, SPACE] - problem.existing_m2[:, None])
         self.floor_m2 = np.repeat(problem.free_office_m2[:, None], len(problem.years), axis=1)
+        self.office_m2 = problem.existing_m2.copy()
         self.hall_left = problem.halls.credit_m2.copy()
         part = problem.scenario.programmes.space.hall_share_of_target
         self.hall_user_left = part * problem.need[:, SPACE, 0]

@@ -103,6 +103,17 @@ def _space() -> tuple[City, Scenario]:
     return make_city([A, B], sites=[ROOM, PART, HALL], needs=NONE), scenario
 
 
+def _swap() -> tuple[City, Scenario]:
+    """Two swaps of one office, and a new building for which land is paid by half, beside desks that need floor."""
+    sources = {"city": {**CITY, "amount_yuan": [9000, 4000]}}
+    programmes = {"space": {"target_m2": 300, "land_fee_share": 0.5}, "services": {"desk": DESK}}
+    scenario = make_scenario(horizon=TWO_YEARS, programmes=programmes, sources=sources)
+    swap = {**ROOM, "instrument": "swap", "gives_m2": 50, "lead_years": 1}
+    other = {**ROOM, "site": "es", "instrument": "swap", "gives_m2": 30, "min_area_m2": 0}
+    build = {**ROOM, "site": "en", "community": "b", "instrument": "build", "plot_m2": 20, "land_yuan_per_m2": 60}
+    return make_city([A, B], sites=[swap, other, build], needs=[("a", "desk", 100), ("b", "desk", 60)]), scenario
+
+
 def _own_services() -> tuple[City, Scenario]:
     sources = {"city": {**CITY, "amount_yuan": [4000, 2500]}}
     scenario = make_scenario(horizon=TWO_YEARS, programmes={"services": {"desk": DESK}}, sources=sources)
@@ -270,6 +281,7 @@ def _everything() -> tuple[City, Scenario]:
 _MAKERS = {
     "work_funds": _work_funds,
     "space": _space,
+    "swap": _swap,
     "own_services": _own_services,
     "network_services": _network_services,
     "debt_relief": _debt_relief,
