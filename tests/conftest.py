@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOT = [sys.executable, "-c", "from optimizer.cli import main; main()"]
-PLANS = {"base_run": "base", "one_year_run": "one_year"}  # fixture -> shipped scenario
+PLANS = {"base_run": "base", "one_year_run": "one_year", "health_run": "health_network"}  # fixture -> scenario
 
 settings.register_profile(
     "quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -67,13 +67,13 @@ def allot_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 @pytest.fixture(scope="session")
 def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """GeoPackage of a small part of the reference city: two sub-districts of two districts, with every layer."""
+    """GeoPackage of a small part of the reference city: eight communities in each of two districts, all layers."""
     whole = ROOT / "geodata" / "reference" / "mianyang" / "mianyang.gpkg"
     part = tmp_path_factory.mktemp("small") / "small.gpkg"
     layers = {str(name): pyogrio.read_dataframe(whole, layer=str(name)) for name, _ in pyogrio.list_layers(whole)}
     communities = layers["communities"]
     chosen = communities.groupby("district")["sub_district"].min().loc[["Fucheng", "Youxian"]]
-    layers["communities"] = communities[communities["sub_district"].isin(chosen)]
+    layers["communities"] = communities[communities["sub_district"].isin(chosen)].groupby("sub_district").head(8)
     for name in ("sites", "facilities", "needs"):
         layers[name] = layers[name][layers[name]["community"].isin(layers["communities"]["community"])]
     layers["streets"] = layers["streets"][layers["streets"].intersects(layers["communities"].union_all())]
@@ -93,6 +93,7 @@ WIDE = {
         "goals.unmet_need.gap=0.018",
     ],
     "one_year_run": [],
+    "health_run": ["--set", "horizon.years=1"],
 }
 
 
@@ -122,3 +123,9 @@ def base_run(allot_environment: dict[str, str], tmp_path_factory: pytest.TempPat
 def one_year_run(allot_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of the scenario `one_year`."""
     return _plan("one_year_run", allot_environment, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def health_run(allot_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of the first year of the scenario `health_network`."""
+    return _plan("health_run", allot_environment, tmp_path_factory)

@@ -28,6 +28,7 @@ from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, write
 DECISIONS: list[tuple[str, str, Change]] = []
 TABLES: list[tuple[str, str, Change]] = []
 BY_SPACE = {"deposit"}  # tests/test_audit_space.py corrupts it
+BY_SWAPS = {"given_up"}  # tests/optimizer/test_swaps.py corrupts it
 BY_PRICE = {"price_of_fairness"}  # tests/test_audit_price.py corrupts it
 BY_CLOSING = {"closing", "moving", "continuity", "must_take"}  # tests/test_audit_closing.py corrupts these
 
@@ -1102,7 +1103,7 @@ def test_a_corrupted_plan_is_named_by_its_rule(
 
 def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
     elsewhere = (
-        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_PRICE
+        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_SWAPS | BY_PRICE
     )  # of levels: test_hierarchy
     assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - elsewhere
 

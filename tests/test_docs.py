@@ -3,8 +3,9 @@
 Fenced blocks marked `bash` and `python` are executed, page by page, top to bottom, in an empty folder of their own.
 An HTML comment right above a block says what else holds: `<!-- run: by hand, REASON -->` leaves it out, and
 `<!-- file: PATH -->` writes it to a file of the page's folder, whatever its language.
-For `allot run`, `allot compare` and `allot sweep` a small part of the reference city stands in for the whole, so that
-a page takes seconds; the whole is planned in other tests.
+Where a page plans a shipped scenario, on the command line or from Python, a small part of the reference city stands in
+for the whole, and a city of the reader's own is planned for two years, so that a page takes seconds; the whole city
+over all its years is planned in other tests.
 """
 
 import importlib.resources
@@ -67,10 +68,16 @@ def name(page: Path) -> str:
 
 
 def shorten(words: list[str], small_city: Path) -> list[str]:
-    """Make a command that plans a shipped scenario plan a small city."""
+    """Make a command that plans a shipped scenario plan a small city, and one of one's own scenario two years."""
     own = any(word.endswith((".yaml", ".yml")) for word in words)
     plans = words[:2] in (["allot", "run"], ["allot", "compare"], ["allot", "sweep"], ["allot", "frontier"])
-    return [*words, "--set", f"data.path={small_city}"] if plans and not own else words
+    change = "horizon.years=2" if own else f"data.path={small_city}"
+    return [*words, "--set", change] if plans else words
+
+
+def shorten_code(text: str, small_city: Path) -> str:
+    """Make Python code that plans a shipped scenario plan a small city."""
+    return re.sub(r'\ballot\.run\(("\w+")\)', rf"allot.run(\1, changes=[{f'data.path={small_city}'!r}])", text)
 
 
 def run(words: list[str], folder: Path, environment: dict[str, str]) -> None:
@@ -101,7 +108,7 @@ def test_commands_of_a_page_run(
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
             continue
         if block.kind == "python":
-            run([sys.executable, "-c", block.text], tmp_path, allot_environment)
+            run([sys.executable, "-c", shorten_code(block.text, small_city)], tmp_path, allot_environment)
             continue
         for line in block.text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)

@@ -5,15 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 GOALS = ["worst_off", "unmet_need", "travel", "spending"]
-GAPS = {"base": 0.02, "one_year": 0.01}  # largest proven gap of unmet need that is promised
+GAPS = {"base": 0.02, "one_year": 0.01, "health_network": 0.01}  # largest proven gap of unmet need that is promised
 
 
-@pytest.fixture(params=["base", "one_year"])
+@pytest.fixture(params=["base", "one_year", "health"])
 def whole_run(request: pytest.FixtureRequest) -> Path:
-    """Run folder of the reference city, two years and one."""
+    """Run folder of the reference city: two years, one, and one with a network of centres."""
     folder: Path = request.getfixturevalue(f"{request.param}_run")
     return folder
 
@@ -55,3 +56,18 @@ def test_gap_of_unmet_need_is_as_promised(whole_run: Path) -> None:
 def test_leaves_everything_a_planner_opens(whole_run: Path) -> None:
     for name in ("report.html", "plan.xlsx", "plan.gpkg", "scenario.resolved.yaml"):
         assert (whole_run / name).stat().st_size > 1000
+
+
+def test_the_health_network_of_the_study_hangs_together(health_run: Path) -> None:
+    """Its 10 centres and 24 stations: every station hangs on a centre, old or new, and serves."""
+    levels = pd.read_csv(health_run / "tables" / "levels.csv", keep_default_na=False)
+    stations = pd.read_csv(health_run / "tables" / "stations.csv")
+    mine = stations[stations["service"] == "health"]
+    old = mine[mine["status"] == "existing"]["level"].value_counts()
+    assert old.to_dict() == {"station": 24, "centre": 10}
+    assert (levels["hangs_on"] != "").all()
+    assert set(levels["centre"]) <= set(mine.loc[mine["level"] == "centre", "site"])
+    referrals = pd.read_csv(health_run / "tables" / "referrals.csv")
+    station = referrals["level"] == "station"
+    assert referrals.loc[station, "referred_on"].sum() == pytest.approx(0.1 * referrals.loc[station, "served"].sum())
+    assert 'id="levels"' in (health_run / "report.html").read_text(encoding="utf-8")

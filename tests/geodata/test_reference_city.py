@@ -29,7 +29,8 @@ from geodata.travel_people import city_network, city_people, people_travel
 
 LAYERS = ["communities", "sites", "facilities", "streets", "needs", "districts", "facts", "provenance"]
 DONE_WITHOUT = {  # optional columns
-    "one_way", "class", "speed_kmh", "bridge", "last_year_yuan", "must", "lease_until", "spare_m2", "project_m2"
+    "one_way", "class", "speed_kmh", "bridge", "last_year_yuan", "must", "lease_until", "spare_m2", "project_m2",
+    "gives_m2", "plot_m2", "land_yuan_per_m2", "hangs_on",
 }  # fmt: skip
 SITED = {"communities", "sites", "facilities", "streets", "districts"}
 

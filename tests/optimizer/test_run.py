@@ -61,8 +61,9 @@ def test_the_folder_is_whole(finished: Path) -> None:
     tables = {f"tables/{name}.csv" for name in COLUMNS}
     assert tables | {"run.json", "scenario.resolved.yaml", "report.html", "plan.xlsx", "plan.gpkg"} <= files
     run = read_run(finished)
+    more = {"stations": ["moved"], "space": ["given_m2"]}
     for name, columns in COLUMNS.items():
-        assert list(run.table(name).columns) == [*columns, *(["moved"] if name == "stations" else [])]
+        assert list(run.table(name).columns) == [*columns, *more.get(name, [])]
     assert b"\r" not in (finished / "tables" / "met.csv").read_bytes()
 
 

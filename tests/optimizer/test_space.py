@@ -22,7 +22,7 @@ def test_a_room_is_taken_as_large_as_the_money_allows() -> None:
     assert found.value("unmet_need") == pytest.approx(1000 * 130 / 300, abs=1e-3)
     row = found.tables.space.iloc[0].to_dict()
     expected = {"community": "a", "year": 2020, "instrument": "renovate", "area_m2": 70.0, "cost_yuan": 8700}
-    assert row == {**expected, "site": "e", "use": "extension"}
+    assert row == {**expected, "site": "e", "use": "extension", "given_m2": 0.0}
 
 
 def test_less_than_the_smallest_sensible_part_is_not_taken() -> None:
