@@ -153,7 +153,7 @@ def _place(case: Case, stations: Stations, rooms: Rooms, recorder: Recorder) -> 
     """New stations are at the own office or in a building in use, which enough services share, equation (11)."""
     new = stations.new
     building = rooms.taken[rooms.taken["site_use"] == "station"].set_index("site")
-    ready = building["use_year"].where(building["area_m2"] > 0).reindex(new["site"])
+    ready = building["use_year"].where(building["use_year"] <= case.years[-1]).reindex(new["site"])
     office = new["place_community"].map(case.communities["office"])
     frame = new.assign(ready=ready.fillna(0).to_numpy(dtype=int))
     frame["where"] = np.where(new["own"], "its own office", "a station building in use")
@@ -237,8 +237,8 @@ def _floor(case: Case, rows: pd.DataFrame, rooms: Rooms, recorder: Recorder) -> 
     room = rooms.area_m2("station").reindex(pd.MultiIndex.from_frame(buildings[["place", "year"]]))
     counter_m2 = float(case.scenario["programmes"]["one_stop"].get("counter_m2", 0.0))
     buildings["room_m2"] = np.maximum(room.to_numpy(dtype=float) - counter_m2, 0.0)
-    # A building that is not in use at all is the matter of equation (11).
-    both = pd.concat([offices, buildings[room.to_numpy(dtype=float) > 0]], ignore_index=True)
+    # A building that is not taken at all is the matter of equation (11).
+    both = pd.concat([offices, buildings[room.notna().to_numpy()]], ignore_index=True)
     recorder.judge(
         "floor",
         "stations",

@@ -217,6 +217,8 @@ def _handed_rows(problem: Problem, model: Model, starts: Starts, use: list[tuple
 def _demand_rows(problem: Problem, model: Model) -> None:
     """(8) with what begins later: in the row of the last year, and in those of the years before where there are any."""
     joined = model.columns["joined"]
+    if not joined.count:
+        return
     community, _, need, year = positions(joined)
     for family in model.row_families:
         if family.name not in ("eq8_demand", "eq8_yearly"):

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.joint import build_joint
+from optimizer.levels_table import referrals_table
 from optimizer.problem_data import build_problem
 from optimizer.programmes import build_model
 from optimizer.progress import Silent
@@ -188,6 +189,27 @@ def test_a_centre_that_must_close_is_none_to_hang_on_and_others_stay() -> None:
         problem = build_problem(city, scenario(years=2, centre=None, clinic=closing))
         assert len(problem.hangs) == (1 if lasts else 0)
         assert bool((problem.existing.close_first < 2)[list(problem.existing.site).index("o_a")]) != lasts
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_who_takes_on_what_a_closing_station_served_refers_it(new: bool, tmp_path: Path) -> None:
+    # 100 of b's 200 are served, and 25 referred: in 2020 by its own station, whose lease then ends; from 2021 on by the
+    # one in a. The centre, which is old or new, has room for these 25 in every year, and not for twice as much.
+    old = {**OLD, "capacity": 100, "lease_until": 2020}
+    other = {**OLD, "facility": "g", "community": "a", "capacity": 100}
+    centre = {**OLD, "facility": "c", "community": "a", "level": "centre", "capacity": 25, "must": "keep"}
+    facilities = [old, other] if new else [old, other, centre]
+    city = make_city(
+        [A, B], sites=[{**AT_A, "services": "clinic"}] if new else [], facilities=facilities, needs=NEEDS[1:]
+    )
+    rule = {"limit_m": 1300, "within": "district"}
+    levels = scenario(years=2, inclusive=False, clinic=rule, centre={**CENTRE, "max_capacity": 25} if new else None)
+    found = plan(city, levels)
+    assert [found.met("b", "clinic", year) for year in (2020, 2021)] == pytest.approx([0.5, 0.5], abs=1e-5)
+    flow = referrals_table(found.problem, found.decisions, found.tables.stations)
+    assert flow.query("level == 'centre'")["referred_in"].tolist() == pytest.approx([25, 25], abs=1e-3)
+    report = audit_run(run_folder(city, levels, tmp_path))
+    assert report.passed, report.text()
 
 
 def test_stations_of_own_services_hang_on_centres_too() -> None:

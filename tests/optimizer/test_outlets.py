@@ -320,3 +320,23 @@ def test_the_best_plan_is_the_best_of_all_choices(seed: int) -> None:
     city = make_city(PLACES, facilities=tiny.facilities, sites=tiny.sites, needs=needs)
     joint = build_joint(build_problem(city, tiny.scenario()))
     assert least_unmet(joint) == pytest.approx(tiny.unmet(), abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 27])  # 27: a centre that needs no floor
+def test_every_plan_with_levels_passes_its_audit(seed: int, tmp_path: Path) -> None:
+    """Three years, buildings that are ready later, money for one thing a year, and a service at the offices."""
+    tiny = Choices(seed)
+    for n, site in enumerate(tiny.sites):
+        site["lead_years"] = (seed + n) % 2
+    services = tiny.scenario().model_dump()["programmes"]["services"]
+    hierarchy = {**services["clinic"]["hierarchy"], "outlets": {"limit_m": 10, "referral_share": 0.3}}
+    services["desk"] = {"siting": "own", "capital_yuan_per_unit": 1, "within": "district", "hierarchy": hierarchy}
+    levels = make_scenario(
+        horizon={"years": 3, "price_growth": 0.1, "discount": 0.1}, programmes={"services": services},
+        sources={"city": {"role": "city", "amount_yuan": [400, 500, 600], "carry_limit_share": 0.5}},
+    )  # fmt: skip
+    needs = [(c, "clinic", amount) for c, amount in tiny.needs.items()] + [("a", "desk", 100), ("b", "desk", 60)]
+    more = [{**row, "facility": f"d{n}", "service": "desk"} for n, row in enumerate(tiny.facilities)]
+    city = make_city(PLACES, facilities=[*tiny.facilities, *more], sites=tiny.sites, needs=needs)
+    report = audit_run(run_folder(city, levels, tmp_path))
+    assert report.passed, report.text()
