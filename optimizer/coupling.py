@@ -70,10 +70,9 @@ class Piece:
 
 @dataclass(frozen=True)
 class Coupling:
-    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use = rhs`.
+    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use = rhs`: the money of (19).
 
-    These are the money of (19), then rows of fairness, if there are any. The shared columns are payments, whatever has
-    neither whole numbers nor scores, and what each row of fairness comes to.
+    The shared columns are payments and whatever has neither whole numbers nor scores.
 
     `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in
     steps.
@@ -114,26 +113,19 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
     year, times 1 + η, suffices. At most 0: the levels can be kept. η is one more column, the last.
     """
     asking = goal is None
+    width = joint.n_columns + (1 if asking else 0)
     cost, constant = (np.append(np.zeros(joint.n_columns), 1.0), 0.0) if goal is None else goal
-    fair = _fair_sides(joint)
-    lower = np.concatenate([joint.lower, [-1.0] * asking, fair[0]])
-    upper = np.concatenate([joint.upper, [MOST_MORE] * asking, fair[1]])
-    width = len(lower)
-    cost = np.concatenate([cost, np.zeros(width - len(cost))])
-    integer = np.concatenate([joint.integer, np.zeros(width - joint.n_columns, dtype=bool)])
+    lower, upper = np.append(joint.lower, -1.0)[:width], np.append(joint.upper, MOST_MORE)[:width]
+    integer = np.append(joint.integer, False)[:width]
 
-    row_upper = joint.row_upper
-    rows, columns = joint.matrix.shape
-    fairness = np.arange(rows - len(fair[0]), rows)
-    couples = np.zeros(rows, dtype=bool)
-    couples[joint.link_rows] = couples[fairness] = True
-    more = [joint.matrix]
+    matrix, row_upper = joint.matrix, joint.row_upper
+    couples = np.zeros(matrix.shape[0], dtype=bool)
+    couples[joint.link_rows] = True
     if asking:
         of_money = np.arange(joint.link_rows.stop, joint.link_rows.stop + len(joint.money.upper))
         there_is = np.maximum(row_upper[of_money], 0)  # floors, the rows below 0, stay as they are
-        more.append(csr_array(coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(rows, 1))))
-    comes_to = coo_array((-np.ones(len(fairness)), (fairness, np.arange(len(fairness)))), shape=(rows, len(fairness)))
-    matrix = csr_array(hstack([*more, csr_array(comes_to)], format="csr"))
+        more = coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
+        matrix = csr_array(hstack([matrix, csr_array(more)], format="csr"))
     scores, score_low = score_rows(joint, levels)
     own = csr_array(vstack([matrix[~couples], _wider(scores, width)], format="csr"))
     own_low = np.concatenate([joint.row_lower[~couples], score_low])
@@ -160,7 +152,7 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
         shared_columns=shared_columns,
         shared=_cut(own_by_column, shared_columns, bounds)[0],
         shared_use=csr_array(link[:, shared_columns]),
-        rhs=np.concatenate([joint.row_lower[joint.link_rows], np.zeros(len(fairness))]),
+        rhs=joint.row_lower[couples],
         scale=_scale(joint, asking),
         constant=constant,
     )
@@ -170,25 +162,10 @@ def _wider(matrix: csr_array, width: int) -> csr_array:
     return csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width))
 
 
-def _fair_sides(joint: Joint) -> tuple[Floats, Floats]:
-    """What each row of fairness may come to: its sides, and within what columns allow, so that both are finite."""
-    if joint.extra is None:
-        return np.zeros(0), np.zeros(0)
-    most = np.where(joint.extra.matrix.data > 0, joint.upper[joint.extra.matrix.indices], 0.0)
-    least = np.where(joint.extra.matrix.data < 0, joint.upper[joint.extra.matrix.indices], 0.0)
-    rows = np.repeat(np.arange(len(joint.extra.lower)), np.diff(joint.extra.matrix.indptr))
-    low, high = (
-        np.bincount(rows, part * joint.extra.matrix.data, len(joint.extra.lower)) for part in (least, most)
-    )
-    return np.maximum(joint.extra.lower, low - 1.0), np.minimum(joint.extra.upper, high + 1.0)
-
-
 def _scale(joint: Joint, asking: bool) -> Floats:
-    """Typical prices of money: what it meets on average, or its share of all money; of fairness, by what rows span."""
+    """Typical prices of money: what it meets on average, or its share of all money."""
     money = max(1.0, float(joint.problem.amount.sum()) / MONEY_UNIT_YUAN)
-    worth = 1.0 if asking else 0.2 * joint.second[1]
-    low, high = _fair_sides(joint)
-    return np.concatenate([np.full(len(joint.model.fixed_cost), worth / money), worth / np.maximum(1e-6, high - low)])
+    return np.full(len(joint.model.fixed_cost), 1 / money if asking else 0.2 * joint.second[1] / money)
 
 
 def _components(own: csr_array, integer: Bools, first_score: int) -> tuple[Ints, Bools]:
