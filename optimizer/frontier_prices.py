@@ -25,9 +25,10 @@ from optimizer.joint import Joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans
 from optimizer.price_plan import PricePlan, Settings
-from optimizer.price_search import SIMPLEX, NoPlan, Search, in_parallel
+from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Floats
 from optimizer.search import value_of
+from optimizer.threads import in_parallel
 from optimizer.watch import Watch
 
 PATTERNS = 8

@@ -1,6 +1,8 @@
 """How high a score each community could reach at best, and who is set aside before the common level is raised."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
@@ -11,7 +13,10 @@ from optimizer.highs_arrays import Arrays, Options
 from optimizer.model import Model
 from optimizer.problem import Bools, Floats, Ints, Problem
 from optimizer.programmes import build_model
+from optimizer.threads import in_parallel
 
+T = TypeVar("T")
+SIMPLEX = Options(solver="simplex")
 KEEPS = 0.9
 """Share of its best attainable score that a community set aside must keep."""
 
@@ -23,40 +28,49 @@ def scored(problem: Problem) -> Bools:
 
 def attainable_together(problem: Problem) -> Floats:
     """(n,) scores of a plan without any limit of money that makes their sum largest (yes-or-no decisions relaxed)."""
-    best = np.zeros(len(problem.communities))
-    for part in problem.parts:
+
+    def scores(part: Ints) -> Floats:
         model = build_model(problem.part(part))
-        outcome = solve(
-            _without_money(model, -np.asarray(model.score.sum(axis=0), dtype=float).ravel()), Options(solver="simplex")
-        )
-        if outcome.x is not None:
-            best[part] = model.score @ outcome.x + model.score_base
+        total = -np.asarray(model.score.sum(axis=0), dtype=float).ravel()
+        x = solve(_without_money(model, total), SIMPLEX).x
+        return np.zeros(len(part)) if x is None else np.asarray(model.score @ x + model.score_base)
+
+    best = np.zeros(len(problem.communities))
+    for part, reached in zip(problem.parts, _side_by_side(scores, problem), strict=True):
+        best[part] = reached
     return best
 
 
 def attainable_alone(problem: Problem, communities: Ints) -> Floats:
     """Largest score each of `communities` could have if all money and stations served it: no plan gives more."""
-    best = dict.fromkeys(communities.tolist(), 0.0)
-    for part in problem.parts:
-        mine = [(place, int(i)) for place, i in enumerate(part) if int(i) in best]
-        if not mine:
-            continue
+    wanted = np.zeros(len(problem.communities), dtype=bool)
+    wanted[communities] = True
+    best = np.zeros(len(problem.communities))
+
+    def scores(part: Ints) -> Floats:
+        mine = np.flatnonzero(wanted[part])
+        if not len(mine):
+            return np.zeros(0)
         model = build_model(problem.part(part))
-        session = Session(_without_money(model, np.zeros(model.n_columns)), Options(solver="simplex"))
-        everything = np.arange(model.n_columns)
-        for place, i in mine:
-            session.set_cost(everything, -np.asarray(model.score[[place]].toarray()).ravel())
-            best[i] = model.score_base[place] - session.run().bound
-    return np.array([best[i] for i in communities.tolist()])
+        session = Session(_without_money(model, np.zeros(model.n_columns)), SIMPLEX)
+        everything, found = np.arange(model.n_columns), np.zeros(len(mine))
+        for n, i in enumerate(mine):
+            session.set_cost(everything, -np.asarray(model.score[[i]].toarray()).ravel())
+            found[n] = model.score_base[i] - session.run().bound
+        return found
+
+    for part, found in zip(problem.parts, _side_by_side(scores, problem), strict=True):
+        best[part[wanted[part]]] = found
+    return best[communities]
 
 
 def attainable_level(problem: Problem, levels: Levels) -> float:
     """Largest level that all who follow it could reach at once if money had no limit: no plan gives more."""
-    highest = 1.0
-    for part in problem.parts:
+
+    def highest(part: Ints) -> float:
         follows = np.flatnonzero(levels.follows[part])
         if not len(follows):
-            continue
+            return 1.0
         model = build_model(problem.part(part))
         free = _without_money(model, np.zeros(model.n_columns))
         rows = hstack([model.score[follows], csr_array(-np.ones((len(follows), 1)))])
@@ -69,8 +83,13 @@ def attainable_level(problem: Problem, levels: Levels) -> float:
             row_lower=np.concatenate([free.row_lower, -model.score_base[follows]]),
             row_upper=np.concatenate([free.row_upper, np.full(len(follows), np.inf)]),
         )
-        highest = min(highest, -solve(level, Options(solver="simplex")).bound)
-    return highest
+        return -solve(level, SIMPLEX).bound
+
+    return min([1.0, *_side_by_side(highest, problem)])
+
+
+def _side_by_side(task: Callable[[Ints], T], problem: Problem) -> list[T]:
+    return in_parallel(task, problem.parts, problem.scenario.solver.threads)
 
 
 def _without_money(model: Model, cost: Floats) -> Arrays:

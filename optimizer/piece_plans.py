@@ -9,8 +9,9 @@ import numpy as np
 from optimizer.coupling import Piece
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
-from optimizer.price_search import SIMPLEX, Column, NoPlan, Search, in_parallel
+from optimizer.price_search import SIMPLEX, Column, NoPlan, Search
 from optimizer.problem import Bools, Floats
+from optimizer.threads import in_parallel
 
 WHOLE = 1e-7
 """A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""

@@ -6,9 +6,7 @@ the search is stopped.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, eye_array, hstack, vstack
@@ -17,14 +15,13 @@ from optimizer.coupling import Coupling
 from optimizer.highs import Session, solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.problem import Bools, Floats
+from optimizer.threads import in_parallel
 
 KEEP_ROUNDS = 12
 """Columns older than this many rounds are dropped, unless the master uses them or the best prices gave them."""
 HIGHEST = 1e4
 """Prices stay below so many times what is typical: beyond, a row cannot be kept at any price."""
 SIMPLEX = Options(solver="simplex")
-
-T = TypeVar("T")
 
 
 class NoPlan(Exception):
@@ -221,11 +218,3 @@ class Search:
             columns=self.columns,
             loaded=self.loaded,
         )
-
-
-def in_parallel(task: Callable[[int], T], items: Sequence[int], threads: int) -> list[T]:
-    """Run a task for every item on threads (HiGHS releases the interpreter lock); results in the order of items."""
-    if threads <= 1 or len(items) <= 1:
-        return [task(i) for i in items]
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(task, items))
