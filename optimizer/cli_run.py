@@ -53,7 +53,9 @@ def run_here(job: jobs.Job, terminal: Terminal, stop: threading.Event) -> Path:
     """Make one plan in this process; return its run folder."""
     from optimizer.run import run_scenario
 
-    return run_scenario(job.loaded, job.out, progress=terminal.lane(), close_to=job.close_to, stop=stop)
+    return run_scenario(
+        job.loaded, job.out, progress=terminal.lane(), close_to=job.close_to, stop=stop, begin=job.begin
+    )
 
 
 def side_by_side(

@@ -12,8 +12,9 @@ import typer
 
 from optimizer import jobs
 from optimizer.answers import STOPPED, WRONG, Answer, counted
+from optimizer.beginning import read_beginning
 from optimizer.cli_run import load, must_be_free, print_json, shown, side_by_side, stoppable
-from optimizer.scenario_file import LoadedScenario, ScenarioError
+from optimizer.scenario_file import LoadedScenario, ScenarioError, scenario_hash
 from optimizer.sweep import Vary, grid, read_vary, sweep_table
 from optimizer.terminal import Terminal, percent
 
@@ -94,19 +95,33 @@ def _plan(
     workers: int | None,
     dask: str,
 ) -> list[Path | Answer]:
-    """Return the run folder of every scenario, or why there is none; equal scenarios are run once."""
-    combinations = [" ".join(values) for values in grid(varies)]
-    places = [jobs.place_for(loaded, again=again) for loaded in scenarios]
-    todo: dict[Path, jobs.Job] = {}
-    for loaded, place, label in zip(scenarios, places, combinations, strict=True):
-        if not place.finished:
-            todo.setdefault(place.folder, jobs.Job(loaded, place.folder, label=label))
-    used = sum(place.finished for place in places)
-    again_used = f", {used} finished before and used again" if used else ""
-    terminal.note(f"{counted(len(scenarios), 'combination')} of {', '.join(v.key for v in varies)}{again_used}")
-    outcomes = side_by_side(list(todo.values()), terminal, stop, workers, dask) if todo else []
-    made = dict(zip(todo, outcomes, strict=True))
-    return [made.get(place.folder, place.folder) for place in places]
+    """Return the run folder of every scenario, or why there is none; equal scenarios are run once.
+
+    The first is planned by itself; the searches of all others begin with what its search left.
+    """
+    labels = [" ".join(values) for values in grid(varies)]
+    hashes = [scenario_hash(loaded.scenario) for loaded in scenarios]
+    terminal.note(f"{counted(len(scenarios), 'combination')} of {', '.join(v.key for v in varies)}")
+    made: dict[str, Path | Answer] = {}
+
+    def plan(some: Sequence[int], begin: Path | None) -> None:
+        left = None if begin is None else read_beginning(begin)
+        todo: dict[str, jobs.Job] = {}
+        for n in some:
+            place = jobs.place_for(scenarios[n], again=again, begin=begin)
+            if place.finished:
+                made[hashes[n]] = place.folder
+            else:
+                todo[hashes[n]] = jobs.Job(scenarios[n], place.folder, label=labels[n], begin=left)
+        if len(todo) < len(some):
+            terminal.note(f"{counted(len(some) - len(todo), 'plan')} finished before and used again")
+        if todo:
+            made.update(zip(todo, side_by_side(list(todo.values()), terminal, stop, workers, dask), strict=True))
+
+    plan([0], None)
+    first = made[hashes[0]]
+    plan([n for n, key in enumerate(hashes) if hashes.index(key) == n > 0], first if isinstance(first, Path) else None)
+    return [made[key] for key in hashes]
 
 
 def sweep_text(table: "pd.DataFrame", currency: str, width: int) -> str:

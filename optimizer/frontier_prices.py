@@ -24,6 +24,7 @@ from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans
+from optimizer.price_level import raise_level as level_raised
 from optimizer.price_plan import PricePlan, Settings
 from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Floats
@@ -87,7 +88,7 @@ class PricedPoints:
         self._start = method.relaxed()
         if not raise_level or self.watch.stopped():
             return 0.0
-        raised = method.level(self._start)
+        raised = level_raised(method, self._start)
         self.levels, self.reached, self.top = raised.levels, raised.reached, raised.top
         self.safe.append(raised.x)
         self._extra_use = method.extra_use
@@ -250,14 +251,14 @@ class PricedPoints:
         self, joint: Joint, levels: Levels, search: Search, asked: Asked, best: Floats, bound: float
     ) -> tuple[Floats, float]:
         """Plan all pieces again for this point; keep what was found and proven for the others."""
-        settings = replace(self.settings, rounds=1 if self._extra_use is None else 0)  # one of them proves a bound
+        settings, proof = replace(self.settings, rounds=1), 1 if self._extra_use is None else 0
         method = PricePlan(joint, settings, self.watch.stopped, self.watch.update, self.watch.ending)
         method.best, method.bound, method.extra_use = best, bound, self._extra_use
         start = {n: best[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         if not search.mix:
             search.evaluate(search.prices)
             search.master(*search.box(0.3))
-        x, proven = method.in_rounds(search, levels, start, self._extra_use)
+        x, proven = method.in_rounds(search, levels, start, self._extra_use, proof)
         self._proofs += [_Proof(asked.level, proof.prices, proof.bounds) for proof in method.proofs]
         own = {n: x[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         self._patterns = [*self._patterns, *method.patterns, own][-PATTERNS:]

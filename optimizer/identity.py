@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from optimizer.beginning import FILE
 from optimizer.scenario_file import LoadedScenario, scenario_hash
 from optimizer.version import versions
 
@@ -29,10 +30,11 @@ def data_files(loaded: LoadedScenario) -> list[Path]:
     return sorted(found)
 
 
-def run_identity(loaded: LoadedScenario, close_to: Path | None = None) -> str:
-    """Return a hash of all that decides a plan; `close_to` is the run folder of a plan it stays close to.
+def run_identity(loaded: LoadedScenario, close_to: Path | None = None, begin: Path | None = None) -> str:
+    """Return a hash of all that decides a plan.
 
-    Where the data lies and how many threads search do not count. OSError where a file cannot be read.
+    `close_to` is the run folder of a plan it stays close to, `begin` of one whose search it begins with. Where the data
+    lies and how many threads search do not count. OSError where a file cannot be read.
     """
     parts = [scenario_hash(loaded.scenario), *(f"{name} {number}" for name, number in versions().items())]
     parts += [f"{path.name} {file_hash(path)}" for path in data_files(loaded)]
@@ -40,6 +42,9 @@ def run_identity(loaded: LoadedScenario, close_to: Path | None = None) -> str:
     if close_to is not None:
         tables = sorted((close_to / "tables").glob("*.csv"))
         parts += [f"close to {path.name} {file_hash(path)}" for path in tables]
+    left = (begin or close_to or Path()) / FILE
+    if left.is_file() and loaded.scenario.rule is None:
+        parts.append(f"begins with {file_hash(left)}")
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.answers import BROKEN, Answer, answer
+from optimizer.beginning import Beginning
 from optimizer.identity import run_identity
 from optimizer.scenario_file import LoadedScenario
 
@@ -31,12 +32,13 @@ Say = Callable[[str, str, tuple[Any, ...]], None]  # lane, method of Progress, a
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be made: its scenario, its new folder, and the plan it stays close to."""
+    """One run to be made: its scenario, its new folder, the plan it stays close to, what its search begins with."""
 
     loaded: LoadedScenario
     out: Path
     close_to: Path | None = None
     label: str = ""
+    begin: Beginning | None = None
 
     @property
     def name(self) -> str:
@@ -72,12 +74,19 @@ def is_run(folder: Path) -> bool:
     return read_record(folder) is not None and (folder / "scenario.resolved.yaml").is_file()
 
 
-def place_for(loaded: LoadedScenario, *, again: bool, close_to: Path | None = None, runs: Path = RUNS) -> Place:
+def place_for(
+    loaded: LoadedScenario,
+    *,
+    again: bool,
+    close_to: Path | None = None,
+    begin: Path | None = None,
+    runs: Path = RUNS,
+) -> Place:
     """Return where a run goes: a finished run of the same identity, unless `again`, else a folder that is not there.
 
     Runs that were stopped by hand or failed their audit are not used again.
     """
-    stem = f"{loaded.scenario.name}-{run_identity(loaded, close_to)[:_SHOWN]}"
+    stem = f"{loaded.scenario.name}-{run_identity(loaded, close_to, begin)[:_SHOWN]}"
     free: Path | None = None
     number = 1
     while free is None:
@@ -239,7 +248,7 @@ def work(job: Job) -> Path | Answer:
         from optimizer.run import run_scenario
 
         speaker = Speaker(job.name, _Shared.heard.put)
-        return run_scenario(job.loaded, job.out, progress=speaker, close_to=job.close_to, stop=stop)
+        return run_scenario(job.loaded, job.out, progress=speaker, close_to=job.close_to, stop=stop, begin=job.begin)
     except Exception as error:  # what to say about it is decided in one place
         return answer(error)
     finally:

@@ -135,7 +135,8 @@ def work_away(job: Job, topic: str) -> bytes | Answer:
     try:
         with tempfile.TemporaryDirectory(prefix="allot-", ignore_cleanup_errors=True) as place:
             folder = Path(place) / job.out.name
-            run_scenario(job.loaded, folder, progress=Speaker(job.name, partial(worker.log_event, topic)), stop=stop)
+            speaker = Speaker(job.name, partial(worker.log_event, topic))
+            run_scenario(job.loaded, folder, progress=speaker, stop=stop, begin=job.begin)
             return _archive(folder)
     except Exception as error:
         return answer(error)

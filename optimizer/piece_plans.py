@@ -63,8 +63,9 @@ def plan_pieces(
 
     `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
     to keep for a piece where the search is stopped before it has a better one. With `near_ties` only decisions are
-    open that the relaxed piece takes or whose reduced cost is at most this much per piece: plans are almost as good
-    and much sooner there, but nothing is proven. Raises NoPlan where a piece has none.
+    open in which a complete plan to begin with and the relaxed piece differ; where there is none, those the relaxed
+    piece takes or whose reduced cost is at most this much per piece. Plans are almost as good and much sooner there,
+    but nothing is proven. Raises NoPlan where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
@@ -82,7 +83,10 @@ def plan_pieces(
         first = None if start is None else start.get(number)
         arrays = replace(piece.arrays, cost=search.priced_cost(number, prices))
         if tied is not None:
-            arrays = _only_near_ties(arrays, relaxed, tied, first)
+            if first is not None and _complete(first):
+                arrays = _where_they_differ(arrays, relaxed, first)
+            else:
+                arrays = _only_near_ties(arrays, relaxed, tied)
         small = len(part) <= LARGE
         options = Options(
             gap=0.0,
@@ -125,15 +129,24 @@ def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
     return use
 
 
-def _only_near_ties(arrays: Arrays, relaxed: Outcome, tied: float, first: Floats | None) -> Arrays:
+def _only_near_ties(arrays: Arrays, relaxed: Outcome, tied: float) -> Arrays:
     """Return the piece with every decision fixed that the relaxed plan takes or leaves by more than `tied`."""
     assert relaxed.x is not None
     assert relaxed.reduced_cost is not None
     cost = relaxed.reduced_cost
-    taken: Bools = np.zeros_like(arrays.integer) if first is None else first > 0.5
-    left: Bools = np.zeros_like(arrays.integer) if first is None else ~taken
-    off = arrays.integer & (relaxed.x < WHOLE) & (cost > tied) & ~taken
-    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (cost < -tied) & ~left
+    off = arrays.integer & (relaxed.x < WHOLE) & (cost > tied)
+    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (cost < -tied)
+    return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
+
+
+def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats) -> Arrays:
+    """Return the piece with every decision fixed in which the relaxed plan and a plan in whole numbers agree.
+
+    Source: E. Danna, E. Rothberg and C. Le Pape, Mathematical Programming 102 (2005), relaxation induced neighbourhood.
+    """
+    assert relaxed.x is not None
+    off = arrays.integer & (relaxed.x < WHOLE) & (plan < 0.5)
+    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (plan > 0.5)
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
 
 
@@ -157,6 +170,25 @@ def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[
     return {column.piece: plans[id(column)] for column, _ in largest_last}
 
 
+def completed(search: Search, decisions: Floats, prices: Floats) -> dict[int, Floats]:
+    """Return plans of all pieces with the yes-or-no columns of `decisions` (joint columns), amounts the best at prices.
+
+    Left out are pieces in which nothing can be made of these decisions.
+    """
+
+    def one(number: int) -> Floats | None:
+        p = search.coupling.pieces[number]
+        whole = p.arrays.integer
+        lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
+        lower[whole] = upper[whole] = np.rint(decisions[p.columns[whole]])
+        cost = search.priced_cost(number, prices)
+        return solve(replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole)), SIMPLEX).x
+
+    order = search.coupling.by_size
+    plans = zip(order, in_parallel(one, order, search.threads), strict=True)
+    return {number: x for number, x in plans if x is not None}
+
+
 def nearer_plans(search: Search, plans: PiecePlans, near: Bools, closeness: float) -> dict[int, Floats]:
     """Take a piece's decisions from the plan to stay close to wherever that is worth the same at the prices.
 
@@ -164,15 +196,10 @@ def nearer_plans(search: Search, plans: PiecePlans, near: Bools, closeness: floa
     them lose together stays within `closeness` (relative) of the goal.
     """
     losses: list[tuple[float, int, Floats]] = []
-    for number, p in enumerate(search.coupling.pieces):
-        whole = p.arrays.integer
-        lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
-        lower[whole] = upper[whole] = near[p.columns[whole]]
-        cost = search.priced_cost(number, plans.prices)
-        fixed = replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
-        outcome = solve(fixed, SIMPLEX)
-        if outcome.x is not None and outcome.value is not None and number in plans.plans:
-            losses.append((max(0.0, outcome.value - float(cost @ plans.plans[number])), number, outcome.x))
+    for number, x in completed(search, near.astype(float), plans.prices).items():
+        if number in plans.plans:
+            loss = float(search.priced_cost(number, plans.prices) @ (x - plans.plans[number]))
+            losses.append((max(0.0, loss), number, x))
     left = closeness * abs(search.bound)
     chosen = dict(plans.plans)
     for loss, number, x in sorted(losses, key=lambda entry: entry[:2]):

@@ -6,35 +6,24 @@ it nearly. 3. Prices of the second goal with that level; plans of all pieces in 
 fit the money (`fit`); the best is improved by exchanging plans of single pieces.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from threading import Event
 
 import numpy as np
 
+from optimizer.beginning import FREE, KEPT, Beginning
 from optimizer.coupling import Levels, couple
-from optimizer.fit import Exchange, Fit, best_level, build_fit, keep_levels
+from optimizer.fit import Exchange, Fit, build_fit
 from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
-from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
-from optimizer.piece_plans import PiecePlans, mix_plans, nearer_plans, plan_pieces
-from optimizer.price_search import NoPlan, Search
+from optimizer.levels import set_aside
+from optimizer.piece_plans import PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
+from optimizer.price_search import Search
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
-LEVEL_TRIES = 20
-MOST_ASIDE = 0.15
-"""At most this share of the communities is set aside because others can be raised higher."""
-LEVEL_SETTLED = 2e-3
-"""A level within so much of the one that decided who is set aside is final."""
-LEVEL_NEAR = 0.05
-"""A level that moved less than this since the last try is near the one looked for."""
-LACKING = 0.05
-"""Where a level takes so much more money than there is, prices need not be better to try a lower one."""
-LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
-"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
-goal's gap."""
 FIRST_NODES = 1000
 """Most nodes of the search for a first plan where sources have floors, so that opening nothing is none."""
 MOST_EXCHANGED = 60
@@ -80,14 +69,10 @@ class Settings:
         return part if self.target_gap >= ROUGH else min(part, FINE)
 
 
-@dataclass(frozen=True)
-class Raised:
-    """The first goal: who follows which level, the bound `top` of the common level, what of it is reached, a plan."""
-
-    levels: Levels
-    top: float
-    reached: float
-    x: Floats
+def names_of(joint: Joint) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the coupling rows and of the yes-or-no columns, by which a plan is known to another model."""
+    names = joint.column_names()
+    return tuple(joint.row_names()[joint.link_rows]), tuple(names[column] for column in np.flatnonzero(joint.integer))
 
 
 @dataclass
@@ -105,13 +90,40 @@ class PricePlan:
     patterns: list[Mapping[int, Floats]] = field(default_factory=list)
     extra_use: Floats | None = None  # (coupling rows,) what the first goal's plans used more than relaxed ones
     proofs: list[PiecePlans] = field(default_factory=list)  # rounds that proved a bound of every piece
+    begin: Beginning | None = None  # what the search for a like plan left
 
-    def _search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
+    @cached_property
+    def leaves(self) -> Beginning:
+        """What this search leaves for others; at first what it began with."""
+        return Beginning(*names_of(self.joint)) if self.begin is None else self.begin.copy()
+
+    def note_plan(self, stage: str, x: Floats) -> None:
+        """Leave the decisions of a plan."""
+        self.leaves.plans[stage] = np.rint(x[: self.joint.n_columns][self.joint.integer]).astype(bool)
+
+    def decisions(self, left: Beginning | None, stage: str) -> Floats | None:
+        """(columns,) the decisions of a stage's plan, other columns 0; None where there is none."""
+        if left is None or stage not in left.plans:
+            return None
+        x = np.zeros(self.joint.n_columns)
+        x[self.joint.integer] = left.plans[stage]
+        return x
+
+    def search(self, goal: Goal | None, levels: Levels, prices: Floats, after: Search | None = None) -> Search:
+        """Return a search of a stage at prices to begin with, with the loaded pieces of the one before."""
         coupling = couple(self.joint, goal, levels)
         search = Search(coupling, prices, levels.follows, self.settings.threads, self.stopped)
         if after is not None:
             search.follow(after)
         return search
+
+    def improve(self, stage: str, search: Search, *, gap: float, report: Report | None = None) -> None:
+        """Search prices of a stage, begun with those of a like plan where there are any, and keep them."""
+        if self.begin is not None and stage in self.begin.prices:
+            search.prices = self.begin.prices[stage].copy()
+        tell = None if report is None else lambda _, bound: report("unmet_need", None, bound)
+        search.improve(gap=gap, rounds=40, report=tell)
+        self.leaves.prices[stage] = search.prices
 
     def relaxed(self) -> Search:
         """Search prices of the second goal without levels: a start for all that follows, and a first bound."""
@@ -120,92 +132,10 @@ class PricePlan:
         worth = joint.second[1] / max(1.0, float(joint.problem.amount.sum()) / 1e4)
         prices = np.tile(0.5 * worth * 0.65 ** np.arange(years), len(joint.model.fixed_cost) // years)
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
-        search = self._search(joint.second, levels, prices)
-        search.improve(gap=self.settings.price_gap, rounds=25)
+        search = self.search(joint.second, levels, prices)
+        self.improve(FREE, search, gap=self.settings.price_gap)
         self.bound = search.bound
         return search
-
-    def level(self, start: Search) -> Raised:
-        """Raise the common level of all communities that can follow it.
-
-        For a level, prices tell how much more money than there is it would take, η, and what a point more of the
-        level costs. η is convex in the level, so that the level at which the tangent is zero is a bound; it is tried
-        next (Newton), who cannot reach it set aside, until it stays.
-        """
-        problem = self.joint.problem
-        best = attainable_together(problem)
-        who = problem.score_weight.sum(axis=1) > 0
-        top, search, tried, level = 1.0, start, np.inf, float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
-        prices = start.prices / max(1e-9, start.worth_of_money())
-        aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
-        sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
-        for _ in range(LEVEL_TRIES):
-            if not who.any() or (sure and abs(level - tried) < LEVEL_SETTLED) or self.stopped():
-                break
-            sure = abs(level - tried) < LEVEL_NEAR
-            tried, aside = level, min(aside, level)
-            low = np.flatnonzero(who & (best < aside))
-            if sure:
-                best[low] = np.maximum(best[low], attainable_alone(problem, low))
-            levels = replace(set_aside(problem, best, aside), common=level)
-            search = self._search(None, without_floors(levels), prices, search)
-            try:
-                search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
-            except NoPlan:  # not even with all money; how far the money goes is asked just below what can be reached
-                top = min(top, attainable_level(problem, levels))
-                level, tried = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf
-                continue
-            prices = search.prices
-            level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
-            top = min(top, level)
-            self.report("worst_off", None, top)
-        start.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
-        aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
-        return self._reach(set_aside(problem, best, aside), top, start.prices)
-
-    def _reach(self, levels: Levels, top: float, start: Floats) -> Raised:
-        """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.
-
-        Its yes-or-no decisions are kept; how high the level can be with them, money decides.
-        """
-        joint, settings = self.joint, self.settings
-        assert self.best is not None
-        x, reached = self.best, best_level(joint, levels, self.best)
-        for part in (0.3, 1.0, 3.0):
-            if self.stopped() or not levels.follows.any():
-                break
-            asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
-            try:
-                for plan in self._near_level(self._search(joint.second, asked, start.copy())):
-                    level = best_level(joint, levels, plan)
-                    if level > reached:
-                        x, reached = plan, level
-                    self.report("worst_off", reached, top)
-                    if top - reached <= settings.level_gap or self.stopped():
-                        break
-            except NoPlan:  # whole numbers cannot reach it somewhere, whatever the money
-                continue
-            break
-        if reached < 0:
-            raise Infeasible
-        keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack)))
-        self.best, kept = keep_levels(joint, keeping, x)
-        return Raised(kept, top, reached, self.best)
-
-    def _near_level(self, search: Search) -> Iterator[Floats]:
-        """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
-        prices = LEVEL_PRICES * self.settings.level_gap
-        search.improve(gap=prices, rounds=40)
-        gap = LEVEL_PIECES * self.settings.level_gap * abs(search.bound)
-        plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, event=self.stop)
-        self.extra_use = plans.use - search.mixed_use()
-        yield self.assembled(search, plans.plans)
-        corrected = search.corrected(self.extra_use)
-        corrected.improve(gap=prices, rounds=25, width=0.3)
-        ties = 0.2 * gap
-        plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=self.stop)
-        self.extra_use = plans.use - corrected.mixed_use()
-        yield self.assembled(search, plans.plans)
 
     def assembled(self, search: Search, plans: Mapping[int, Floats]) -> Floats:
         """Columns of the joint model with the plans of all pieces; nothing is decided where there is none."""
@@ -234,21 +164,46 @@ class PricePlan:
         `start` is the search without levels (`relaxed`): where no level is asked for, there is nothing to search again.
         """
         joint, settings = self.joint, self.settings
-        report = partial(self.report, "unmet_need")
         search = start
         if (levels.required > 0).any():
-            search = self._search(joint.second, levels, start.prices.copy())
-            search.improve(gap=settings.price_gap, rounds=40, report=lambda _, bound: report(None, bound))
+            search = self.search(joint.second, levels, start.prices.copy())
+            self.improve(KEPT, search, gap=settings.price_gap, report=self.report)
         self.bound = max(self.bound, search.bound)
         extra_use = self.extra_use if settings.target_gap >= ROUGH else None
-        return self.in_rounds(search, levels, self._near_start(search), extra_use)
+        before = self.decisions(self.begin, KEPT)
+        if before is not None and self.begin is not None:
+            extra_use = self.begin.extra_use.get(KEPT, extra_use)
+            self._fitted(levels, before)
+        elif self.near is not None:
+            before = self.near.astype(float)
+        plans = None if before is None else completed(search, before, search.prices)
+        proof = 0 if extra_use is not None and before is None else 1
+        x, bound = self.in_rounds(search, levels, plans, extra_use, proof)
+        self.note_plan(KEPT, x)
+        if self.extra_use is not None:
+            self.leaves.extra_use[KEPT] = self.extra_use
+        return x, bound
+
+    def _fitted(self, levels: Levels, plan: Floats) -> None:
+        """Keep a plan with these decisions as the best where it can be paid, keeps the levels and is better."""
+        assert self.best is not None
+        goal = self.joint.second[0]
+        x = build_fit(self.joint, self.joint.second, levels, hard=True).solve(plan).x
+        if x is not None and goal @ x[: self.joint.n_columns] < goal @ self.best:
+            self.best = x[: self.joint.n_columns]
 
     def in_rounds(
-        self, search: Search, levels: Levels, plans: Mapping[int, Floats] | None, extra_use: Floats | None
+        self,
+        search: Search,
+        levels: Levels,
+        plans: Mapping[int, Floats] | None,
+        extra_use: Floats | None,
+        proof: int,
     ) -> tuple[Floats, float]:
         """Plan all pieces at the prices of `search` and at corrected ones until the gap is reached; see `unmet`.
 
         `best` keeps the levels; `plans` are those to begin with, `extra_use` is what they use more than relaxed ones.
+        So many rounds only look for plans; the one after them, number `proof`, proves a bound.
         """
         joint, settings = self.joint, self.settings
         report = partial(self.report, "unmet_need")
@@ -258,8 +213,7 @@ class PricePlan:
         value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
         at, left, before = search, 0.0, np.inf
-        proof = 1 if extra_use is None else 0
-        for number in range(settings.rounds + 1):
+        for number in range(settings.rounds + proof):
             report(value, self.bound)
             if self.stopped() or value - self.bound <= settings.target_gap * value:
                 break
@@ -318,12 +272,3 @@ class PricePlan:
                 if outcome.value < value or closer:
                     value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
         return value
-
-    def _near_start(self, search: Search) -> dict[int, Floats] | None:
-        """Plans of all pieces that decide as the plan to stay close to does; what it does not decide is unknown."""
-        if self.near is None:
-            return None
-        start = {}
-        for number, piece in enumerate(search.coupling.pieces):
-            start[number] = np.where(piece.arrays.integer, self.near[piece.columns].astype(float), np.nan)
-        return start

@@ -16,6 +16,7 @@ from geodata.check import check_city
 from geodata.city import City
 from geodata.findings import Finding, InputError
 from geodata.read import read_city
+from optimizer.beginning import Beginning, read_beginning
 from optimizer.clock import Clock
 from optimizer.joint import Joint, build_joint
 from optimizer.levels import set_aside
@@ -68,12 +69,13 @@ def run_scenario(
     progress: Progress | None = None,
     close_to: Path | None = None,
     stop: threading.Event | None = None,
+    begin: Beginning | None = None,
 ) -> Path:
     """Make the plan of a scenario and write its run folder `out`; return it.
 
-    `close_to` is the run folder of a plan to stay close to at equal worth. `stop` ends the search early and keeps the
-    best plan found. Raises InputError for unusable data, Infeasible, RunStopped, FileExistsError where `out` holds
-    something.
+    `close_to` is the run folder of a plan to stay close to at equal worth. The search begins with what that plan's
+    left, or with `begin`. `stop` ends the search early and keeps the best plan found. Raises InputError for unusable
+    data, Infeasible, RunStopped, FileExistsError where `out` holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(17, "exists already and is not empty; choose another folder with --out", str(out))
@@ -92,7 +94,9 @@ def run_scenario(
     watch = Watch(progress, stop or threading.Event(), scenario.solver.time_limit_seconds)
     with clock.phase("solving") as said:
         if scenario.rule is None:
-            found = _search(problem, joint, watch, previous_decisions(joint, close_to) if close_to else None)
+            near = previous_decisions(joint, close_to) if close_to else None
+            begin = begin or (read_beginning(close_to) if close_to else None)
+            found = _search(problem, joint, watch, near, begin)
         else:
             found, close_to = _by_rule(city, joint, scenario.rule), None
             said.append(f"by rule: {RULE_TITLES[scenario.rule.split]}; nothing is searched")
@@ -143,9 +147,9 @@ def _fair_bounds(problem: Problem) -> bool:
     return rule is not None and rule.bounds
 
 
-def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None) -> Found:
+def _search(problem: Problem, joint: Joint, watch: Watch, near: Bools | None, begin: Beginning | None) -> Found:
     with searching(problem):
-        return find_plan(joint, watch, near)
+        return find_plan(joint, watch, near, begin)
 
 
 @contextmanager

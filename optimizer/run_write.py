@@ -96,6 +96,8 @@ def write_run(
             write_table(frame, draft / "tables" / f"{name}.csv")
         resolved = resolved_yaml(loaded.scenario)
         (draft / "scenario.resolved.yaml").write_text(resolved, encoding="utf-8", newline="\n")
+        if found.leaves is not None:
+            found.leaves.write(draft)
         record = _record(loaded, city, joint, found, tables, ledger, close_to)
         record["seconds"] = clock.seconds
         _write(draft, record)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from optimizer.beginning import Beginning
 from optimizer.coupling import Kept, Levels
 from optimizer.fair_rows import Fair
 from optimizer.fit import achieved, build_fit, keep_levels, relaxed_levels
@@ -16,7 +17,8 @@ from optimizer.joint import Goal, Joint
 from optimizer.levels import KEEPS, attainable_alone, attainable_together, set_aside, without_floors
 from optimizer.leximin_goal import ROOM, Levelled, level_kept, level_whole
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.price_plan import Infeasible, PricePlan, Settings
+from optimizer.price_level import raise_level
+from optimizer.price_plan import Infeasible, PricePlan, Settings, names_of
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Bools, Floats, Ints
 from optimizer.scenario import Goal as GoalRule
@@ -69,6 +71,7 @@ class Found:
     fair: Fair | None = None
     levelled: Levelled | None = None
     without: Without | None = None
+    leaves: Beginning | None = None
 
 
 def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Floats]:
@@ -114,11 +117,11 @@ def value_of(goal: Goal, x: Floats) -> float:
     return float(goal[0] @ x[: len(goal[0])] + goal[1])
 
 
-def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
+def find_plan(joint: Joint, watch: Watch, near: Bools | None = None, begin: Beginning | None = None) -> Found:
     """Return a plan for the goals of the scenario.
 
-    `near` (columns,) marks the yes-or-no decisions of a plan to stay close to. Raises Infeasible where no plan keeps
-    the hard rules, NoPlanYet where the search was stopped too early.
+    `near` (columns,) marks the yes-or-no decisions of a plan to stay close to, `begin` is what its search left. Raises
+    Infeasible where no plan keeps the hard rules, NoPlanYet where the search was stopped too early.
     """
     if is_whole(joint):
         return _Whole(Fair.of(joint, watch.ending), watch, near).find()
@@ -126,7 +129,7 @@ def find_plan(joint: Joint, watch: Watch, near: Bools | None = None) -> Found:
     if bounds is not None and bounds.bounds:
         return replace(_Whole(Fair.of(joint, watch.ending), watch, near).find(), method=FOR_FAIRNESS)
     try:
-        return _Prices(joint, watch, near).find()
+        return _Prices(joint, watch, near, begin).find()
     except NoPlan:  # prices that run away: the coupling rules cannot be kept, or hardly
         return replace(_Whole(Fair.of(joint, watch.ending), watch, near).find(), method=PRICES_FAILED)
 
@@ -271,6 +274,7 @@ class _Prices:
     joint: Joint
     watch: Watch
     near: Bools | None
+    begin: Beginning | None = None
 
     def find(self) -> Found:
         rules = {goal.goal: goal for goal in self.joint.problem.scenario.goals}
@@ -286,7 +290,8 @@ class _Prices:
             settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 0.7 * rule.gap))
         if main in rules:
             settings = replace(settings, target_gap=rules[main].gap)
-        method = PricePlan(joint, settings, watch.stopped, watch.update, watch.ending, near=self.near)
+        begin = None if self.begin is None else self.begin.fitted(*names_of(joint))
+        method = PricePlan(joint, settings, watch.stopped, watch.update, watch.ending, near=self.near, begin=begin)
         levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         found = Found(method.nothing_new(levels), levels, "prices")
         watch.start("worst_off" if "worst_off" in rules else main, 1, count)
@@ -294,7 +299,7 @@ class _Prices:
         relaxed = method.relaxed()
         found.bounds[main], found.scopes[main] = method.bound, ALL_PLANS
         if "worst_off" in rules and not watch.stopped():
-            raised = method.level(relaxed)
+            raised = raise_level(method, relaxed)
             found.levels, found.x = raised.levels, raised.x
             found.bounds["worst_off"], found.scopes["worst_off"] = raised.top, ALL_PLANS
             found.reached["worst_off"] = raised.reached
@@ -316,6 +321,7 @@ class _Prices:
         found.stopped = watch.reason
         if asked(joint.problem):
             found.without = by_prices(method, relaxed, found.x, main, watch)
+        found.leaves = method.leaves
         return found
 
     def _level(self, method: PricePlan, relaxed: Search, found: Found, rule: GoalRule) -> None:

@@ -24,7 +24,9 @@ from typer.testing import CliRunner, Result
 from geodata.findings import Finding, InputError
 from optimizer import cli, cli_check, cli_run, jobs
 from optimizer.answers import answer
+from optimizer.beginning import Beginning
 from optimizer.identity import run_identity
+from optimizer.jobs import cores
 from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
 from optimizer.sweep import FIGURES, read_vary, sweep_table
 from optimizer.terminal import Terminal, bar, percent, proven
@@ -60,13 +62,22 @@ class FakeRuns:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Path | None, int]] = []
+        self.begun: list[Beginning | None] = []
         self.act: Act = nothing
         self.audit = True
 
     def run_scenario(
-        self, loaded: LoadedScenario, out: Path, *, progress: Any, close_to: Path | None = None, stop: Any = None
+        self,
+        loaded: LoadedScenario,
+        out: Path,
+        *,
+        progress: Any,
+        close_to: Path | None = None,
+        stop: Any = None,
+        begin: Beginning | None = None,
     ) -> Path:
         self.calls.append((loaded.scenario.name, close_to, loaded.scenario.solver.threads))
+        self.begun.append(begin)
         progress.phase("Reading", "3 communities", 0.5)
         self.act(loaded, stop)
         stopped = stop is not None and stop.is_set()
@@ -84,6 +95,7 @@ class FakeRuns:
         (out / "tables" / "grants.csv").write_text(f"community\n{loaded.scenario.name}\n", encoding="utf-8")
         (out / "scenario.resolved.yaml").write_text(resolved_yaml(loaded.scenario), encoding="utf-8")
         (out / "report.html").write_text("<p>report</p>", encoding="utf-8")
+        Beginning(("money",), ("open",), level=0.5 if begin is None else 0.25).write(out)
         (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
         return out
 
@@ -521,7 +533,10 @@ def test_a_sweep_plans_every_combination_once(
     done = allot(*words)
     assert done.exit_code == 1, done.output
     assert len(fake.calls) == 4  # 1 and 1.0 are one scenario
-    assert all(threads == 1 for _, _, threads in fake.calls)
+    assert [threads for _, _, threads in fake.calls] == [cores(), 1, 1, 1]
+    first, *others = fake.begun
+    assert first is None
+    assert [left.level for left in others if left is not None] == [0.5, 0.5, 0.5]  # what the first left
     lines = done.stdout.splitlines()
     assert lines[0].split() == [
         "years",

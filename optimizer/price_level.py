@@ -1,0 +1,133 @@
+"""The first goal of the price method: the bound of the common level, and a plan that reaches it nearly."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer.beginning import NEAR, RAISED
+from optimizer.coupling import Levels
+from optimizer.fit import best_level, keep_levels
+from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
+from optimizer.piece_plans import completed, plan_pieces
+from optimizer.price_plan import Infeasible, PricePlan
+from optimizer.price_search import NoPlan, Search
+from optimizer.problem import Floats
+
+LEVEL_TRIES = 20
+MOST_ASIDE = 0.15
+"""At most this share of the communities is set aside because others can be raised higher."""
+LEVEL_SETTLED = 2e-3
+"""A level within so much of the one that decided who is set aside is final."""
+LEVEL_NEAR = 0.05
+"""A level that moved less than this since the last try is near the one looked for."""
+LACKING = 0.05
+"""Where a level takes so much more money than there is, prices need not be better to try a lower one."""
+LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
+"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
+goal's gap."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The first goal: who follows which level, the bound `top` of the common level, what of it is reached, a plan."""
+
+    levels: Levels
+    top: float
+    reached: float
+    x: Floats
+
+
+def raise_level(method: PricePlan, start: Search) -> Raised:
+    """Raise the common level of all communities that can follow it.
+
+    For a level, prices tell how much more money than there is it would take, η, and what a point more of the
+    level costs. η is convex in the level, so that the level at which the tangent is zero is a bound; it is tried
+    next (Newton), who cannot reach it set aside, until it stays. `start` is the search without levels.
+    """
+    problem, begin = method.joint.problem, method.begin
+    best = attainable_together(problem)
+    who = problem.score_weight.sum(axis=1) > 0
+    top, search, tried, level = 1.0, start, np.inf, float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
+    prices = start.prices / max(1e-9, start.worth_of_money())
+    aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
+    if begin is not None and RAISED in begin.prices:
+        tried, level, prices = begin.level, min(level, begin.level), begin.prices[RAISED].copy()
+    sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
+    for _ in range(LEVEL_TRIES):
+        if not who.any() or (sure and abs(level - tried) < LEVEL_SETTLED) or method.stopped():
+            break
+        sure = abs(level - tried) < LEVEL_NEAR
+        tried, aside = level, min(aside, level)
+        low = np.flatnonzero(who & (best < aside))
+        if sure:
+            best[low] = np.maximum(best[low], attainable_alone(problem, low))
+        levels = replace(set_aside(problem, best, aside), common=level)
+        search = method.search(None, without_floors(levels), prices, search)
+        try:
+            search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
+        except NoPlan:  # not even with all money; how far the money goes is asked just below what can be reached
+            top = min(top, attainable_level(problem, levels))
+            level, tried = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf
+            continue
+        prices = search.prices
+        level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
+        top = min(top, level)
+        method.report("worst_off", None, top)
+    start.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
+    aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
+    method.leaves.level, method.leaves.prices[RAISED] = top, prices
+    return _reach(method, set_aside(problem, best, aside), top, start.prices)
+
+
+def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Raised:
+    """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.
+
+    Its yes-or-no decisions are kept; how high the level can be with them, money decides.
+    """
+    joint, settings = method.joint, method.settings
+    assert method.best is not None
+    x, reached = method.best, best_level(joint, levels, method.best)
+    before = method.decisions(method.begin, NEAR)
+    if before is not None:
+        level = best_level(joint, levels, before)
+        if level > reached:
+            x, reached = before, level
+    for part in (0.3, 1.0, 3.0):
+        if method.stopped() or not levels.follows.any() or top - reached <= settings.level_gap:
+            break
+        asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
+        try:
+            for plan in _near_level(method, method.search(joint.second, asked, start.copy()), before):
+                level = best_level(joint, levels, plan)
+                if level > reached:
+                    x, reached = plan, level
+                method.report("worst_off", reached, top)
+                if top - reached <= settings.level_gap or method.stopped():
+                    break
+        except NoPlan:  # whole numbers cannot reach it somewhere, whatever the money
+            continue
+        break
+    if reached < 0:
+        raise Infeasible
+    method.note_plan(NEAR, x)
+    keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack)))
+    method.best, kept = keep_levels(joint, keeping, x)
+    return Raised(kept, top, reached, method.best)
+
+
+def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Iterator[Floats]:
+    """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
+    prices = LEVEL_PRICES * method.settings.level_gap
+    method.improve(NEAR, search, gap=prices)
+    gap = LEVEL_PIECES * method.settings.level_gap * abs(search.bound)
+    first = None if before is None else completed(search, before, search.prices)
+    plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, start=first, event=method.stop)
+    method.extra_use = plans.use - search.mixed_use()
+    yield method.assembled(search, plans.plans)
+    corrected = search.corrected(method.extra_use)
+    corrected.improve(gap=prices, rounds=25, width=0.3)
+    ties = 0.2 * gap
+    plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=method.stop)
+    method.extra_use = plans.use - corrected.mixed_use()
+    yield method.assembled(search, plans.plans)
