@@ -64,11 +64,15 @@ def keep_books(problem: Problem, items: list[Item]) -> Books:
 def payments(problem: Problem, cost: Floats) -> tuple[Money, Ints]:
     """Return whole-yuan payments (columns of the returned money side) for costs (cells, T) that must all be paid.
 
-    Raises MoneyShortError where the sources cannot pay them.
+    Floors of sources are left out, as other costs are still to come. Raises MoneyShortError where the sources cannot
+    pay the costs.
     """
     money = build_money(problem, unit=1.0)
-    step = _steps(problem, money, 0)
-    outcome = _pay(problem, money, cost.ravel(), np.zeros(cost.size), step)
+    limits = ~money.floors
+    names = tuple(name for name, keep in zip(money.row_names, limits, strict=True) if keep)
+    asked = replace(money, matrix=csr_array(money.matrix[limits]), upper=money.upper[limits], row_names=names)
+    step = _steps(problem, asked, 0)
+    outcome = _pay(problem, asked, cost.ravel(), np.zeros(cost.size), step)
     if outcome.x is None:
         raise MoneyShortError(max(1.0, float(missing_money(problem, cost).sum())))
     return money, np.rint(outcome.x).astype(np.int64) * step

@@ -24,7 +24,7 @@ from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
-from optimizer.rules import plan_by_rule
+from optimizer.rules import broken_floors, plan_by_rule
 from optimizer.rules.columns import encode
 from optimizer.rules.split import keys_of
 from optimizer.run_write import previous_decisions, write_run
@@ -131,12 +131,15 @@ def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
 
 
 def _by_rule(city: City, joint: Joint, rule: Rule) -> Found:
-    """Return the plan a rule makes; it has no bounds, and nobody is set aside."""
+    """Return the plan a rule makes; it has no bounds, and nobody is set aside. Raises Infeasible."""
     problem = joint.problem
     shortage = explain(problem)
     if shortage:
         raise Infeasible(shortage)
     decisions = plan_by_rule(problem, rule, keys_of(city, rule))
+    unkept = broken_floors(problem, decisions)
+    if unkept:
+        raise Infeasible(unkept)
     levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
     return Found(encode(joint, decisions), levels, rule.split)
 

@@ -314,17 +314,6 @@ def _beyond_rules(scenario: Scenario) -> Iterator[str]:
         for key in ("hierarchy", "closing"):
             if getattr(service, key) is not None:
                 yield f"programmes.services.{name}.{key}"
-    for name, source in scenario.sources.items():
-        for key in ("limits", "lasts_years"):
-            if getattr(source, key):
-                yield f"sources.{name}.{key}"
-    for n, rule in enumerate(scenario.co_funding):
-        if rule.cap_yuan is not None:
-            yield f"co_funding.{n}.cap_yuan"
-        if rule.payer != "district":
-            yield f"co_funding.{n}.payer"
-    if scenario.running_commitment is not None:
-        yield "running_commitment"
 
 
 def _of_debt_relief(scenario: Scenario) -> Iterator[str]:

@@ -56,19 +56,22 @@ def missing_money(problem: Problem, cost: Floats) -> Floats:
     return np.zeros_like(cost) if outcome.x is None else outcome.x[columns:].reshape(cost.shape)
 
 
-def unkept_floors(problem: Problem) -> list[tuple[str, str, str, float, float]]:
+def unkept_floors(problem: Problem, cost: Floats | None = None) -> list[tuple[str, str, str, float, float]]:
     """Return floors of sources (22) that no plan can keep: the source, the rule and its place, year, floor, what lacks.
 
     Asked is whether there is anything to spend the money on, and money beside the other rules; a plan may fail for
-    other reasons too. In yuan.
+    other reasons too. With `cost` (cells, T) it is the plan with these costs that cannot keep them. In yuan.
     """
     money = build_money(problem, unit=1.0)
     if not money.floors.any():
         return []
-    model = build_model(problem)
-    with np.errstate(invalid="ignore"):
-        most = (model.cost @ model.upper + model.fixed_cost) * MONEY_UNIT_YUAN
-    most = np.where(np.isnan(most), np.inf, most)
+    if cost is None:
+        model = build_model(problem)
+        with np.errstate(invalid="ignore"):
+            most = (model.cost @ model.upper + model.fixed_cost) * MONEY_UNIT_YUAN
+        least, most = model.fixed_cost * MONEY_UNIT_YUAN, np.where(np.isnan(most), np.inf, most)
+    else:
+        least = most = cost.ravel()
     floors, rows = np.flatnonzero(money.floors), len(most)
     elastic = csr_array(
         (-np.ones(len(floors)), (floors, np.arange(len(floors)))), shape=(len(money.upper), len(floors))
@@ -76,7 +79,7 @@ def unkept_floors(problem: Problem) -> list[tuple[str, str, str, float, float]]:
     matrix = block_array([[money.link, -eye_array(rows), None], [money.matrix, None, elastic]], format="csr")
     arrays = Arrays(
         np.concatenate([np.zeros(money.n_columns + rows), np.ones(len(floors))]),
-        np.concatenate([np.zeros(money.n_columns), model.fixed_cost * MONEY_UNIT_YUAN, np.zeros(len(floors))]),
+        np.concatenate([np.zeros(money.n_columns), least, np.zeros(len(floors))]),
         np.concatenate([money.column_upper, most, np.full(len(floors), np.inf)]),
         np.zeros(matrix.shape[1], dtype=bool),
         csr_array(matrix),
@@ -95,18 +98,23 @@ def unkept_floors(problem: Problem) -> list[tuple[str, str, str, float, float]]:
     return found
 
 
-def _said_of_floors(problem: Problem) -> str:
+def said_of_floors(problem: Problem, cost: Floats | None = None) -> str:
+    """Return in words which floors of sources no plan, or not the one with these costs, can keep; empty if it can."""
     name = problem.scenario.currency.name
     lines = [
         f"  {rule}{'' if place == 'all' else f' ({place})'} {year}: the floor is {floor:,.0f} {name}, "
         f"{lacks:,.0f} of it cannot be spent"
-        for rule, place, year, floor, lacks in unkept_floors(problem)
+        for rule, place, year, floor, lacks in unkept_floors(problem, cost)
     ]
     if not lines:
         return ""
     more = [f"  … and {len(lines) - 12} more"] if len(lines) > 12 else []
+    head = "No plan can keep the floors of the sources:"
     ways = "Ways out: lower these floors, raise the ceilings, co-funding or money beside them, or widen the needs."
-    return "\n".join(["No plan can keep the floors of the sources:", *lines[:12], *more, ways])
+    if cost is not None:
+        head = "The plan made by this rule does not keep the floors of the sources:"
+        ways += "\nOther plans may keep them: take another rule.split, or drop rule to have the best plan searched."
+    return "\n".join([head, *lines[:12], *more, ways])
 
 
 def explain(problem: Problem) -> str:
@@ -124,7 +132,7 @@ def explain(problem: Problem) -> str:
     cost = hard_costs(problem)
     missing = missing_money(problem, cost)
     if missing.sum() < 1.0:
-        return _said_of_floors(problem)
+        return said_of_floors(problem)
     name = problem.scenario.currency.name
     lines = [f"No plan can pay what must be paid: {missing.sum():,.0f} {name} are missing at the least."]
     words = {

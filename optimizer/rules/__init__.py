@@ -8,90 +8,140 @@ import heapq
 
 import numpy as np
 
-from optimizer.problem import SPACE, WORK_FUNDS, Floats, Problem
+from optimizer.plan_tables import plan_tables
+from optimizer.problem import SPACE, WORK_FUNDS, Bools, Floats, Problem
 from optimizer.rules.own import buy, own_needs
 from optimizer.rules.purse import Purse
 from optimizer.rules.shared import Market, open_by_yuan
-from optimizer.rules.split import may_use, split, whole_purse
+from optimizer.rules.split import Funds, all_funds, may_use, pass_on, split
 from optimizer.rules.state import State
 from optimizer.scenario import Rule
+from optimizer.shortage import said_of_floors
 from optimizer.solution import Decisions
 
-__all__ = ["plan_by_rule"]
+__all__ = ["broken_floors", "plan_by_rule"]
 PASSES = 3
 """Most times the neediest are gone through; a second time pays where rooms taken in the first give floor."""
+ROUNDS = 4
+"""Most plans made while money that a floor wants spent is passed on to those who can use it."""
 
 
 def plan_by_rule(problem: Problem, rule: Rule, key: Floats) -> Decisions:
     """Return the plan a rule makes.
 
-    `key` (n,) is what a community's part is in proportion to (`optimizer.rules.split.keys_of`). Raises MoneyShortError
-    where the sources cannot pay what must be paid.
+    `key` (n,) is what a community's part is in proportion to (`optimizer.rules.split.keys_of`). Where floors of sources
+    (22) are not kept, what communities leave of the money set apart for them goes to others, and if that is not
+    enough, needs that floors count come before all others; a plan that still keeps them not is returned as it is
+    (`broken_floors`). Raises MoneyShortError where the sources cannot pay what must be paid.
     """
-    state, purse = State(problem), whole_purse(problem)
-    if rule.split == "greedy_by_need":
-        _by_need(state, purse)
-    else:
-        _by_shares(state, split(problem, rule, key, purse))
-    return state.decisions()
+    funds = all_funds(problem)
+    counted = _counted(problem, funds)
+    for first in (np.zeros_like(counted), counted) if counted.any() else (counted,):
+        parts = [funds.purse] if rule.split == "greedy_by_need" else split(problem, rule, key, funds)
+        for _ in range(ROUNDS):
+            state, purses = State(problem, funds.payers), [part.copy() for part in parts]
+            if rule.split == "greedy_by_need":
+                _by_need(state, purses[0], first)
+            else:
+                _by_shares(state, purses, first)
+            decisions = state.decisions()
+            left = np.array([purse.kept for purse in purses])
+            if not left.any() or not broken_floors(problem, decisions):
+                return decisions
+            if not pass_on(parts, left):
+                break
+    return decisions
 
 
-def _by_shares(state: State, purses: list[Purse]) -> None:
+def _counted(problem: Problem, funds: Funds) -> Bools:
+    """Return (n, K) which needs cause costs, of their own or shared, that money set apart for floors may pay."""
+    cells = np.zeros(len(problem.cells), dtype=bool)
+    for row in np.flatnonzero(funds.purse.kept).tolist():
+        cells[list(funds.floors.cells[row])] = True
+    n, needs, _ = problem.shape
+    counted = np.zeros((n, needs), dtype=bool)
+    for (purpose, district, service, community), cell in problem.cell_of.items():
+        if cells[cell]:
+            need = service + 2 if service >= 0 else WORK_FUNDS if purpose == "work_funds" else SPACE
+            counted[problem.district == district if community < 0 else community, need] |= purpose != "debt_relief"
+    return counted
+
+
+def broken_floors(problem: Problem, decisions: Decisions) -> str:
+    """Return in words which floors of sources (22) a plan cannot keep, whoever pays its costs; empty if it can."""
+    cost = np.zeros((len(problem.cells), len(problem.years)))
+    for item in plan_tables(problem, decisions).items:
+        cost[item.cell, item.year] += item.yuan
+    return said_of_floors(problem, cost)
+
+
+def _by_shares(state: State, purses: list[Purse], first: Bools) -> None:
     """Every community spends its own part: work funds first, then what its type weighs most.
 
     For stations shared with others it first sets aside, of what work funds leave, the part that their weights make,
-    into the pot of its district. What a pot does not use goes back; what is left at last opens more stations.
+    into the pot of its district. What a pot does not use goes back; what is left at last opens more stations. Needs
+    that come `first` (n, K) come before work funds.
     """
     problem = state.problem
     order = sorted(range(len(purses)), key=problem.communities.__getitem__)
+    aside, market = _aside(problem), Market(state)
+    for i in order:
+        for need in own_needs(problem, i):
+            if first[i, need]:
+                buy(state, i, need, purses[i])
+    if (first & _network(problem)).any():
+        _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for i in order:
         buy(state, i, WORK_FUNDS, purses[i])
-    aside = _aside(problem)
-    set_aside = [purse.part(aside[i]) for i, purse in enumerate(purses)]
-    market = Market(state)
-    _open_from_pots(market, set_aside, purses)
+    _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for _ in range(2):  # rooms may give the floor that a station of a heavier need lacked
         for i in order:
             for need in own_needs(problem, i):
                 buy(state, i, need, purses[i])
-    _open_from_pots(market, purses, None)
+    _open_from_pots(market, [purse.part(np.ones(len(problem.sources))) for purse in purses], purses)
 
 
-def _open_from_pots(market: Market, parts: list[Purse], back_to: list[Purse] | None) -> None:
+def _open_from_pots(market: Market, parts: list[Purse], back_to: list[Purse]) -> None:
     """Open stations from pots of the districts, filled by `parts`; what is left goes back to the communities."""
     problem = market.state.problem
-    pots = []
     members = [np.flatnonzero(problem.district == d).tolist() for d in range(len(problem.districts))]
+    pots = []
     for mine in members:
         pot = parts[mine[0]].copy()
         for i in mine[1:]:
             pot.add(parts[i])
         pots.append(pot)
     open_by_yuan(market, lambda room: pots[market.district(room)])
-    if back_to is not None:
-        for pot, mine in zip(pots, members, strict=True):
-            pot.give_back([back_to[i] for i in mine], [parts[i] for i in mine])
+    for pot, mine in zip(pots, members, strict=True):
+        pot.give_back([back_to[i] for i in mine], [parts[i] for i in mine])
 
 
-def _by_need(state: State, purse: Purse) -> None:
-    """One purse for all: what would meet the most person-needs comes next, whoever it is for."""
+def _by_need(state: State, purse: Purse, first: Bools) -> None:
+    """One purse for all: what would meet the most person-needs comes next, whoever it is for.
+
+    Needs that come `first` (n, K) come before all others.
+    """
     market = Market(state)
+    if first.any():
+        _once_by_need(state, market, purse, first)
     for _ in range(PASSES):
-        if not _once_by_need(state, market, purse):
+        if not _once_by_need(state, market, purse, np.ones_like(first)):
             return
 
 
-def _once_by_need(state: State, market: Market, purse: Purse) -> bool:
+def _once_by_need(state: State, market: Market, purse: Purse, some: Bools) -> bool:
+    """Go once through the needs that are in `some` (n, K), the largest first; return whether anything was bought."""
     problem = state.problem
     heap: list[tuple[float, str, int, int]] = []  # less person-needs, name, need (-1: building), position
     for i, name in enumerate(problem.communities):
         for need in (WORK_FUNDS, *own_needs(problem, i)):
-            unmet = _unmet(state, i, need)
+            unmet = _unmet(state, i, need) if some[i, need] else 0.0
             if unmet > 1e-9:
                 heap.append((-unmet, name, need, i))
-    for room in market.buildings:
+    for room, places in market.buildings.items():
         offer = market.first(room)
-        if offer is not None:
+        counts = some[problem.rooms.community[room], problem.places.service[places] + 2].any()
+        if offer is not None and counts:
             heap.append((-offer.worth, problem.rooms.site[room], -1, room))
     heapq.heapify(heap)
     bought = False
@@ -124,11 +174,14 @@ def _unmet(state: State, i: int, need: int) -> float:
 
 def _aside(problem: Problem) -> Floats:
     """Return (n, S) the part of each source's money that a community sets aside for stations shared with others."""
-    network = np.zeros(problem.shape[1], dtype=bool)  # (K,)
-    network[2 : 2 + len(problem.scenario.services)] = [
-        s.siting == "network" for s in problem.scenario.services.values()
-    ]
+    network = _network(problem)
     weight = may_use(problem) * problem.weight[:, None, :]
     weight[:, :, WORK_FUNDS] = 0.0
     total = weight.sum(axis=2)
     return np.asarray(np.divide(weight[:, :, network].sum(axis=2), total, out=np.zeros_like(total), where=total > 0))
+
+
+def _network(problem: Problem) -> Bools:
+    """(K,) which needs stations meet that are shared with others."""
+    rules = problem.scenario.services
+    return np.array([need in rules and rules[need].siting == "network" for need in problem.needs], dtype=bool)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from optimizer.plan_tables import half_up
-from optimizer.problem import SPACE, WORK_FUNDS, Problem
+from optimizer.problem import SPACE, WORK_FUNDS, YEARLY_SPACE, Problem
 from optimizer.rules.purse import Bill, Purse
 from optimizer.rules.state import State, down
 from optimizer.solution import AREA_STEP_M2
@@ -92,15 +92,22 @@ def station_bills(problem: Problem, place: int, start: int, size: float) -> Iter
 
 def room_bills(problem: Problem, room: int, start: int, area_m2: float) -> Iterator[Bill]:
     """Yield what a room taken in a year costs, in whole yuan (equations 7 and 19)."""
-    rooms, index = problem.rooms, problem.price_index
-    cell = problem.cell("space", int(rooms.community[room]), shared=bool(rooms.is_station[room]))
-    fixed = rooms.fixed_yuan[room]
-    if rooms.is_station[room]:
-        fixed += problem.scenario.programmes.one_stop.counter_yuan
+    rooms, shared = problem.rooms, bool(problem.rooms.is_station[room])
+    fixed = rooms.fixed_yuan[room] + (problem.scenario.programmes.one_stop.counter_yuan if shared else 0.0)
     for t in range(start, len(problem.years)):
         once = fixed + rooms.capital_yuan_per_m2[room] * area_m2 if t == start else 0.0
-        in_use = area_m2 if start + rooms.lead[room] <= t else 0.0
-        yield Bill(cell, t, half_up(index[t] * (once + rooms.yearly_yuan_per_m2[room] * in_use)))
+        yearly = rooms.yearly_yuan_per_m2[room] * (area_m2 if start + rooms.lead[room] <= t else 0.0)
+        yield from space_bills(problem, int(rooms.community[room]), t, once, yearly, shared=shared)
+
+
+def space_bills(problem: Problem, i: int, t: int, once: float, yearly: float, *, shared: bool) -> Iterator[Bill]:
+    """Yield a cost of rooms in first-year prices as whole yuan of a year; what is yearly apart where (23) asks."""
+    cell, again = (problem.cell(kind, i, shared=shared) for kind in ("space", YEARLY_SPACE))
+    yuan, index = half_up(problem.price_index[t] * (once + yearly)), problem.price_index[t]
+    apart = min(yuan, half_up(index * yearly)) if again != cell else 0
+    yield Bill(cell, t, yuan - apart)
+    if apart:
+        yield Bill(again, t, apart)
 
 
 def best_start(
@@ -191,17 +198,17 @@ def _take_room(state: State, i: int, room: int, purse: Purse) -> bool:
 
 
 def _take_hall(state: State, i: int, arc: int, purse: Purse) -> bool:
-    problem, halls, index = state.problem, state.problem.halls, state.problem.price_index
-    h, cell = int(problem.hall_arcs.target[arc]), problem.cell("space", i)
+    problem, halls = state.problem, state.problem.halls
+    h = int(problem.hall_arcs.target[arc])
 
     def most(t: int) -> float:
         return float(max(0.0, min(state.hall_left[h], state.hall_user_left[i], state.short_m2[i, t:].min())))
 
     def bills(start: int, size: float) -> list[Bill]:
-        found = []
+        found = list[Bill]()
         for t in range(start, len(problem.years)):
             once = halls.capital_yuan_per_m2[h] * size if t == start else 0.0
-            found.append(Bill(cell, t, half_up(index[t] * (once + halls.yearly_yuan_per_m2[h] * size))))
+            found += space_bills(problem, i, t, once, halls.yearly_yuan_per_m2[h] * size, shared=False)
         return found
 
     years = range(int(halls.first[h]), len(problem.years))

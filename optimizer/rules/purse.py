@@ -1,20 +1,18 @@
-"""A purse: one owner's part of every source's money, and how a cost is paid from it (equations 20 to 22).
+"""A purse: one owner's part of every source's money, and how a cost is paid from it (equations 20 to 25).
 
-What every purse keeps, the city keeps: carry-over, ceilings and co-funding hold for sums of purses.
+What every purse keeps, the city keeps: carry-over, expiry, ceilings, co-funding and commitments hold for their sums.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.money import district_sources
-from optimizer.problem import Ints, Problem
-from optimizer.scenario_base import PURPOSES
+from optimizer.problem import Floats, Ints
+from optimizer.rules.payers import Payers
 
-USE_FIRST = {"donor": 0, "lottery": 1, "other": 2, "district": 3, "city": 4}
-"""Restricted money first, so that what is left over can be used most freely."""
 NO_CEILING = np.iinfo(np.int64).max // 4
+_AMOUNTS = ("money", "carry", "ceiling", "kept", "limit")
 
 
 @dataclass(frozen=True)
@@ -27,101 +25,70 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Payers:
-    """Who may pay the costs of a cell, in the order money is taken.
+class Terms:
+    """What holds for every purse: `lasts` (S,) years in which money may be spent; the source of every row of limits."""
 
-    `free`: sources that nobody matches; `district`: sources that match; `matched`: (source, ratio) of sources that pay
-    no more than the district's payment / ratio.
-    """
-
-    purpose: int
-    free: tuple[int, ...]
-    district: tuple[int, ...]
-    matched: tuple[tuple[int, float], ...]
-
-
-def payers(problem: Problem) -> list[Payers]:
-    """Return for every cell who may pay it, equations (21) and (22)."""
-    rules = list(problem.scenario.sources.values())
-    found = []
-    for purpose, district, sources in zip(
-        problem.cells.purpose, problem.cells.district, problem.cells.sources, strict=True
-    ):
-        ratio: dict[int, float] = {}
-        for rule in problem.scenario.co_funding:
-            s = problem.sources.index(rule.of)
-            if rule.purpose == purpose and s in sources and rule.ratio > 0:
-                ratio[s] = max(ratio.get(s, 0.0), rule.ratio)
-        order = sorted(sources, key=lambda s: (USE_FIRST[rules[s].role], problem.sources[s]))
-        matching = set(district_sources(problem, int(district))) if ratio else set()
-        found.append(
-            Payers(
-                PURPOSES.index(purpose),
-                tuple(s for s in order if s not in ratio and s not in matching),
-                tuple(s for s in order if s in matching),
-                tuple((s, ratio[s]) for s in order if s in ratio),
-            )
-        )
-    return found
+    lasts: Ints
+    ceiling_of: Ints
+    kept_of: Ints
 
 
 class Purse:
-    """Money of one owner: `money` (S, T) yuan, `carry` (S, T) that may still be carried out of a year.
+    """Money of one owner in whole yuan.
 
-    `ceiling` (S, purposes, T) is what a source may still pay for a purpose, `limit` (T,) what all may still pay
-    together.
+    `money` (S, T); `carry` (S, T) that may still be carried out of a year; `ceiling` (R,) what ceilings still leave;
+    `kept` (F,) money of floors: it comes beside `money` and pays, before it, only what counts for its floor in its
+    year; `limit` (T,) what all may still pay together.
     """
 
-    def __init__(self, money: Ints, carry: Ints, ceiling: Ints, limit: Ints) -> None:
-        self.money, self.carry, self.ceiling, self.limit = money.copy(), carry.copy(), ceiling.copy(), limit.copy()
+    def __init__(self, terms: Terms, money: Ints, carry: Ints, ceiling: Ints, kept: Ints, limit: Ints) -> None:
+        self.terms, self.money, self.carry = terms, money.copy(), carry.copy()
+        self.ceiling, self.kept, self.limit = ceiling.copy(), kept.copy(), limit.copy()
 
     def copy(self) -> "Purse":
         """Return a purse with the same money."""
-        return Purse(self.money, self.carry, self.ceiling, self.limit)
+        return Purse(self.terms, self.money, self.carry, self.ceiling, self.kept, self.limit)
 
     def add(self, other: "Purse") -> None:
         """Add all of another purse."""
-        self.money = self.money + other.money
-        self.carry = self.carry + other.carry
-        self.ceiling = np.minimum(self.ceiling + other.ceiling, NO_CEILING)
-        self.limit = np.minimum(self.limit + other.limit, NO_CEILING)
+        for name in _AMOUNTS:
+            setattr(self, name, np.minimum(getattr(self, name) + getattr(other, name), NO_CEILING))
 
-    def part(self, share: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> "Purse":
+    def part(self, share: Floats) -> "Purse":
         """Split off a share (S,) of the money of every source, rounded down, and return it."""
-        taken = []
         has = self.money.sum(axis=0)
         of_all = np.divide(share @ self.money, has, out=np.zeros(len(has)), where=has > 0)
-        for values, factor in (
-            (self.money, share[:, None]),
-            (self.carry, share[:, None]),
-            (self.ceiling, share[:, None, None]),
-            (self.limit, of_all),
-        ):
+        by_row = share[self.terms.ceiling_of], share[self.terms.kept_of]
+        taken = []
+        for name, factor in zip(_AMOUNTS, (share[:, None], share[:, None], *by_row, of_all), strict=True):
+            values = getattr(self, name)
             some = np.floor(values * factor + 1e-9).astype(np.int64)
             some[values >= NO_CEILING] = NO_CEILING
             np.subtract(values, some, out=values, where=values < NO_CEILING)
             taken.append(some)
-        return Purse(*taken)
+        return Purse(self.terms, *taken)
 
     def give_back(self, owners: "Sequence[Purse]", gave: "Sequence[Purse]") -> None:
-        """Hand what is left of a pot back to those who filled it, in proportion to what each gave, rounded down."""
-        for name in ("money", "carry", "ceiling", "limit"):
-            left = getattr(self, name).copy()
+        """Hand what is left of a pot back to those who filled it, in proportion to what each gave, rounded down.
+
+        The first has what rounding leaves of money of floors, as all of it has to be spent.
+        """
+        for name in _AMOUNTS:
+            rest = left = getattr(self, name).copy()
             total = sum((getattr(g, name).astype(float) for g in gave), np.zeros(left.shape))
             for owner, part in zip(owners, gave, strict=True):
                 share = np.divide(getattr(part, name), total, out=np.zeros(left.shape), where=total > 0)
                 back = np.floor(left * share + 1e-9).astype(np.int64)
                 mine = getattr(owner, name)
                 setattr(owner, name, np.where(left >= NO_CEILING, mine, mine + back))
+                rest = rest - back
+            if name == "kept":
+                owners[0].kept = owners[0].kept + rest
 
     def most(self, who: Payers, year: int) -> int:
         """Most that can be paid of one cost in a year."""
-        return min(self._together(who, year), int(self.limit[year]))
-
-    def _together(self, who: Payers, year: int) -> int:
-        district = sum(self._has(s, who.purpose, year) for s in who.district)
-        matched = sum(min(self._has(s, who.purpose, year), _below(district, ratio)) for s, ratio in who.matched)
-        return sum(self._has(s, who.purpose, year) for s in who.free) + district + matched
+        free = sum(self._has(s, who, year) for s in who.free)
+        return min(free + self._chained(who, year)[0](NO_CEILING), int(self.limit[year]))
 
     def pay(self, bills: Sequence[Bill], cells: Sequence[Payers]) -> bool:
         """Pay all bills, or none of them; return whether they are paid."""
@@ -139,57 +106,99 @@ class Purse:
         self._restore(before)
         return able
 
+    def draw(self, source: int, year: int, yuan: int) -> int:
+        """Take up to `yuan` of a source's money in a year out of the purse; return what was taken."""
+        taken = min(yuan, self._reaches(source, year))
+        self._take(source, year, taken)
+        return taken
+
     def _restore(self, other: "Purse") -> None:
-        self.money, self.carry, self.ceiling, self.limit = other.money, other.carry, other.ceiling, other.limit
+        for name in _AMOUNTS:
+            setattr(self, name, getattr(other, name))
 
     def _pay(self, who: Payers, year: int, yuan: int) -> bool:
         if yuan > self.limit[year]:
             return False
         self.limit[year] -= yuan if self.limit[year] < NO_CEILING else 0
-        left = yuan - self._from(who.free, who.purpose, year, yuan)
-        if left == 0:
-            return True
-        if self._together(who, year) < left:
-            return False
-        has = [(self._has(s, who.purpose, year), ratio) for s, ratio in who.matched]
-
-        def together(own: int) -> int:
-            return own + sum(min(money, _below(own, ratio)) for money, ratio in has)
-
-        low, high = 0, left  # the least the district pays: what it keeps can be matched later
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if together(middle) >= left else (middle + 1, high)
-        left -= self._from(who.district, who.purpose, year, low)
-        for (s, _), (money, ratio) in zip(who.matched, has, strict=True):
-            left -= self._from((s,), who.purpose, year, min(left, money, _below(low, ratio)))
+        # Money that must go to such costs comes before money that may go elsewhere.
+        first = any(self.kept[row] for s, _ in who.chain for row in who.floors.get((s, year), ()))
+        left = yuan
+        for way in (self._pay_chained, self._pay_free) if first else (self._pay_free, self._pay_chained):
+            left -= way(who, year, left)
         return left == 0
 
-    def _from(self, sources: Iterable[int], purpose: int, year: int, yuan: int) -> int:
-        """Take up to `yuan` from sources in turn; return what was taken."""
+    def _pay_free(self, who: Payers, year: int, yuan: int) -> int:
+        """Take up to `yuan` from sources of no co-funding in turn; return what was taken."""
         left = yuan
-        for s in sources:
-            take = min(left, self._has(s, purpose, year))
-            if take:
-                self._take(s, year, take)
-                self.ceiling[s, purpose, year] -= take if self.ceiling[s, purpose, year] < NO_CEILING else 0
-                left -= take
+        for s in sorted(who.free, key=lambda s: not any(self.kept[row] for row in who.floors.get((s, year), ()))):
+            left -= self._from(s, who, year, min(left, self._has(s, who, year)))
         return yuan - left
 
-    def _has(self, s: int, purpose: int, year: int) -> int:
-        """What a source can pay in a year: its money of the year and what may be carried into it."""
+    def _pay_chained(self, who: Payers, year: int, yuan: int) -> int:
+        """Take up to `yuan` from sources of co-funding; return what was taken."""
+        if not yuan or not who.chain:
+            return 0
+        total, parts = self._chained(who, year)
+        want = min(yuan, total(NO_CEILING))
+        low, high = 0, want  # the least that those pay who are not matched: what they keep can be matched later
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if total(middle) >= want else (middle + 1, high)
+        paid = parts(low)
+        over = sum(paid.values()) - want
+        for s in reversed(paid):  # nobody is left out who is matched by what is given up here
+            paid[s], over = paid[s] - min(over, paid[s]), over - min(over, paid[s])
+        return sum(self._from(s, who, year, some) for s, some in paid.items())
+
+    def _chained(self, who: Payers, year: int) -> tuple[Callable[[int], int], Callable[[int], dict[int, int]]]:
+        """Return two functions of what those pay together who are not matched: all that is paid then, and by whom."""
+        has = {s: self._has(s, who, year) for s, _ in who.chain}
+
+        def parts(own: int) -> dict[int, int]:
+            paid: dict[int, int] = {}
+            for s, matches in who.chain:
+                if matches:
+                    paid[s] = min(has[s], *(_below(sum(paid[p] for p in by), ratio) for by, ratio in matches))
+                else:
+                    paid[s] = min(has[s], own)
+                    own -= paid[s]
+            return paid
+
+        return lambda own: sum(parts(own).values()), parts
+
+    def _from(self, s: int, who: Payers, year: int, yuan: int) -> int:
+        """Take `yuan` from a source that has it; return it."""
+        for row in who.ceilings.get((s, year), ()) if yuan else ():
+            self.ceiling[row] -= yuan
+        left = yuan
+        for row in who.floors.get((s, year), ()) if yuan else ():
+            some = min(left, int(self.kept[row]))
+            self.kept[row] -= some
+            left -= some
+        self._take(s, year, left)
+        return yuan
+
+    def _has(self, s: int, who: Payers, year: int) -> int:
+        """What a source can pay of a cost in a year: money of floors it counts for, and what reaches that year."""
+        money = self._reaches(s, year) + sum(int(self.kept[row]) for row in who.floors.get((s, year), ()))
+        return min(money, *(int(self.ceiling[row]) for row in who.ceilings.get((s, year), ())), NO_CEILING)
+
+    def _reaches(self, s: int, year: int) -> int:
+        """What of a source reaches a year: its money of the year and what may be carried into it, if it lasts."""
         money = 0
-        for t in range(year + 1):
+        for t in range(max(0, year + 1 - int(self.terms.lasts[s])), year + 1):
             money = int(self.money[s, t]) + (min(money, int(self.carry[s, t - 1])) if t else 0)
-        return min(money, int(self.ceiling[s, purpose, year]))
+        return money
 
     def _take(self, s: int, year: int, yuan: int) -> None:
-        """Take money of the year itself first, then what was carried into it, latest year first."""
-        take = min(yuan, int(self.money[s, year]))
-        self.money[s, year] -= take
-        if yuan > take:
-            self.carry[s, year - 1] -= yuan - take
-            self._take(s, year - 1, yuan - take)
+        """Take money that lasts for years from the latest year first, money that expires from the oldest first."""
+        oldest = max(0, year + 1 - int(self.terms.lasts[s]))
+        expires = int(self.terms.lasts[s]) < self.money.shape[1]
+        for t in range(oldest, year + 1) if expires else range(year, oldest - 1, -1):
+            take = min(yuan, int(self.money[s, t]), *self.carry[s, t:year].tolist())
+            self.money[s, t] -= take
+            self.carry[s, t:year] -= take
+            yuan -= take
 
 
 def _below(yuan: int, ratio: float) -> int:

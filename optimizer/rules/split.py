@@ -1,6 +1,7 @@
 """How a rule splits the money: what must be paid comes off the top, the rest goes to the communities in whole yuan."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ from optimizer.ledger import payments
 from optimizer.problem import SPACE, Floats, Ints, Problem
 from optimizer.problem_reach import eligible
 from optimizer.rounding import Margin, round_table
-from optimizer.rules.purse import NO_CEILING, Purse
+from optimizer.rules.payers import Limits, Payers, limits, payers
+from optimizer.rules.purse import NO_CEILING, Purse, Terms
 from optimizer.scenario import Rule
-from optimizer.scenario_base import PURPOSES
 from optimizer.shortage import hard_costs
 
 
@@ -31,17 +32,27 @@ def keys_of(city: City, rule: Rule) -> Floats:
     return np.ones(len(city.communities))
 
 
-def whole_purse(problem: Problem) -> Purse:
-    """Return all money that is left when what must be paid whatever is decided is paid (equations 19 to 22).
+@dataclass(frozen=True)
+class Funds:
+    """All money a rule has: `purse`, who may pay each cell from it, and the limits its rows stand for."""
 
-    That is the running cost of existing stations, and entitlements under a hard floor.
+    purse: Purse
+    payers: list[Payers]
+    ceilings: Limits
+    floors: Limits
+
+
+def all_funds(problem: Problem) -> Funds:
+    """Return all money that is left when what must be paid whatever is decided is paid (equations 19 to 25).
+
+    That is the running cost of existing stations, and entitlements under a hard floor. What floors of sources (22)
+    still ask for stands apart from other money.
     """
     years = len(problem.years)
     money, pay = payments(problem, hard_costs(problem))
-    paid = np.zeros((len(problem.sources), len(PURPOSES), years), dtype=np.int64)
-    purpose = np.array([PURPOSES.index(p) for p in problem.cells.purpose], dtype=np.int64)
-    np.add.at(paid, (money.source, purpose[money.cell], money.year), pay[: len(money.source)])
-    left = problem.amount.astype(np.int64) - paid.sum(axis=1)
+    paid = np.zeros(problem.amount.shape, dtype=np.int64)
+    np.add.at(paid, (money.source, money.year), pay[: len(money.source)])
+    left = problem.amount.astype(np.int64) - paid
     carry = problem.carry_limit.astype(np.int64)
     carry[:, -1] = 0
     for t in range(years - 1, 0, -1):  # what a year lacks was carried into it
@@ -49,13 +60,28 @@ def whole_purse(problem: Problem) -> Purse:
         left[:, t] += lacks
         left[:, t - 1] -= lacks
         carry[:, t - 1] -= lacks
-    ceiling = np.full(paid.shape, NO_CEILING, dtype=np.int64)
-    for s, rule in enumerate(problem.scenario.sources.values()):
-        for name, share in rule.ceiling_share.items():
-            p = PURPOSES.index(name)
-            ceiling[s, p] = np.floor(share * problem.amount[s]).astype(np.int64) - paid[s, p]
-    limit = np.full(years, NO_CEILING, dtype=np.int64)
-    return Purse(np.maximum(left, 0), np.maximum(carry, 0), np.maximum(ceiling, 0), limit)
+    ceilings, floors = limits(money, pay)
+    lasts = [rule.lasts_years or years for rule in problem.scenario.sources.values()]
+    purse = Purse(
+        Terms(np.array(lasts, dtype=np.int64), ceilings.source, floors.source),
+        np.maximum(left, 0),
+        np.maximum(carry, 0),
+        ceilings.yuan,
+        np.zeros(len(floors.yuan), dtype=np.int64),
+        np.full(years, NO_CEILING, dtype=np.int64),
+    )
+    _keep_for_floors(purse, floors)
+    return Funds(purse, payers(problem, ceilings, floors), ceilings, floors)
+
+
+def _keep_for_floors(purse: Purse, floors: Limits) -> None:
+    """Set money apart for floors, the narrowest first; a floor within which others lie needs only the rest."""
+    done: dict[tuple[int, int], list[tuple[frozenset[int], int]]] = {}
+    for row in sorted(range(len(floors.cells)), key=lambda r: (len(floors.cells[r]), r)):
+        mine, key = frozenset(floors.cells[row]), (int(floors.source[row]), int(floors.year[row]))
+        within = sum(yuan for cells, yuan in done.get(key, ()) if cells <= mine)
+        purse.kept[row] = purse.draw(*key, max(0, int(floors.yuan[row]) - within))
+        done.setdefault(key, []).append((mine, int(purse.kept[row])))
 
 
 def may_use(problem: Problem) -> "np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]":
@@ -78,33 +104,54 @@ def may_use(problem: Problem) -> "np.ndarray[tuple[int, int, int], np.dtype[np.b
     return np.asarray(found & short[:, None, :])
 
 
-def split(problem: Problem, rule: Rule, key: Floats, purse: Purse) -> list[Purse]:
+def split(problem: Problem, rule: Rule, key: Floats, funds: Funds) -> list[Purse]:
     """Return a purse per community: every source's money of a year in proportion to `key` (n,), whole units that foot.
 
-    A source is split among the communities with a need it may pay for. Under `last_year_plus` no community spends more
-    in a year than last year's money and `growth` for every year since.
+    A source is split among the communities with a need it may pay for, its floors and ceilings among those of them
+    whose costs count. Under `last_year_plus` no community spends more in a year than last year's money and `growth`
+    for every year since.
     """
-    n, years = len(problem.communities), len(problem.years)
-    part = np.where(may_use(problem).any(axis=2), key[:, None], 0.0).T  # (S, n)
-    total = part.sum(axis=1, keepdims=True)
-    part = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
-    yuan = part[:, :, None] * purse.money[:, None, :]  # (S, n, T)
+    n, years, purse = len(problem.communities), len(problem.years), funds.purse
+    raw = np.where(may_use(problem).any(axis=2), key[:, None], 0.0).T  # (S, n)
+    part = _shares(raw)
     limit = np.full((n, years), NO_CEILING, dtype=np.int64)
     if rule.split == "last_year_plus":
         claim = key[:, None] * (1 + rule.growth) ** np.arange(1, years + 1)[None, :]
         limit = np.floor(claim + 1e-6).astype(np.int64)
-    whole = _whole(problem.communities, yuan)
-    most = np.where(purse.ceiling >= NO_CEILING, 0, purse.ceiling)
-    open_end = (purse.ceiling >= NO_CEILING).astype(np.int64) * NO_CEILING
+    money = _whole(problem.communities, part[:, :, None] * purse.money[:, None, :])
+    under, over = (_shares(raw[of.source] * of.communities(problem)) for of in (funds.ceilings, funds.floors))
+    most = np.floor(under * purse.ceiling[:, None] + 1e-9).astype(np.int64)
+    kept = _whole(problem.communities, (over * purse.kept[:, None])[:, :, None])[:, :, 0]
     return [
         Purse(
-            whole[:, i],
+            purse.terms,
+            money[:, i],
             np.floor(part[:, i, None] * purse.carry).astype(np.int64),
-            np.floor(part[:, i, None, None] * most).astype(np.int64) + open_end,
+            most[:, i],
+            kept[:, i],
             limit[i],
         )
         for i in range(n)
     ]
+
+
+def pass_on(parts: list[Purse], left: Ints) -> bool:
+    """Give money of floors that was `left` (n, F) to those who used all of theirs, in proportion; whether any could."""
+    kept = np.array([part.kept for part in parts])
+    used = np.where(left == 0, kept, 0)
+    moves = used.any(axis=0) & left.any(axis=0)
+    whole = left.sum(axis=0) * moves
+    more = np.floor(_shares(used.T.astype(float)).T * whole).astype(np.int64)
+    more[used.argmax(axis=0), np.arange(len(whole))] += whole - more.sum(axis=0)
+    for part, mine, rest in zip(parts, more, left * moves, strict=True):
+        part.kept = np.maximum(0, part.kept - rest) + mine
+    return bool(moves.any())
+
+
+def _shares(raw: Floats) -> Floats:
+    """Return rows that sum to 1, or 0 where there is nothing."""
+    total = raw.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(raw, total, out=np.zeros_like(raw), where=total > 0))
 
 
 def _whole(communities: Sequence[str], yuan: Floats) -> Ints:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Arcs, Bools, Floats, Ints, Problem
-from optimizer.rules.purse import Payers, payers
+from optimizer.rules.payers import Payers
 from optimizer.solution import SHARE_NOISE, Decisions
 
 STEP = 1e-6
@@ -27,7 +27,7 @@ class State:
     """
 
     problem: Problem
-    cells: list[Payers] = field(init=False)
+    cells: list[Payers]
     grant: Ints = field(init=False)
     left: Floats = field(init=False)
     short_m2: Floats = field(init=False)
@@ -46,7 +46,6 @@ class State:
     def __post_init__(self) -> None:
         """Begin with what exists: communities use it, the nearest first, as far as its capacity goes."""
         problem = self.problem
-        self.cells = payers(problem)
         hard = problem.scenario.programmes.work_funds.hard_floor
         self.grant = (problem.need[:, WORK_FUNDS] * hard).astype(np.int64)
         self.left = np.where(problem.peak > 0, 1.0, 0.0)

@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,8 +30,9 @@ from optimizer.report.compare_page import page
 from optimizer.report.compare_table import comparison_lines
 from optimizer.rules import plan_by_rule
 from optimizer.rules.columns import encode
-from optimizer.rules.purse import NO_CEILING, Bill, Payers, Purse
-from optimizer.rules.split import keys_of, split, whole_purse
+from optimizer.rules.payers import Payers
+from optimizer.rules.purse import NO_CEILING, Bill, Purse, Terms
+from optimizer.rules.split import all_funds, keys_of, split
 from optimizer.run import Infeasible, check_inputs, run_scenario
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
@@ -45,6 +47,7 @@ SHARES = RULES[:3]
 A: Row = {"community": "a", "population": 1000}
 B: Row = {"community": "b", "population": 3000}
 NONE = [("a", "desk", 0.0)]
+NO_LIMIT = np.array([NO_CEILING])
 FUNDS: Row = {"work_funds": {"floor_yuan": 50_000}}
 DESK: Row = {"siting": "own", "capital_yuan_per_unit": 10}
 CLINIC: Row = {"siting": "network", "limit_m": 1500, "capital_yuan_per_unit": 10}
@@ -249,7 +252,7 @@ def test_the_split_is_that_of_largest_remainders(population: list[int], yuan: in
     scenario = ruled("per_capita", programmes={"work_funds": {"floor_yuan": 1e6}}, sources=only(yuan))
     problem = build_problem(city, scenario)
     assert scenario.rule is not None
-    purses = split(problem, scenario.rule, keys_of(city, scenario.rule), whole_purse(problem))
+    purses = split(problem, scenario.rule, keys_of(city, scenario.rule), all_funds(problem))
     ours = [int(purse.money[0, 0]) for purse in purses]
     assert sum(ours) == yuan
     part = sorted(people * yuan % sum(population) for people in population)
@@ -258,16 +261,37 @@ def test_the_split_is_that_of_largest_remainders(population: list[int], yuan: in
         assert ours == list(methods.largest_remainder(population, yuan, verbose=False))
 
 
+def one_year(money: Sequence[int]) -> Purse:
+    """Return a purse of one year without limits."""
+    none = np.zeros(0, dtype=np.int64)
+    year, no_carry = np.array(money, dtype=np.int64)[:, None], np.zeros((len(money), 1), dtype=np.int64)
+    return Purse(Terms(np.ones(len(money), dtype=np.int64), none, none), year, no_carry, none, none, NO_LIMIT)
+
+
+@given(st.tuples(*[st.integers(0, 7)] * 3), st.tuples(*[st.sampled_from([0.3, 0.5, 1.0, 2.0])] * 2), st.integers(0, 25))
+def test_a_purse_pays_along_a_chain_of_matches(money: tuple[int, ...], ratios: tuple[float, ...], yuan: int) -> None:
+    """A district matches the city, and the city a gift; against every way to pay."""
+    first, second = ratios
+    ways = itertools.product(*(range(m + 1) for m in money))
+    totals = {d + c + g for d, c, g in ways if first * c <= d + 1e-9 and second * g <= c + 1e-9}
+    who = Payers((), ((0, ()), (1, (((0,), first),)), (2, (((1,), second),))))
+    purse = one_year(money)
+    assert purse.most(who, 0) == max(totals)
+    assert purse.pay([Bill(0, 0, yuan)], [who]) == (yuan <= max(totals))
+    spent = np.array(money) - purse.money[:, 0]
+    assert spent.sum() == (yuan if yuan <= max(totals) else 0)
+    assert first * spent[1] <= spent[0] + 1e-9
+    assert second * spent[2] <= spent[1] + 1e-9
+
+
 @given(st.tuples(*[st.integers(0, 7)] * 4), st.sampled_from([0.0, 0.3, 0.5, 1.0, 2.0]), st.integers(0, 30))
 def test_a_purse_pays_all_that_can_be_paid(money: tuple[int, ...], ratio: float, yuan: int) -> None:
     """Against every way to pay: a donor, a district, and two sources that the district matches at one ratio."""
     ways = itertools.product(*(range(m + 1) for m in money))
     totals = {g + d + a + b for g, d, a, b in ways if ratio * max(a, b) <= d + 1e-9}
-    who = Payers(0, (0,), (1,), ((2, ratio), (3, ratio))) if ratio else Payers(0, (0, 1, 2, 3), (), ())
-    none = np.zeros((4, 1), dtype=np.int64)
-    purse = Purse(
-        np.array(money, dtype=np.int64)[:, None], none, np.full((4, 4, 1), NO_CEILING), np.array([NO_CEILING])
-    )
+    match = (((1,), ratio),)
+    who = Payers((0,), ((1, ()), (2, match), (3, match))) if ratio else Payers((0, 1, 2, 3))
+    purse = one_year(money)
     assert purse.most(who, 0) == max(totals)
     assert purse.pay([Bill(0, 0, yuan)], [who]) == (yuan in totals)
     spent = np.array(money) - purse.money[:, 0]
