@@ -25,6 +25,7 @@ from optimizer.levels_table import levels_table, referrals_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
 from optimizer.problem import Bools, Floats, Problem
 from optimizer.report import write_report
+from optimizer.rules.split import with_split
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
 from optimizer.search import SHOWN, Found
 from optimizer.solution import Decisions, decode
@@ -79,7 +80,7 @@ def write_run(
             "scores": scores,
             "one_stop": tables.one_stop,
             "ledger": ledger,
-            "sources": sources,
+            "sources": with_split(problem, sources),
             "source_ledger": source_ledger(problem.scenario, ledger, sources),
         }
         if tables.debts is not None:

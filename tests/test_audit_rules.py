@@ -30,6 +30,7 @@ TABLES: list[tuple[str, str, Change]] = []
 BY_SPACE = {"deposit"}  # tests/test_audit_space.py corrupts it
 BY_SWAPS = {"given_up"}  # tests/optimizer/test_swaps.py corrupts it
 BY_PRICE = {"price_of_fairness"}  # tests/test_audit_price.py corrupts it
+BY_SPLIT = {"split_money", "split_part"}  # tests/test_audit_split.py corrupts these
 BY_CLOSING = {"closing", "moving", "continuity", "must_take"}  # tests/test_audit_closing.py corrupts these
 
 
@@ -1012,7 +1013,7 @@ def test_the_plan_solved_by_hand_passes(run: Path) -> None:
     assert report.passed, report.text()
     assert report.findings == []
     assert report.figures > 400
-    asked = RULES.keys() - {"hard_floor", "continuity"} - STRICT - LEVELS - BY_SPACE - BY_PRICE
+    asked = RULES.keys() - {"hard_floor", "continuity"} - STRICT - LEVELS - BY_SPACE - BY_PRICE - BY_SPLIT
     assert {check.name for check in report.checks} == asked
 
 
@@ -1103,7 +1104,7 @@ def test_a_corrupted_plan_is_named_by_its_rule(
 
 def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
     elsewhere = (
-        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_SWAPS | BY_PRICE
+        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_SWAPS | BY_PRICE | BY_SPLIT
     )  # of levels: test_hierarchy
     assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - elsewhere
 

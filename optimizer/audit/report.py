@@ -84,6 +84,8 @@ RULES: dict[str, Rule] = {
     "yearly_cost": Rule("23", "what is called a yearly cost is one"),
     "running_commitment": Rule("23", "money that goes on bears the yearly costs of the last year and after"),
     "debt_relief": Rule("26", "no more of a debt is paid off than is owed, and what is left foots"),
+    "split_money": Rule("37", "what a rule splits among communities is new money less what must be paid"),
+    "split_part": Rule("37", "no community, and no district's stations, get more than is due of the split"),
     "ledger_row": Rule("20", "every row of the ledger of sources foots"),
     "ledger_total": Rule("24", "the ledger of sources sums to the sources, with what is spoken for"),
     "ledger_figure": Rule("22", "what sources spent, were matched and are committed to follows from the payments"),

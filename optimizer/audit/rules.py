@@ -20,6 +20,7 @@ from optimizer.audit import (
     rules_price,
     rules_services,
     rules_space,
+    rules_split,
     rules_stations,
 )
 from optimizer.audit.inputs import Case, read_case
@@ -70,6 +71,7 @@ def _check(case: Case, recorder: Recorder) -> None:
     rules_money.check_eligibility(case, recorder)
     rules_money.check_co_funding(case, recorder)
     rules_money.check_expiry(case, recorder)
+    rules_split.check_split(case, there, taken, recorder)
     rules_ledger.check_source_ledger(case, recorder)
     rules_limits.check_limits(case, recorder)
     rules_limits.check_running(case, taken, recorder)

@@ -55,7 +55,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "scores": ("community", "year", "score", "set_aside"),
 }
-ASKED_FOR: dict[str, tuple[str, ...]] = {"ledger": ("yearly_yuan",)}  # columns that only some scenarios have
+ASKED_FOR: dict[str, tuple[str, ...]] = {  # columns that only some scenarios have
+    "ledger": ("yearly_yuan",),
+    "sources": ("split_yuan", "apart_yuan"),
+}
 ONLY_SOME: dict[str, tuple[str, ...]] = {  # tables of some scenarios
     "debts": ("community", "year", "debt_yuan", "relief_yuan", "left_yuan")
 }

@@ -74,6 +74,20 @@ def all_funds(problem: Problem) -> Funds:
     return Funds(purse, payers(problem, ceilings, floors), ceilings, floors)
 
 
+def with_split(problem: Problem, sources: pd.DataFrame) -> pd.DataFrame:
+    """Return `sources.csv` with what a rule splits among communities and what it sets apart for floors, if it splits.
+
+    `sources` has a row for every source and year, in the problem's order.
+    """
+    rule = problem.scenario.rule
+    if rule is None or rule.split == "greedy_by_need":
+        return sources
+    funds = all_funds(problem)
+    apart = np.zeros_like(funds.purse.money)
+    np.add.at(apart, (funds.floors.source, funds.floors.year), funds.purse.kept)
+    return sources.assign(split_yuan=funds.purse.money.ravel(), apart_yuan=apart.ravel())
+
+
 def _keep_for_floors(purse: Purse, floors: Limits) -> None:
     """Set money apart for floors, the narrowest first; a floor within which others lie needs only the rest."""
     done: dict[tuple[int, int], list[tuple[frozenset[int], int]]] = {}
@@ -107,9 +121,9 @@ def may_use(problem: Problem) -> "np.ndarray[tuple[int, int, int], np.dtype[np.b
 def split(problem: Problem, rule: Rule, key: Floats, funds: Funds) -> list[Purse]:
     """Return a purse per community: every source's money of a year in proportion to `key` (n,), whole units that foot.
 
-    A source is split among the communities with a need it may pay for, its floors and ceilings among those of them
-    whose costs count. Under `last_year_plus` no community spends more in a year than last year's money and `growth`
-    for every year since.
+    Equation (37): a source is split among the communities with a need it may pay for, its floors and ceilings among
+    those of them whose costs count. Under `last_year_plus` no community spends more in a year than last year's money
+    and `growth` for every year since.
     """
     n, years, purse = len(problem.communities), len(problem.years), funds.purse
     raw = np.where(may_use(problem).any(axis=2), key[:, None], 0.0).T  # (S, n)
