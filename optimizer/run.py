@@ -19,14 +19,16 @@ from geodata.read import read_city
 from optimizer.beginning import Beginning, read_beginning
 from optimizer.clock import Clock
 from optimizer.joint import Joint, build_joint
+from optimizer.ledger import MoneyShortError
 from optimizer.levels import set_aside
 from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Progress, Silent
-from optimizer.rules import broken_floors, plan_by_rule
+from optimizer.rules import plan_by_rule, unkept
 from optimizer.rules.columns import encode
 from optimizer.rules.split import keys_of
+from optimizer.rules.unkept import unpaid
 from optimizer.run_write import previous_decisions, write_run
 from optimizer.scenario import RULE_TITLES, Rule, Scenario
 from optimizer.scenario_check import check_scenario
@@ -136,10 +138,13 @@ def _by_rule(city: City, joint: Joint, rule: Rule) -> Found:
     shortage = explain(problem)
     if shortage:
         raise Infeasible(shortage)
-    decisions = plan_by_rule(problem, rule, keys_of(city, rule))
-    unkept = broken_floors(problem, decisions)
-    if unkept:
-        raise Infeasible(unkept)
+    try:
+        decisions = plan_by_rule(problem, rule, keys_of(city, rule))
+    except MoneyShortError as error:
+        raise Infeasible(unpaid(problem, error)) from None
+    broken = unkept(problem, decisions)
+    if broken:
+        raise Infeasible(broken)
     levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
     return Found(encode(joint, decisions), levels, rule.split)
 

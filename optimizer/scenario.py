@@ -311,9 +311,9 @@ def _contradictions(scenario: Scenario) -> list[str]:
 def _beyond_rules(scenario: Scenario) -> Iterator[str]:
     """Yield the path of everything that plans by rule cannot keep."""
     for name, service in scenario.services.items():
-        for key in ("hierarchy", "closing"):
-            if getattr(service, key) is not None:
-                yield f"programmes.services.{name}.{key}"
+        for key in ("centre", "outlets"):
+            if service.hierarchy is not None and getattr(service.hierarchy, key) is not None:
+                yield f"programmes.services.{name}.hierarchy.{key}"
 
 
 def _of_debt_relief(scenario: Scenario) -> Iterator[str]:

@@ -9,22 +9,24 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.money import build_money
-from optimizer.problem import WORK_FUNDS, Floats, Problem
+from optimizer.problem import WORK_FUNDS, Floats, Ints, Problem
 from optimizer.programmes import build_model
 
 
-def hard_costs(problem: Problem) -> Floats:
-    """(cells, T) yuan to be paid whatever is decided: existing stations, and entitlements under a hard floor."""
+def hard_costs(problem: Problem, closes: Ints | None = None) -> Floats:
+    """(cells, T) yuan to be paid whatever is decided: existing stations, and entitlements under a hard floor.
+
+    Stations are paid for until they may close, or until they do, where `closes` (existing,) says in which year.
+    """
     years = len(problem.years)
     cost = np.zeros((len(problem.cells), years))
     existing, services = problem.existing, list(problem.scenario.services.values())
+    if closes is None:
+        closes = np.where(existing.close_first <= existing.close_last, np.minimum(existing.close_first, years), years)
     for e in np.flatnonzero(existing.paid & (existing.running_yuan > 0)):
         k, i = int(existing.service[e]), int(existing.community[e])
         cell = problem.cell("service_running", i, k, shared=services[k].siting == "network")
-        open_for = (
-            min(int(existing.close_first[e]), years) if existing.close_first[e] <= existing.close_last[e] else years
-        )
-        cost[cell, :open_for] += np.floor(existing.running_yuan[e] * problem.price_index[:open_for] + 0.5)
+        cost[cell, : closes[e]] += np.floor(existing.running_yuan[e] * problem.price_index[: closes[e]] + 0.5)
     if problem.scenario.programmes.work_funds.hard_floor:
         for i in range(len(problem.communities)):
             cost[problem.cell("work_funds", i)] += problem.need[i, WORK_FUNDS]

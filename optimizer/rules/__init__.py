@@ -8,18 +8,17 @@ import heapq
 
 import numpy as np
 
-from optimizer.plan_tables import plan_tables
 from optimizer.problem import SPACE, WORK_FUNDS, Bools, Floats, Problem
 from optimizer.rules.own import buy, own_needs
 from optimizer.rules.purse import Purse
 from optimizer.rules.shared import Market, open_by_yuan
 from optimizer.rules.split import Funds, all_funds, may_use, pass_on, split
 from optimizer.rules.state import State
+from optimizer.rules.unkept import broken_floors, unkept
 from optimizer.scenario import Rule
-from optimizer.shortage import said_of_floors
 from optimizer.solution import Decisions
 
-__all__ = ["broken_floors", "plan_by_rule"]
+__all__ = ["plan_by_rule", "unkept"]
 PASSES = 3
 """Most times the neediest are gone through; a second time pays where rooms taken in the first give floor."""
 ROUNDS = 4
@@ -32,7 +31,7 @@ def plan_by_rule(problem: Problem, rule: Rule, key: Floats) -> Decisions:
     `key` (n,) is what a community's part is in proportion to (`optimizer.rules.split.keys_of`). Where floors of sources
     (22) are not kept, what communities leave of the money set apart for them goes to others, and if that is not
     enough, needs that floors count come before all others; a plan that still keeps them not is returned as it is
-    (`broken_floors`). Raises MoneyShortError where the sources cannot pay what must be paid.
+    (`optimizer.rules.unkept`). Raises MoneyShortError where the sources cannot pay what must be paid.
     """
     funds = all_funds(problem)
     counted = _counted(problem, funds)
@@ -65,14 +64,6 @@ def _counted(problem: Problem, funds: Funds) -> Bools:
             need = service + 2 if service >= 0 else WORK_FUNDS if purpose == "work_funds" else SPACE
             counted[problem.district == district if community < 0 else community, need] |= purpose != "debt_relief"
     return counted
-
-
-def broken_floors(problem: Problem, decisions: Decisions) -> str:
-    """Return in words which floors of sources (22) a plan cannot keep, whoever pays its costs; empty if it can."""
-    cost = np.zeros((len(problem.cells), len(problem.years)))
-    for item in plan_tables(problem, decisions).items:
-        cost[item.cell, item.year] += item.yuan
-    return said_of_floors(problem, cost)
 
 
 def _by_shares(state: State, purses: list[Purse], first: Bools) -> None:

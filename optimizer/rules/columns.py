@@ -13,6 +13,9 @@ def encode(joint: Joint, decisions: Decisions) -> Floats:
     problem, families = joint.problem, joint.model.columns
     x = np.zeros(joint.n_columns)
 
+    def existing_need(stations: Ints) -> Ints:
+        return problem.existing.service[stations] + 2
+
     def put(name: str, keys: list[tuple[int, ...]], values: Floats) -> None:
         family = families[name]
         at = {key: family.start + n for n, key in enumerate(zip(*(i.tolist() for i, _ in family.keys), strict=True))}
@@ -37,7 +40,19 @@ def encode(joint: Joint, decisions: Decisions) -> Floats:
     units = problem.peak[who, service[target]] * decisions.serve_share
     put("size", _keys(target[built], service[target[built]], decisions.serve_year[built]), units[built])
     arc, target = decisions.kept_arc, existing.target[decisions.kept_arc]
-    put("kept", _keys(existing.community[arc], target, problem.existing.service[target] + 2), decisions.kept_share)
+    put("kept", _keys(existing.community[arc], target, existing_need(target)), decisions.kept_share)
+    if len(decisions.closed):
+        gone, when = decisions.closed, decisions.close_year
+        put("close", _keys(gone, existing_need(gone), when), np.ones(len(gone)))
+        year_of = dict(zip(gone.tolist(), when.tolist(), strict=True))
+        ends = np.isin(existing.target[decisions.kept_arc], gone)
+        arc = decisions.kept_arc[ends]
+        at = np.array([year_of[e] for e in existing.target[arc].tolist()], dtype=np.int64)
+        target = existing.target[arc]
+        put("ended", _keys(existing.community[arc], target, existing_need(target), at), decisions.kept_share[ends])
+        arc, target = decisions.handed_arc, existing.target[decisions.handed_arc]
+        keys = _keys(existing.community[arc], target, existing_need(target), decisions.handed_year)
+        put("handed", keys, decisions.handed_share)
     _space_met(joint, x)
     return x
 

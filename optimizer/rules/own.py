@@ -3,13 +3,13 @@
 Of every purchase it takes the start year and the size that meet most over the years, the earlier and cheaper of equals.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from optimizer.plan_tables import half_up
-from optimizer.problem import SPACE, WORK_FUNDS, YEARLY_SPACE, Problem
-from optimizer.rules.purse import Bill, Purse
+from optimizer.problem import SPACE, WORK_FUNDS, Problem
+from optimizer.rules.bills import Bill, room_bills, space_bills, station_bills
+from optimizer.rules.purse import Purse
 from optimizer.rules.state import State, down
 from optimizer.solution import AREA_STEP_M2
 
@@ -59,7 +59,7 @@ def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
         return False
     place = int(found[0])
     rule = list(problem.scenario.services.values())[k]
-    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity)
+    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity, state.most_at(place))
     least = max(rule.min_capacity, min(1.0, problem.peak[i, k + 2]))
 
     def most(t: int) -> float:
@@ -78,36 +78,6 @@ def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
     state.floor_m2[i, year:] -= size * rule.area_m2_per_unit
     state.serve(place, year, size, np.flatnonzero(problem.arcs.target == place))
     return True
-
-
-def station_bills(problem: Problem, place: int, start: int, size: float) -> Iterator[Bill]:
-    """Yield what a station of a capacity costs from its start year on, in whole yuan (equation 19)."""
-    i, k, shared = int(problem.places.community[place]), int(problem.places.service[place]), problem.places.room[place]
-    rule, index = list(problem.scenario.services.values())[k], problem.price_index
-    capital, running = (problem.cell(f"service_{p}", i, k, shared=bool(shared >= 0)) for p in ("capital", "running"))
-    yield Bill(capital, start, half_up(index[start] * (rule.fixed_yuan + rule.capital_yuan_per_unit * size)))
-    for t in range(start, len(problem.years)):
-        yield Bill(running, t, half_up(index[t] * (rule.running_yuan + rule.running_yuan_per_unit * size)))
-
-
-def room_bills(problem: Problem, room: int, start: int, area_m2: float) -> Iterator[Bill]:
-    """Yield what a room taken in a year costs, in whole yuan (equations 7 and 19)."""
-    rooms, shared = problem.rooms, bool(problem.rooms.is_station[room])
-    fixed = rooms.fixed_yuan[room] + (problem.scenario.programmes.one_stop.counter_yuan if shared else 0.0)
-    for t in range(start, len(problem.years)):
-        once = fixed + rooms.capital_yuan_per_m2[room] * area_m2 if t == start else 0.0
-        yearly = rooms.yearly_yuan_per_m2[room] * (area_m2 if start + rooms.lead[room] <= t else 0.0)
-        yield from space_bills(problem, int(rooms.community[room]), t, once, yearly, shared=shared)
-
-
-def space_bills(problem: Problem, i: int, t: int, once: float, yearly: float, *, shared: bool) -> Iterator[Bill]:
-    """Yield a cost of rooms in first-year prices as whole yuan of a year; what is yearly apart where (23) asks."""
-    cell, again = (problem.cell(kind, i, shared=shared) for kind in ("space", YEARLY_SPACE))
-    yuan, index = half_up(problem.price_index[t] * (once + yearly)), problem.price_index[t]
-    apart = min(yuan, half_up(index * yearly)) if again != cell else 0
-    yield Bill(cell, t, yuan - apart)
-    if apart:
-        yield Bill(again, t, apart)
 
 
 def best_start(

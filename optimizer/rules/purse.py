@@ -9,19 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.problem import Floats, Ints
+from optimizer.rules.bills import Bill
 from optimizer.rules.payers import Payers
 
 NO_CEILING = np.iinfo(np.int64).max // 4
 _AMOUNTS = ("money", "carry", "ceiling", "kept", "limit")
-
-
-@dataclass(frozen=True)
-class Bill:
-    """A cost in whole yuan: the cell it belongs to and the year it is paid."""
-
-    cell: int
-    year: int
-    yuan: int
 
 
 @dataclass(frozen=True)

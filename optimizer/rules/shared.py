@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from optimizer.rules.own import room_bills, station_bills
-from optimizer.rules.purse import Bill, Purse
+from optimizer.rules.bills import Bill, room_bills, station_bills
+from optimizer.rules.purse import Purse
 from optimizer.rules.state import State, down, nearest
 from optimizer.scenario_services import Service
 
@@ -82,17 +82,17 @@ class Market:
         ready = max(ready, year)
         alone = []
         for place in self.buildings.get(room, []):
-            size = self._size(place, floor, scale)
+            size = self._size(place, floor, scale, ready)
             if size > 0:
                 yuan = sum(bill.yuan for bill in station_bills(problem, place, ready, size))
                 name = problem.needs[problem.places.service[place] + 2]
-                alone.append((-self._worth(place, size) / max(1, yuan), name, place))
+                alone.append((-self._worth(place, size, ready) / max(1, yuan), name, place))
         fewest = 1 if room in self.state.taken else problem.scenario.programmes.one_stop.min_services
         best: Offer | None = None
         sizes: list[tuple[int, float]] = []
         used = 0.0
         for _, _, place in sorted(alone):
-            size = self._size(place, floor - used, scale)
+            size = self._size(place, floor - used, scale, ready)
             if size > 0:
                 sizes.append((place, size))
                 used += size * self._service(place).area_m2_per_unit
@@ -110,36 +110,36 @@ class Market:
             bills += room_bills(problem, room, year, area)
         for place, size in sizes:
             bills += station_bills(problem, place, ready, size)
-        worth = sum(self._worth(place, size) for place, size in sizes) * float(self.ready[ready])
+        worth = sum(self._worth(place, size, ready) for place, size in sizes) * float(self.ready[ready])
         return Offer(room, year, area, tuple(sizes), worth, tuple(bills))
 
     def _service(self, place: int) -> Service:
         return self.services[int(self.state.problem.places.service[place])]
 
-    def _demand(self, place: int) -> float:
+    def _demand(self, place: int, year: int) -> float:
         problem, k = self.state.problem, int(self.state.problem.places.service[place]) + 2
         who = problem.arcs.community[self.reach[place]]
-        return float((self.state.left[who, k] * problem.peak[who, k]).sum())
+        return float((self.state.open_need(who, k, year) * problem.peak[who, k]).sum())
 
-    def _size(self, place: int, floor_m2: float, scale: float) -> float:
-        """Capacity a new station would have; 0 where it would be too small."""
+    def _size(self, place: int, floor_m2: float, scale: float, year: int) -> float:
+        """Capacity a station would have that is new in a year; 0 where it would be too small."""
         if self.state.open[place]:
             return 0.0
-        rule, demand = self._service(place), self._demand(place)
-        most = min(demand, rule.max_capacity)
+        rule, demand = self._service(place), self._demand(place, year)
+        most = min(demand, rule.max_capacity, self.state.most_at(place))
         if rule.area_m2_per_unit > 0:
             most = min(most, max(0.0, floor_m2) / rule.area_m2_per_unit)
         least = max(rule.min_capacity, min(1.0, demand))
         size = down(min(most, max(least, scale * most)))
         return size if size > 0 and size >= least else 0.0
 
-    def _worth(self, place: int, size: float) -> float:
-        """Person-needs a station of a capacity meets in a year."""
+    def _worth(self, place: int, size: float, year: int) -> float:
+        """Person-needs a station of a capacity that is new in a year meets in a year."""
         problem, k = self.state.problem, int(self.state.problem.places.service[place]) + 2
         total = 0.0
         for a in self.reach[place]:
-            i = int(problem.arcs.community[a])
-            amount = min(size, self.state.left[i, k] * problem.peak[i, k])
+            i = problem.arcs.community[a]
+            amount = min(size, float(self.state.open_need(i, k, year)) * problem.peak[i, k])
             total += problem.unmet_weight[i, k] * amount / problem.peak[i, k]
             size -= amount
             if size <= 0:
@@ -148,8 +148,10 @@ class Market:
 
     def first(self, room: int) -> Offer | None:
         """Return the offer of a building as early as it could be, whoever pays."""
-        start = int(self.state.problem.rooms.first[room])
-        return self.offers(room, start) if start + self._lead(room) < len(self.state.problem.years) else None
+        start, state = int(self.state.problem.rooms.first[room]), self.state
+        years = range(start, len(state.problem.years) - self._lead(room))
+        some = (self.offers(room, year) for year in (years if state.ends.any() else years[:1]))
+        return next((offer for offer in some if offer is not None), None)
 
     def _lead(self, room: int) -> int:
         return 0 if room in self.state.taken else int(self.state.problem.rooms.lead[room])

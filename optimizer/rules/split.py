@@ -11,10 +11,10 @@ from optimizer.ledger import payments
 from optimizer.problem import SPACE, Floats, Ints, Problem
 from optimizer.problem_reach import eligible
 from optimizer.rounding import Margin, round_table
+from optimizer.rules.forced import forced_costs
 from optimizer.rules.payers import Limits, Payers, limits, payers
 from optimizer.rules.purse import NO_CEILING, Purse, Terms
 from optimizer.scenario import Rule
-from optimizer.shortage import hard_costs
 
 
 def last_year_yuan(communities: pd.DataFrame, rule: Rule) -> Floats:
@@ -45,11 +45,11 @@ class Funds:
 def all_funds(problem: Problem) -> Funds:
     """Return all money that is left when what must be paid whatever is decided is paid (equations 19 to 25).
 
-    That is the running cost of existing stations, and entitlements under a hard floor. What floors of sources (22)
+    That is `optimizer.rules.forced`: what exists, and what must be done. What floors of sources (22)
     still ask for stands apart from other money.
     """
     years = len(problem.years)
-    money, pay = payments(problem, hard_costs(problem))
+    money, pay = payments(problem, forced_costs(problem))
     paid = np.zeros(problem.amount.shape, dtype=np.int64)
     np.add.at(paid, (money.source, money.year), pay[: len(money.source)])
     left = problem.amount.astype(np.int64) - paid

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Arcs, Bools, Floats, Ints, Problem
+from optimizer.rules.forced import closing_years, fullest, seen_to
+from optimizer.rules.levels import Levels
 from optimizer.rules.payers import Payers
 from optimizer.solution import SHARE_NOISE, Decisions
 
@@ -21,15 +23,21 @@ def down(amount: float) -> float:
 class State:
     """A plan in the making. Positions refer to the problem, years are indices.
 
-    `left` (n, K): share of each need that nothing serves yet; `short_m2` (n, T): rooms missing to the target;
-    `floor_m2` (n, T): office floor that no own station uses; `office_m2` (n,): of the office, what no swap gives up;
-    `taken`: building -> (year it is ready, floor left).
+    `left` (n, K): share of each need that nothing serves yet; `ends` (n, K, T): share that nothing serves from the year
+    on in which a station closes; `closes` (existing,): that year, T for those that stay;
+    `room_left` (existing,): capacity that nobody uses, by itself or by referrals;
+    `short_m2` (n, T): rooms missing to the target; `floor_m2` (n, T): office floor that no own station uses;
+    `office_m2` (n,): of the office, what no swap gives up; `taken`: building -> (year it is ready, floor left).
     """
 
     problem: Problem
     cells: list[Payers]
     grant: Ints = field(init=False)
     left: Floats = field(init=False)
+    ends: Floats = field(init=False)
+    closes: Ints = field(init=False)
+    levels: Levels = field(init=False)
+    room_left: Floats = field(init=False)
     short_m2: Floats = field(init=False)
     floor_m2: Floats = field(init=False)
     office_m2: Floats = field(init=False)
@@ -42,6 +50,7 @@ class State:
     stations: list[tuple[int, int]] = field(default_factory=list)
     serves: list[tuple[int, int, float]] = field(default_factory=list)
     kept: list[tuple[int, float]] = field(default_factory=list)
+    handed: list[tuple[int, int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with what exists: communities use it, the nearest first, as far as its capacity goes."""
@@ -56,29 +65,107 @@ class State:
         part = problem.scenario.programmes.space.hall_share_of_target
         self.hall_user_left = part * problem.need[:, SPACE, 0]
         self.open = np.zeros(len(problem.places), dtype=bool)
-        capacity = problem.existing.capacity.copy()
-        for a in nearest(problem, problem.existing_arcs, problem.existing.site):
-            i, e = int(problem.existing_arcs.community[a]), int(problem.existing_arcs.target[a])
-            k = int(problem.existing.service[e]) + 2
-            share = min(self.left[i, k], down(capacity[e]) / problem.peak[i, k])
+        self.ends = np.zeros(problem.need.shape)
+        self.closes = closing_years(problem)
+        self.levels, self.room_left = Levels(problem), problem.existing.capacity.copy()
+        self._use_existing()
+        self._take_forced()
+
+    def _use_existing(self) -> None:
+        """Serve from what exists, the nearest first; what a closing station served goes to others that have room.
+
+        Where nobody may be left without when stations close, as much is served as they can together.
+        """
+        problem, old, arcs = self.problem, self.problem.existing, self.problem.existing_arcs
+        order = nearest(problem, arcs, old.site)
+        full = [a for a in order if self._kind(a) in seen_to(problem)]
+        shares = dict(zip(full, fullest(problem, np.array(full, dtype=np.int64)), strict=True)) if full else {}
+
+        def room(a: int) -> float:
+            e = int(arcs.target[a])
+            most = min(down(self.room_left[e]), self._most_above(*self.levels.of_existing(e)))
+            return float(most / problem.peak[arcs.community[a], self._kind(a) + 2])
+
+        def use(a: int, share: float) -> None:
+            e, units = int(arcs.target[a]), share * problem.peak[arcs.community[a], self._kind(a) + 2]
+            self.room_left[e] -= units
+            self._refer(*self.levels.of_existing(e), units)
+
+        for a in order:
+            i, k = int(arcs.community[a]), self._kind(a) + 2
+            share = min(self.left[i, k], room(a), shares.get(a, 1.0))
             if share > SHARE_NOISE:
                 self.kept.append((a, share))
                 self.left[i, k] -= share
-                capacity[e] -= share * problem.peak[i, k]
+                use(a, share)
+        stay = self.closes == len(problem.years)
+        for gone, share in [(a, share) for a, share in self.kept if not stay[arcs.target[a]]]:
+            i, k, t = int(arcs.community[gone]), self._kind(gone), int(self.closes[arcs.target[gone]])
+            left = share
+            for a in order:
+                e = arcs.target[a]
+                if arcs.community[a] == i and old.service[e] == k and stay[e] and old.level[e] != "outlet":
+                    some = min(left, room(a))
+                    if some > SHARE_NOISE:
+                        self.handed.append((a, t, some))
+                        use(a, some)
+                        left -= some
+            self.ends[i, k + 2, t] += left if left > SHARE_NOISE else 0.0
+        closing = {(old.site[e], int(old.service[e])) for e in np.flatnonzero(~stay).tolist()}
+        at = zip(problem.places.site, problem.places.service.tolist(), strict=True)
+        self.open |= np.array([place in closing for place in at], dtype=bool)  # nothing opens in their place
+
+    def _kind(self, arc: int) -> int:
+        """Service of an existing arc."""
+        return int(self.problem.existing.service[self.problem.existing_arcs.target[arc]])
+
+    def _take_forced(self) -> None:
+        """Take what must be taken, in full and as early as it can be."""
+        rooms, counter = self.problem.rooms, self.problem.scenario.programmes.one_stop.counter_m2
+        for r in np.flatnonzero(rooms.forced).tolist():
+            first, ready, area = int(rooms.first[r]), int(rooms.first[r] + rooms.lead[r]), float(rooms.area_m2[r])
+            self.rooms.append((r, first, area))
+            if rooms.is_station[r]:
+                self.taken[r] = ready, max(0.0, area - counter)
+            else:
+                i, more = int(rooms.community[r]), area - float(rooms.gives_m2[r])
+                self.office_m2[i] -= rooms.gives_m2[r]
+                self.short_m2[i, ready:] -= more
+                self.floor_m2[i, ready:] += more
+
+    def open_need(self, community: Ints | int, need: int, year: int) -> Floats:
+        """Return the share of a need that a station could serve which is new in a year."""
+        return np.asarray(self.left[community, need] + self.ends[community, need, : year + 1].sum(axis=-1))
 
     def serve(self, place: int, year: int, capacity: float, arcs: Ints) -> None:
         """Open a station in a year at a capacity; the communities of `arcs` use it, in that order."""
         problem = self.problem
         self.open[place] = True
         self.stations.append((place, year))
-        k = int(problem.places.service[place]) + 2
+        k, size = int(problem.places.service[place]) + 2, capacity
         for a in arcs.tolist():
             i = int(problem.arcs.community[a])
-            share = min(self.left[i, k], capacity / problem.peak[i, k])
+            share = min(float(self.open_need(i, k, year)), capacity / problem.peak[i, k])
             if share > SHARE_NOISE:
                 self.serves.append((a, year, share))
-                self.left[i, k] -= share
                 capacity -= share * problem.peak[i, k]
+                for t in range(year + 1):
+                    some = min(share, self.ends[i, k, t])
+                    self.ends[i, k, t] -= some
+                    share -= some
+                self.left[i, k] -= share
+        self._refer(*self.levels.of_place(place), size - capacity)
+
+    def most_at(self, place: int) -> float:
+        """Most that a new station may serve, as what it refers must have its place in the centre it hangs on (13)."""
+        return self._most_above(*self.levels.of_place(place))
+
+    def _most_above(self, centre: int, share: float) -> float:
+        return down(self.room_left[centre]) / share if centre >= 0 and share > 0 else np.inf
+
+    def _refer(self, centre: int, share: float, units: float) -> None:
+        if centre >= 0:
+            self.room_left[centre] -= share * units
 
     def decisions(self) -> Decisions:
         """Return the plan as decisions."""
@@ -88,15 +175,17 @@ class State:
         place = np.array([p for p, _ in self.stations], dtype=np.int64)
         start = np.array([t for _, t in self.stations], dtype=np.int64)
         none, no_share = np.zeros(0, dtype=np.int64), np.zeros(0)
+        handed, handed_year, handed_share = _columns(self.handed)
+        closed = np.flatnonzero(self.closes < len(self.problem.years))
         return Decisions(
             grant_yuan=self.grant.astype(float),
             relief_yuan=np.zeros(self.grant.shape),
             moved=np.zeros(len(place), dtype=bool),
-            closed=none,
-            close_year=none,
-            handed_arc=none,
-            handed_year=none,
-            handed_share=no_share,
+            closed=closed,
+            close_year=self.closes[closed],
+            handed_arc=handed,
+            handed_year=handed_year,
+            handed_share=handed_share,
             hang_lower=none,
             hang_upper=none,
             hang_year=none,

@@ -95,9 +95,11 @@ def test_pieces_of_the_city_hold_stations_and_their_centres_together() -> None:
     assert [part.units.site[u] for u in (*part.place_unit, *part.existing_unit)] == ["st", "o_a"]
 
 
-def test_plans_by_rule_have_no_levels() -> None:
-    with pytest.raises(ValueError, match="hierarchy: plans by rule do not keep it"):
-        Scenario.model_validate(merged(scenario().model_dump(), {"rule": {"split": "equal"}}))
+@pytest.mark.parametrize("levels", [{"centre": {}}, {"outlets": {"limit_m": 1300}}])
+def test_plans_by_rule_open_no_centres_and_have_no_outlets_that_hang(levels: Row) -> None:
+    (key,) = levels
+    with pytest.raises(ValueError, match=f"hierarchy.{key}: plans by rule do not keep it"):
+        Scenario.model_validate(merged(scenario(**levels).model_dump(), {"rule": {"split": "equal"}}))
 
 
 @pytest.fixture
