@@ -1,8 +1,10 @@
-"""Fewest (or cheapest) sites that cover all clients: reductions first, then a small integer programme.
+"""Fewest (or cheapest) sites that cover all clients: reductions first, then a search for what is left.
 
 A client whose sites include all sites of another need not be looked at: who covers the other covers it. A site whose
 clients are all covered by another site that costs no more need not be opened. Both to the end, with sites forced by a
-client that has only one (C. Toregas and C. ReVelle, Papers of the Regional Science Association 28, 1972).
+client that has only one (C. Toregas and C. ReVelle, Papers of the Regional Science Association 28, 1972). What is left
+goes to the search of ``cover_search`` where all sites cost the same, and to the solver's own search where they do not
+or where that search would take too long.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
-from optimizer.highs import Arrays, solve
+from optimizer.highs import solve
+from optimizer.siting.cover_search import CoverSearch, programme
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints
 
 _LARGEST = 4e10  # multiplications up to which sets are compared pair by pair
+_LARGEST_SEARCH = 1e7  # pairs of clients and sites up to which the search of this package is used
 
 
 @dataclass(frozen=True)
@@ -47,32 +50,36 @@ def cover(allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: 
         return Cover(forced, base)
     part, price = allowed[np.ix_(left.clients, left.sites)], cost[left.sites]
     chosen = greedy_cover(part, price)
-    whole = bool((price == np.rint(price)).all())
     if enough is not None and base + price[chosen].sum() <= enough:
         return Cover(np.union1d(forced, left.sites[chosen]), base)
-    cutoff = None if enough is None or not whole else enough - base + 0.5
-    target = None if enough is None else enough - base
-    options = limits.whole(absolute_gap=0.99 if whole else 1e-9, cutoff=cutoff, target=target, presolve=False)
-    outcome = solve(_programme(part, price), options)
-    bound = max(0.0, outcome.bound)
-    if whole and np.isfinite(bound):
-        bound = float(np.ceil(bound - 1e-6))
-    if outcome.x is not None and price @ outcome.x < price[chosen].sum() + 1e-9:
-        chosen = np.flatnonzero(outcome.x > 0.5)
+    need = None if enough is None else enough - base
+    bound = 0.0
+    if price.min() == price.max() > 0 and part.size <= _LARGEST_SEARCH:
+        search = CoverSearch(part, chosen, limits)
+        search.run(None if need is None else int(np.floor(need / price[0] + 1e-9)))
+        chosen, bound = search.chosen, float(search.bound * price[0])
+    value = float(price[chosen].sum())
+    if bound < value - 1e-9 * value and (need is None or bound <= need < value):
+        chosen, further = _by_solver(part, price, chosen, need, bound, limits)
+        bound = max(bound, further)
     return Cover(np.union1d(forced, left.sites[chosen]), base + bound)
 
 
-def _programme(allowed: Flags, cost: Floats) -> Arrays:
-    clients, sites = allowed.shape
-    return Arrays(
-        cost=cost,
-        lower=np.zeros(sites),
-        upper=np.ones(sites),
-        integer=np.ones(sites, bool),
-        matrix=sparse.csr_matrix(allowed.astype(float)),
-        row_lower=np.ones(clients),
-        row_upper=np.full(clients, np.inf),
-    )
+def _by_solver(
+    allowed: Flags, cost: Floats, chosen: Ints, enough: float | None, known: float, limits: Limits
+) -> tuple[Ints, float]:
+    """A cover no dearer than ``chosen`` and a bound, by the solver's own search; no cover is below ``known``."""
+    whole = bool((cost == np.rint(cost)).all())
+    cutoff = None if enough is None or not whole else enough + 0.5
+    target = enough if enough is not None else (known + 1e-6 if known > 0 else None)
+    options = limits.whole(absolute_gap=0.99 if whole else 1e-9, cutoff=cutoff, target=target, presolve=False)
+    outcome = solve(programme(allowed, cost), options)
+    bound = max(0.0, outcome.bound if cutoff is None else min(outcome.bound, cutoff))  # nothing is known above it
+    if whole and np.isfinite(bound):
+        bound = float(np.ceil(bound - 1e-6))
+    if outcome.x is not None and cost @ outcome.x < cost[chosen].sum() + 1e-9:
+        chosen = np.flatnonzero(outcome.x > 0.5)
+    return chosen, bound
 
 
 def greedy_cover(allowed: Flags, cost: Floats) -> Ints:

@@ -1,0 +1,122 @@
+"""The search for the fewest sites, against plain HiGHS and all choices, and stopped at any point."""
+
+from itertools import combinations
+from time import perf_counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optimizer import siting
+from optimizer.highs import Options, solve
+from optimizer.siting.cover_local import LocalCover
+from optimizer.siting.cover_search import CoverSearch, programme
+from optimizer.siting.covering import cover, greedy_cover
+from optimizer.siting.limits import Limits
+
+
+def _random(seed: int, clients: int, sites: int, each: int) -> np.ndarray:
+    """Every client has exactly ``each`` sites: the relaxed programme is far from whole."""
+    order = np.random.default_rng(seed).random((clients, sites)).argsort(axis=1)
+    return np.asarray(order < each)
+
+
+def _fewest(allowed: np.ndarray) -> int:
+    arrays = programme(allowed, np.ones(allowed.shape[1]))
+    value = solve(arrays, Options(gap=0.0, absolute_gap=1e-9)).value
+    assert value is not None
+    return round(value)
+
+
+def _search(allowed: np.ndarray, local: int) -> CoverSearch:
+    return CoverSearch(allowed, greedy_cover(allowed, np.ones(allowed.shape[1])), Limits(), local=local)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("local", [0, 300])
+def test_the_fewest_sites_are_found_and_proven(seed: int, local: int) -> None:
+    allowed = _random(seed, 40 + seed, 30, 3 + seed % 3)
+    search = _search(allowed, local)
+    search.run(steps=10**6, near=99)
+    assert search.bound == search.chosen.size == _fewest(allowed)
+    assert allowed[:, search.chosen].any(axis=1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 12), st.integers(2, 8), st.integers(1, 3))
+def test_the_fewest_sites_are_those_of_all_choices(seed: int, clients: int, sites: int, each: int) -> None:
+    allowed = _random(seed, clients, sites, min(each, sites))
+    covers = (
+        count
+        for count in range(sites + 1)
+        for some in combinations(range(sites), count)
+        if allowed[:, list(some)].any(axis=1).all()
+    )
+    search = _search(allowed, 20)
+    search.run(near=99)
+    assert search.bound == search.chosen.size == next(covers)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("steps", [0, 100, 400, 2000])
+def test_a_search_that_ends_early_claims_no_wrong_bound(seed: int, steps: int) -> None:
+    allowed = _random(seed, 80, 60, 4)
+    search = _search(allowed, 0)
+    search.run(steps=steps, near=99)
+    assert search.bound <= _fewest(allowed) <= search.chosen.size
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_enough_is_decided_and_no_bound_is_too_high(seed: int) -> None:
+    allowed = _random(seed, 60, 45, 4)
+    fewest, sites = _fewest(allowed), allowed.shape[1]
+    for enough in range(fewest - 3, fewest + 3):
+        for price in (1.0, 2.5):
+            found = cover(allowed, np.full(sites, price), np.zeros(sites, bool), Limits(), enough=price * enough)
+            assert allowed[:, found.sites].any(axis=1).all()
+            assert found.bound <= price * fewest + 1e-9
+            assert (found.sites.size <= enough) == (fewest <= enough)
+            assert (found.bound > price * enough) == (fewest > enough)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_costs_that_differ_are_proven_and_bounded_as_well(seed: int) -> None:
+    allowed = _random(seed, 60, 45, 4)
+    cost = np.random.default_rng(seed).integers(1, 20, 45).astype(float)
+    value = solve(programme(allowed, cost), Options(gap=0.0, absolute_gap=1e-9)).value
+    assert value is not None
+    found = cover(allowed, cost, np.zeros(45, bool), Limits())
+    assert cost[found.sites].sum() == pytest.approx(value)
+    assert found.bound == pytest.approx(value)
+    for enough in (value - 3, value + 3):
+        assert cover(allowed, cost, np.zeros(45, bool), Limits(), enough=enough).bound <= value + 1e-9
+
+
+def test_no_time_leaves_a_cover_and_a_true_bound() -> None:
+    points = np.random.default_rng(3).uniform(0, 1000, (300, 2))
+    cost = np.sqrt(((points[:, None] - points[None, :]) ** 2).sum(axis=2))
+    known = siting.lscp(cost, limit=120)
+    assert known.status == "optimal"
+    assert known.value is not None
+    for seconds in (0.0, 0.05, 0.2):
+        found = siting.lscp(cost, limit=120, time_limit=seconds)
+        assert found.value is not None
+        assert found.bound <= known.value <= found.value
+        assert found.covered is not None
+        assert (found.covered >= 1).all()
+
+
+def test_local_search_leaves_covers_only() -> None:
+    points = np.random.default_rng(0).uniform(0, 1000, (400, 2))
+    allowed = ((points[:, None] - points[None, :]) ** 2).sum(axis=2) <= 100.0**2
+    first = sites = greedy_cover(allowed, np.ones(400))
+    local = LocalCover(allowed, 0)
+    found: np.ndarray | None = sites
+    while found is not None:
+        assert allowed[:, found].any(axis=1).all()
+        sites = found
+        found = local.fewer(sites, sites.size - 1, 500, perf_counter() + 60)
+        assert found is None or found.size == sites.size - 1
+    assert sites.size < first.size
+    assert local.fewer(sites, 1, 50, perf_counter() + 60) is None
