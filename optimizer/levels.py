@@ -1,6 +1,6 @@
 """How high a score each community could reach at best, and who is set aside before the common level is raised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -64,8 +64,12 @@ def attainable_alone(problem: Problem, communities: Ints) -> Floats:
     return best[communities]
 
 
-def attainable_level(problem: Problem, levels: Levels) -> float:
-    """Largest level that all who follow it could reach at once if money had no limit: no plan gives more."""
+def attainable_level(problem: Problem, levels: Levels, some: Sequence[int] = ()) -> float:
+    """Largest level that all who follow it could reach at once if money had no limit: no plan gives more.
+
+    With `some` communities only the parts of the city they lie in are looked at; that bounds the level too.
+    """
+    parts = [part for part in problem.parts if not some or np.isin(part, some).any()]
 
     def highest(part: Ints) -> float:
         follows = np.flatnonzero(levels.follows[part])
@@ -85,7 +89,7 @@ def attainable_level(problem: Problem, levels: Levels) -> float:
         )
         return -solve(level, SIMPLEX).bound
 
-    return min([1.0, *_side_by_side(highest, problem)])
+    return min([1.0, *in_parallel(highest, parts, problem.scenario.solver.threads)])
 
 
 def _side_by_side(task: Callable[[Ints], T], problem: Problem) -> list[T]:

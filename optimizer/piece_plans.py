@@ -17,7 +17,7 @@ WHOLE = 1e-7
 """A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""
 LARGE = 60
 """Pieces with more yes-or-no columns share what the plans together may leave open; smaller ones are solved out."""
-NODES, NEAR_NODES = 4000, 200
+NODES, QUICK_NODES = 4000, 200
 """Most nodes for a piece: where something is to be proven, and where only a good plan is wanted."""
 SPARING = {
     "mip_heuristic_effort": 0.01,
@@ -39,7 +39,7 @@ class PiecePlans:
     """A plan of every piece at `prices`: `plans` (columns of the piece), their use of the coupling rows, their sum.
 
     `value` is the sum with all prices paid, `bound` what no plan of the whole stage is below; `bounds` is what no plan
-    of a piece is below at the prices. With `near_ties` these hold of relaxed pieces only.
+    of a piece is below at the prices. In a quick round (`ties`) these hold of relaxed pieces only.
     """
 
     prices: Floats
@@ -56,46 +56,44 @@ def plan_pieces(
     *,
     gap: float,
     start: Mapping[int, Floats] | None = None,
-    near_ties: float | None = None,
+    ties: float | None = None,
     event: Event | None = None,
 ) -> PiecePlans:
     """Plan every piece of a stage in whole numbers at `prices`.
 
     `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
-    to keep for a piece where the search is stopped before it has a better one. With `near_ties` only decisions are
-    open in which a complete plan to begin with and the relaxed piece differ; where there is none, those the relaxed
-    piece takes or whose reduced cost is at most this much per piece. Plans are almost as good and much sooner there,
+    to keep for a piece where the search is stopped before it has a better one. A quick round, one with `ties`, decides
+    only what the relaxed piece and the plan to begin with (without one, nothing) do not agree in, and what is near a
+    tie: whose reduced cost is at most so much, shared by the pieces. Plans are almost as good and much sooner there,
     but nothing is proven. Raises NoPlan where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
-    allowed = gap / max(1, large)
-    tied = None if near_ties is None else near_ties / max(1, large)
+    allowed, tied = gap / max(1, large), (ties or 0.0) / max(1, large)
 
     def one(number: int) -> tuple[Outcome, float]:
         piece = pieces[number]
         relaxed = search.relaxed(number, prices)
         if relaxed.x is None:
-            raise NoPlan(piece.columns.tolist())
+            raise NoPlan(piece.communities.tolist())
         part = relaxed.x[piece.arrays.integer]
         if not len(part) or np.abs(part - np.rint(part)).max() < WHOLE:
             return relaxed, relaxed.bound
         first = None if start is None else start.get(number)
         arrays = replace(piece.arrays, cost=search.priced_cost(number, prices))
-        if tied is not None:
-            if first is not None and _complete(first):
-                arrays = _where_they_differ(arrays, relaxed, first)
-            else:
-                arrays = _only_near_ties(arrays, relaxed, tied)
         small = len(part) <= LARGE
         options = Options(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
-            nodes=NODES if tied is None else NEAR_NODES,
-            extra=PROVING if tied is None and _complete(first) else SPARING,
+            nodes=NODES if ties is None else QUICK_NODES,
+            extra=PROVING if first is not None and ties is None else SPARING,
         )
-        exact = solve(arrays, options, start=first, stop=event)
-        return exact, relaxed.bound if tied is not None else max(relaxed.bound, exact.bound)
+        if ties is not None:
+            outcome = solve(_where_they_differ(arrays, relaxed, first, tied), options, start=first, stop=event)
+            if outcome.x is not None or (event is not None and event.is_set()):
+                return outcome, relaxed.bound
+        outcome = solve(arrays, options, start=first, stop=event)
+        return outcome, max(relaxed.bound, outcome.bound)
 
     order = search.coupling.by_size
     plans: dict[int, Floats] = {}
@@ -104,21 +102,15 @@ def plan_pieces(
     for number, (outcome, proven) in zip(order, in_parallel(one, order, search.threads), strict=True):
         x, first = outcome.x, (start or {}).get(number)
         stopped = event is not None and event.is_set()
-        if x is None and first is not None and (stopped or _complete(first)):
-            x = np.nan_to_num(first)  # of a plan whose amounts are unknown, only the decisions count
+        x = first if x is None else x
         bounds[number] = proven
         bound += proven
         if x is not None:
             plans[number] = x
             value += float(search.priced_cost(number, prices) @ x)
         elif not stopped:
-            raise NoPlan(pieces[number].columns.tolist())
+            raise NoPlan(pieces[number].communities.tolist())
     return PiecePlans(prices, plans, _use(search, plans), value, bound, bounds)
-
-
-def _complete(plan: Floats | None) -> bool:
-    """Tell whether there is a plan whose every column is known."""
-    return plan is not None and not np.isnan(plan).any()
 
 
 def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
@@ -129,24 +121,19 @@ def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
     return use
 
 
-def _only_near_ties(arrays: Arrays, relaxed: Outcome, tied: float) -> Arrays:
-    """Return the piece with every decision fixed that the relaxed plan takes or leaves by more than `tied`."""
-    assert relaxed.x is not None
-    assert relaxed.reduced_cost is not None
-    cost = relaxed.reduced_cost
-    off = arrays.integer & (relaxed.x < WHOLE) & (cost > tied)
-    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (cost < -tied)
-    return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
-
-
-def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats) -> Arrays:
+def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None, ties: float) -> Arrays:
     """Return the piece with every decision fixed in which the relaxed plan and a plan in whole numbers agree.
 
+    Where there is no plan, it is one that decides nothing. With `ties`, decisions whose reduced cost is at most that
+    stay open too.
     Source: E. Danna, E. Rothberg and C. Le Pape, Mathematical Programming 102 (2005), relaxation induced neighbourhood.
     """
     assert relaxed.x is not None
-    off = arrays.integer & (relaxed.x < WHOLE) & (plan < 0.5)
-    on = arrays.integer & (relaxed.x > 1 - WHOLE) & (plan > 0.5)
+    assert relaxed.reduced_cost is not None
+    taken: Bools = np.zeros_like(arrays.integer) if plan is None else plan > 0.5
+    clear = arrays.integer & ((np.abs(relaxed.reduced_cost) > ties) | (ties <= 0))
+    off = clear & (relaxed.x < WHOLE) & ~taken
+    on = clear & (relaxed.x > 1 - WHOLE) & (taken | (plan is None and ties > 0))
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
 
 

@@ -23,7 +23,7 @@ LEVEL_NEAR = 0.05
 """A level that moved less than this since the last try is near the one looked for."""
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
-LEVEL_PRICES, LEVEL_PIECES = 0.2, 0.4
+LEVEL_PRICES, LEVEL_PIECES = 1.0, 0.4
 """Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
 goal's gap."""
 
@@ -66,8 +66,8 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         search = method.search(None, without_floors(levels), prices, search)
         try:
             search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
-        except NoPlan:  # not even with all money; how far the money goes is asked just below what can be reached
-            top = min(top, attainable_level(problem, levels))
+        except NoPlan as error:  # not even with all money; how far that goes is asked just below what can be reached
+            top = min(top, attainable_level(problem, levels, error.communities))
             level, tried = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf
             continue
         prices = search.prices
@@ -122,12 +122,11 @@ def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Ite
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * method.settings.level_gap * abs(search.bound)
     first = None if before is None else completed(search, before, search.prices)
-    plans = plan_pieces(search, search.prices, gap=gap, near_ties=0.05 * gap, start=first, event=method.stop)
+    plans = plan_pieces(search, search.prices, gap=gap, ties=0.0, start=first, event=method.stop)
     method.extra_use = plans.use - search.mixed_use()
     yield method.assembled(search, plans.plans)
     corrected = search.corrected(method.extra_use)
     corrected.improve(gap=prices, rounds=25, width=0.3)
-    ties = 0.2 * gap
-    plans = plan_pieces(search, corrected.prices, gap=gap, near_ties=ties, start=plans.plans, event=method.stop)
+    plans = plan_pieces(search, corrected.prices, gap=gap, ties=0.0, start=plans.plans, event=method.stop)
     method.extra_use = plans.use - corrected.mixed_use()
     yield method.assembled(search, plans.plans)

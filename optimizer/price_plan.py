@@ -226,8 +226,8 @@ class PricePlan:
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            ties = None if number == proof else 0.3 * gap
-            done = plan_pieces(search, at.prices, gap=gap, near_ties=ties, start=plans, event=self.stop)
+            ties = None if number == proof else 0.3 * gap if plans is None else 0.0
+            done = plan_pieces(search, at.prices, gap=gap, ties=ties, start=plans, event=self.stop)
             if ties is None:
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)

@@ -25,11 +25,11 @@ SIMPLEX = Options(solver="simplex")
 
 
 class NoPlan(Exception):
-    """A piece, or what is shared, has no plan at all: the stage is infeasible. `columns` are its columns."""
+    """A piece, or what is shared, has no plan at all: the stage is infeasible. `communities` are scored there."""
 
-    def __init__(self, columns: Sequence[int]) -> None:
+    def __init__(self, communities: Sequence[int] = ()) -> None:
         super().__init__("a part of the city has no plan under these rules")
-        self.columns = columns
+        self.communities = communities
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Search:
         shared = self.coupling.shared
         outcome = solve(replace(shared, cost=shared.cost - self.coupling.shared_use.T @ prices), Options())
         if outcome.value is None:
-            raise NoPlan(self.coupling.shared_columns.tolist())
+            raise NoPlan
         return outcome.bound + float(prices @ self.coupling.rhs) + self.coupling.constant
 
     def worth_of_money(self) -> float:
@@ -101,10 +101,12 @@ class Search:
         fresh, level_price = [], 0.0
         order = self.coupling.by_size
         outcomes = in_parallel(lambda piece: self.relaxed(piece, prices), order, self.threads)
+        without = [self.coupling.pieces[piece] for piece, o in zip(order, outcomes, strict=True) if o.x is None]
+        if without:
+            raise NoPlan([int(i) for p in without for i in p.communities])
         for piece, outcome in zip(order, outcomes, strict=True):
             p = self.coupling.pieces[piece]
-            if outcome.x is None:
-                raise NoPlan(p.columns.tolist())
+            assert outcome.x is not None
             total += outcome.bound
             fresh.append(Column(piece, float(p.arrays.cost @ outcome.x), p.use @ outcome.x, self.rounds))
             if outcome.row_dual is not None:
@@ -138,7 +140,7 @@ class Search:
         )
         outcome = solve(arrays, SIMPLEX)
         if outcome.x is None or outcome.value is None:
-            raise NoPlan([])
+            raise NoPlan
         prices = np.zeros(n_rows) if outcome.row_dual is None else outcome.row_dual[:n_rows]
         self.mix = [(c, float(w)) for c, w in zip(columns, outcome.x, strict=False) if w > 1e-9]
         used = {id(c) for c, _ in self.mix} | {id(c) for c in self.best_columns}

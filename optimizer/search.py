@@ -287,7 +287,7 @@ class _Prices:
         settings = Settings(threads=solver.threads)
         if "worst_off" in rules:
             rule = rules["worst_off"]
-            settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 0.7 * rule.gap))
+            settings = replace(settings, level_slack=rule.tolerance, level_gap=max(1e-3, 2 / 3 * rule.gap))
         if main in rules:
             settings = replace(settings, target_gap=rules[main].gap)
         begin = None if self.begin is None else self.begin.fitted(*names_of(joint))
