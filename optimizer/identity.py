@@ -42,9 +42,10 @@ def run_identity(loaded: LoadedScenario, close_to: Path | None = None, begin: Pa
     if close_to is not None:
         tables = sorted((close_to / "tables").glob("*.csv"))
         parts += [f"close to {path.name} {file_hash(path)}" for path in tables]
-    left = (begin or close_to or Path()) / FILE
-    if left.is_file() and loaded.scenario.rule is None:
-        parts.append(f"begins with {file_hash(left)}")
+    if begin is None:
+        begin = close_to
+    if begin is not None and (begin / FILE).is_file() and loaded.scenario.rule is None:
+        parts.append(f"begins with {file_hash(begin / FILE)}")
     return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
 
