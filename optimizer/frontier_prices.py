@@ -23,10 +23,10 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
 from optimizer.levels import set_aside
-from optimizer.piece_plans import mix_plans
+from optimizer.piece_plans import mix_plans, with_amounts
 from optimizer.price_level import raise_level as level_raised
 from optimizer.price_plan import PricePlan, Settings
-from optimizer.price_search import SIMPLEX, NoPlan, Search
+from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Floats
 from optimizer.search import value_of
 from optimizer.threads import in_parallel
@@ -221,12 +221,7 @@ class PricedPoints:
             rows = piece.score_rows
             if np.all(piece.arrays.matrix[rows] @ x >= piece.arrays.row_lower[rows] - KEPT_LEVEL):
                 return x
-            whole = piece.arrays.integer
-            lower, upper = piece.arrays.lower.copy(), piece.arrays.upper.copy()
-            lower[whole] = upper[whole] = np.rint(x[whole])
-            cost = search.priced_cost(number, search.prices)
-            fixed = replace(piece.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole))
-            return solve(fixed, SIMPLEX).x
+            return with_amounts(search, number, search.prices, x)
 
         order = [number for number in search.coupling.by_size if number in plans]
         kept = dict(zip(order, in_parallel(one, order, search.threads), strict=True))

@@ -200,6 +200,8 @@ class Session:
             return -_INF
         if self._mip:
             bound = float(info.mip_dual_bound)
+            if self._options.cutoff is not None and bound < highspy.kHighsInf:
+                bound = min(bound, self._options.cutoff)  # HiGHS may say more, but plans above it were not looked at
         elif model == _Model.kOptimal and info.basis_validity == highspy.kBasisValidityValid and value is not None:
             bound = value
         else:

@@ -100,15 +100,13 @@ def plan_pieces(
     bounds: dict[int, float] = {}
     value = bound = search.shared_minimum(prices)
     for number, (outcome, proven) in zip(order, in_parallel(one, order, search.threads), strict=True):
-        x, first = outcome.x, (start or {}).get(number)
-        stopped = event is not None and event.is_set()
-        x = first if x is None else x
+        x = (start or {}).get(number) if outcome.x is None else outcome.x
         bounds[number] = proven
         bound += proven
         if x is not None:
             plans[number] = x
             value += float(search.priced_cost(number, prices) @ x)
-        elif not stopped:
+        elif event is None or not event.is_set():
             raise NoPlan(pieces[number].communities.tolist())
     return PiecePlans(prices, plans, _use(search, plans), value, bound, bounds)
 
@@ -157,6 +155,19 @@ def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[
     return {column.piece: plans[id(column)] for column, _ in largest_last}
 
 
+def with_amounts(search: Search, number: int, prices: Floats, x: Floats) -> Floats | None:
+    """Return a piece's plan with the yes-or-no columns of `x` (columns of the piece), amounts the best at prices.
+
+    None where nothing can be made of these decisions.
+    """
+    p = search.coupling.pieces[number]
+    whole = p.arrays.integer
+    lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
+    lower[whole] = upper[whole] = np.rint(x[whole])
+    cost = search.priced_cost(number, prices)
+    return solve(replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole)), SIMPLEX).x
+
+
 def completed(search: Search, decisions: Floats, prices: Floats) -> dict[int, Floats]:
     """Return plans of all pieces with the yes-or-no columns of `decisions` (joint columns), amounts the best at prices.
 
@@ -164,12 +175,7 @@ def completed(search: Search, decisions: Floats, prices: Floats) -> dict[int, Fl
     """
 
     def one(number: int) -> Floats | None:
-        p = search.coupling.pieces[number]
-        whole = p.arrays.integer
-        lower, upper = p.arrays.lower.copy(), p.arrays.upper.copy()
-        lower[whole] = upper[whole] = np.rint(decisions[p.columns[whole]])
-        cost = search.priced_cost(number, prices)
-        return solve(replace(p.arrays, cost=cost, lower=lower, upper=upper, integer=np.zeros_like(whole)), SIMPLEX).x
+        return with_amounts(search, number, prices, decisions[search.coupling.pieces[number].columns])
 
     order = search.coupling.by_size
     plans = zip(order, in_parallel(one, order, search.threads), strict=True)

@@ -23,9 +23,8 @@ LEVEL_NEAR = 0.05
 """A level that moved less than this since the last try is near the one looked for."""
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
-LEVEL_PRICES, LEVEL_PIECES = 1.0, 0.4
-"""Gaps, of the second goal, of prices and of plans of pieces when a plan for the first goal is sought: parts of that
-goal's gap."""
+LEVEL_PIECES = 0.4
+"""Gap, of the second goal, of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
 
 def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Iterator[Floats]:
     """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
-    prices = LEVEL_PRICES * method.settings.level_gap
+    prices = method.settings.level_gap
     method.improve(NEAR, search, gap=prices)
-    gap = LEVEL_PIECES * method.settings.level_gap * abs(search.bound)
+    gap = LEVEL_PIECES * prices * abs(search.bound)
     first = None if before is None else completed(search, before, search.prices)
     plans = plan_pieces(search, search.prices, gap=gap, ties=0.0, start=first, event=method.stop)
     method.extra_use = plans.use - search.mixed_use()

@@ -117,12 +117,12 @@ class PricePlan:
             search.follow(after)
         return search
 
-    def improve(self, stage: str, search: Search, *, gap: float, report: Report | None = None) -> None:
+    def improve(self, stage: str, search: Search, *, gap: float) -> None:
         """Search prices of a stage, begun with those of a like plan where there are any, and keep them."""
         if self.begin is not None and stage in self.begin.prices:
             search.prices = self.begin.prices[stage].copy()
-        tell = None if report is None else lambda _, bound: report("unmet_need", None, bound)
-        search.improve(gap=gap, rounds=40, report=tell)
+        told = (lambda _, bound: self.report("unmet_need", None, bound)) if stage == KEPT else None
+        search.improve(gap=gap, rounds=40, report=told)
         self.leaves.prices[stage] = search.prices
 
     def relaxed(self) -> Search:
@@ -167,7 +167,7 @@ class PricePlan:
         search = start
         if (levels.required > 0).any():
             search = self.search(joint.second, levels, start.prices.copy())
-            self.improve(KEPT, search, gap=settings.price_gap, report=self.report)
+            self.improve(KEPT, search, gap=settings.price_gap)
         self.bound = max(self.bound, search.bound)
         extra_use = self.extra_use if settings.target_gap >= ROUGH else None
         before = self.decisions(self.begin, KEPT)

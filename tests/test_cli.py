@@ -26,7 +26,6 @@ from optimizer import cli, cli_check, cli_run, jobs
 from optimizer.answers import answer
 from optimizer.beginning import Beginning
 from optimizer.identity import run_identity
-from optimizer.jobs import cores
 from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
 from optimizer.sweep import FIGURES, read_vary, sweep_table
 from optimizer.terminal import Terminal, bar, percent, proven
@@ -529,11 +528,12 @@ def test_a_sweep_plans_every_combination_once(
             raise Infeasible("no plan at all")
 
     fake.act = refuse
+    monkeypatch.setattr(jobs, "cores", lambda: 2)
     words = ["sweep", "town", "--vary", "horizon.years=1,3", "--vary", "sources.city.scale=0.9, 1,1.0"]
     done = allot(*words)
     assert done.exit_code == 1, done.output
     assert len(fake.calls) == 4  # 1 and 1.0 are one scenario
-    assert [threads for _, _, threads in fake.calls] == [cores(), 1, 1, 1]
+    assert [threads for _, _, threads in fake.calls] == [2, 1, 1, 1]  # the first has all cores
     first, *others = fake.begun
     assert first is None
     assert [left.level for left in others if left is not None] == [0.5, 0.5, 0.5]  # what the first left

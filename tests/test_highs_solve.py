@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import weakref
 from itertools import pairwise
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import given
@@ -205,6 +207,18 @@ def test_target_and_cutoff():
     nothing = solve(make([-1], [[2]], -INF, 7, integer=True), Options(cutoff=-5.0))
     assert nothing.status is Status.INFEASIBLE
     assert nothing.bound <= -3 or nothing.bound == -5
+
+
+def test_nothing_is_claimed_above_a_cutoff():
+    """HiGHS may report a bound above its cutoff, though it has looked for no plan there."""
+    session = Session(make([-1], [[2]], -INF, 7, integer=True), Options(cutoff=38.5))
+    said = types.SimpleNamespace(mip_dual_bound=42.0)
+    assert session._bound(highspy.HighsModelStatus.kOptimal, said, None, None) == 38.5
+    assert session._bound(highspy.HighsModelStatus.kOptimal, said, 30.0, None) == 30.0
+    said.mip_dual_bound = 37.0
+    assert session._bound(highspy.HighsModelStatus.kSolutionLimit, said, None, None) == 37.0
+    said.mip_dual_bound = INF
+    assert session._bound(highspy.HighsModelStatus.kInterrupt, said, None, None) == -INF
 
 
 def test_interrupted_search():

@@ -74,7 +74,7 @@ def _by_solver(
     target = enough if enough is not None else (known + 1e-6 if known > 0 else None)
     options = limits.whole(absolute_gap=0.99 if whole else 1e-9, cutoff=cutoff, target=target, presolve=False)
     outcome = solve(programme(allowed, cost), options)
-    bound = max(0.0, outcome.bound if cutoff is None else min(outcome.bound, cutoff))  # nothing is known above it
+    bound = max(0.0, outcome.bound)
     if whole and np.isfinite(bound):
         bound = float(np.ceil(bound - 1e-6))
     if outcome.x is not None and cost @ outcome.x < cost[chosen].sum() + 1e-9:
