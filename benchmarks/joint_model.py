@@ -26,6 +26,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from benchmarks.run_benchmarks import machine, table
 from geodata.read import read_city
+from optimizer.fair import Fair
+from optimizer.goals import Found, value_of
 from optimizer.joint import Joint, build_joint
 from optimizer.price_plan import PricePlan, Settings
 from optimizer.problem import Floats, Problem
@@ -34,7 +36,7 @@ from optimizer.programmes import services
 from optimizer.progress import Silent
 from optimizer.pulp_model import to_pulp
 from optimizer.scenario_file import load_scenario
-from optimizer.search import Found, find_plan, value_of
+from optimizer.search import find_plan
 from optimizer.watch import Watch
 
 LINKS = "share by share links to openings (8)"
@@ -90,7 +92,7 @@ def rows_that_bind(joint: Joint) -> int:
 
 def relaxed_bound(joint: Joint) -> float:
     """Bound of the unmet need with whole numbers relaxed, as the search of prices finds it."""
-    method = PricePlan(joint, Settings(target_gap=0.003), lambda: False, lambda *_: None)
+    method = PricePlan(Fair(joint), Settings(target_gap=0.003), lambda: False, lambda *_: None)
     return method.relaxed().bound
 
 

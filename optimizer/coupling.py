@@ -1,25 +1,29 @@
 """A stage of the joint model taken apart: independent pieces, and the rows that couple them.
 
-Without the money of (19) a joint model falls into sub-districts (or several together where their
+Without the money of (19) and rows of fairness a joint model falls into sub-districts (or several together where their
 communities share stations or halls), each with the levels that its own communities must reach. For any prices on the
 coupling rows (of the right sign) the sum of the pieces' own minima is a bound of the whole (Geoffrion 1974, Lagrangean
 relaxation).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array, csr_array, hstack, vstack
+from scipy.sparse import coo_array, csc_array, csr_array, diags_array, hstack, vstack
 from scipy.sparse.csgraph import connected_components
 
 from optimizer.highs_arrays import Arrays
-from optimizer.joint import Goal, Joint
+from optimizer.joint import ExtraRows, Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats, Ints
 
 MOST_MORE = 10.0
 """Most that is asked for when the question is how much more money levels would take: so many times what there is."""
+PRICE_PART = 0.2
+"""A typical price of money is this part of what it meets on average."""
+WIDE = 10.0
+"""A row of fairness holds with no more than this part of its whole to spare."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Coupling:
-    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use = rhs`: the money of (19).
+    """minimise Σ pieces + shared + constant, with coupling rows `Σ use + shared_use = rhs`.
 
-    The shared columns are payments and whatever has neither whole numbers nor scores.
+    These are the money of (19), then rows of fairness. The shared columns are payments and whatever has neither whole
+    numbers nor scores (`shared_columns`), then what rows of fairness have to spare.
 
     `scale` (coupling rows,) says how large a price of each row may typically be, so that prices can be searched in
-    steps.
+    steps; `worth` is that of a row of fairness whose whole is 1.
     """
 
     pieces: tuple[Piece, ...]
@@ -85,6 +90,44 @@ class Coupling:
     rhs: Floats
     scale: Floats
     constant: float
+    worth: float = 1.0
+
+    def with_rows(self, rows: ExtraRows, first: int = 0) -> "Coupling":
+        """Return the same with the rows of fairness from number `first` on, each bounded on one side."""
+        width = max(rows.matrix.shape[1], int(self.shared_columns.max(initial=0)) + 1)
+        matrix = csc_array(_wider(csr_array(rows.matrix[first:]), width))
+        count = matrix.shape[0]
+        if not count:
+            return self
+        low, high, whole = rows.lower[first:], rows.upper[first:], np.array(rows.whole[first:])
+        pieces = []
+        for piece in self.pieces:
+            use = csr_array(matrix[:, piece.columns])
+            touched = np.flatnonzero(np.diff(use.indptr))
+            both = csr_array(vstack([piece.use, use[touched]], format="csr"))
+            pieces.append(replace(piece, rows=np.concatenate([piece.rows, len(self.rhs) + touched]), use=both))
+        bounded_above = np.isfinite(high)
+        spare = diags_array(np.where(bounded_above, 1.0, -1.0))
+        shared, known = self.shared, len(self.shared_columns)
+        there = hstack([matrix[:, self.shared_columns], csr_array((count, len(shared.cost) - known))])
+        shared_use = vstack([hstack([self.shared_use, csr_array((len(self.rhs), count))]), hstack([there, spare])])
+        return replace(
+            self,
+            pieces=tuple(pieces),
+            shared=Arrays(
+                cost=np.append(shared.cost, np.zeros(count)),
+                lower=np.append(shared.lower, np.zeros(count)),
+                upper=np.append(shared.upper, WIDE * whole),
+                integer=np.append(shared.integer, np.zeros(count, dtype=bool)),
+                matrix=csr_array(hstack([shared.matrix, csr_array((shared.matrix.shape[0], count))], format="csr")),
+                row_lower=shared.row_lower,
+                row_upper=shared.row_upper,
+                offset=shared.offset,
+            ),
+            shared_use=csr_array(shared_use),
+            rhs=np.append(self.rhs, np.where(bounded_above, high, low)),
+            scale=np.append(self.scale, self.worth / whole),
+        )
 
     @cached_property
     def by_size(self) -> list[int]:
@@ -118,17 +161,18 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
     lower, upper = np.append(joint.lower, -1.0)[:width], np.append(joint.upper, MOST_MORE)[:width]
     integer = np.append(joint.integer, False)[:width]
 
-    matrix, row_upper = joint.matrix, joint.row_upper
-    couples = np.zeros(matrix.shape[0], dtype=bool)
+    count = joint.link_rows.stop + len(joint.money.upper)  # the rows of fairness are the last
+    matrix, row_lower, row_upper = csr_array(joint.matrix[:count]), joint.row_lower[:count], joint.row_upper[:count]
+    couples = np.zeros(count, dtype=bool)
     couples[joint.link_rows] = True
     if asking:
-        of_money = np.arange(joint.link_rows.stop, joint.link_rows.stop + len(joint.money.upper))
+        of_money = np.arange(joint.link_rows.stop, count)
         there_is = np.maximum(row_upper[of_money], 0)  # floors, the rows below 0, stay as they are
-        more = coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(matrix.shape[0], 1))
+        more = coo_array((-there_is, (of_money, np.zeros_like(of_money))), shape=(count, 1))
         matrix = csr_array(hstack([matrix, csr_array(more)], format="csr"))
     scores, score_low = score_rows(joint, levels)
     own = csr_array(vstack([matrix[~couples], _wider(scores, width)], format="csr"))
-    own_low = np.concatenate([joint.row_lower[~couples], score_low])
+    own_low = np.concatenate([row_lower[~couples], score_low])
     own_high = np.concatenate([row_upper[~couples], np.full(len(score_low), np.inf)])
     link = csc_array(matrix[couples])
 
@@ -147,15 +191,17 @@ def couple(joint: Joint, goal: Goal | None, levels: Levels) -> Coupling:
             rows = np.flatnonzero(np.diff(use.indptr))
             at = np.flatnonzero(own_rows >= first_score)
             pieces.append(Piece(columns, arrays, rows, csr_array(use[rows]), at, scored[own_rows[at] - first_score]))
-    return Coupling(
+    coupling = Coupling(
         pieces=tuple(pieces),
         shared_columns=shared_columns,
         shared=_cut(own_by_column, shared_columns, bounds)[0],
         shared_use=csr_array(link[:, shared_columns]),
-        rhs=joint.row_lower[couples],
+        rhs=row_lower[couples],
         scale=_scale(joint, asking),
         constant=constant,
+        worth=1.0 if asking else PRICE_PART * joint.second[1],
     )
+    return coupling if joint.extra is None else coupling.with_rows(joint.extra)
 
 
 def _wider(matrix: csr_array, width: int) -> csr_array:
@@ -165,7 +211,7 @@ def _wider(matrix: csr_array, width: int) -> csr_array:
 def _scale(joint: Joint, asking: bool) -> Floats:
     """Typical prices of money: what it meets on average, or its share of all money."""
     money = max(1.0, float(joint.problem.amount.sum()) / MONEY_UNIT_YUAN)
-    return np.full(len(joint.model.fixed_cost), 1 / money if asking else 0.2 * joint.second[1] / money)
+    return np.full(len(joint.model.fixed_cost), 1 / money if asking else PRICE_PART * joint.second[1] / money)
 
 
 def _components(own: csr_array, integer: Bools, first_score: int) -> tuple[Ints, Bools]:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from optimizer.fairness import scores_of
+from optimizer.goals import Found
 from optimizer.joint import Joint
 from optimizer.plan_tables import DECIMALS, share_of, worst_off
 from optimizer.problem import Floats, Problem
-from optimizer.search import Found
 from optimizer.without_fairness import Without
 
 STOPPED = {"hand": "by hand", "time": "by the time limit"}

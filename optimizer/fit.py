@@ -8,7 +8,8 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from optimizer.coupling import Kept, Levels, score_rows
-from optimizer.highs import Session, solve
+from optimizer.fair import Fair, FairSession, decided
+from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.highs_arrays import Progress as Tick
 from optimizer.joint import Goal, Joint
@@ -21,22 +22,18 @@ class Fit:
     """The joint model of one goal with levels of scores that may be missed at a price.
 
     `arrays` has one more column per scored community: how much of its level it misses. `penalty` is the price of a
-    whole point of score; it is large beside the goal, so levels are missed only where they must be.
+    whole point of score; it is large beside the goal, so levels are missed only where they must be. `has` is how many
+    rows of fairness there are in it; plans keep those found later too.
     """
 
-    joint: Joint
+    fair: Fair
     arrays: Arrays
     misses: int
+    has: int
 
-    def fixed(self, x: Floats, free: Bools | None = None) -> Arrays:
-        """Return the model with the yes-or-no columns fixed as in `x`, except those in `free`."""
-        whole = np.flatnonzero(self.joint.integer if free is None else self.joint.integer & ~free)
-        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
-        lower[whole] = upper[whole] = np.rint(x[whole])
-        integer = np.zeros_like(self.arrays.integer)
-        if free is not None:
-            integer[: len(free)] = self.joint.integer & free
-        return replace(self.arrays, lower=lower, upper=upper, integer=integer)
+    def session(self, x: Floats, options: Options = Options()) -> FairSession:  # noqa: B008 (frozen)
+        """Return the model with the yes-or-no columns as in `x`, kept loaded."""
+        return FairSession(self.fair, decided(self.arrays, x), self.has, options)
 
     def solve(
         self,
@@ -47,10 +44,11 @@ class Fit:
         on_progress: Callable[[Tick], None] | None = None,
     ) -> Outcome:
         """Return the best plan that decides as `x` does wherever it is not `free`; `x` starts the search."""
-        start = None
-        if free is not None and len(x) == len(self.arrays.cost):
-            start = x
-        return solve(self.fixed(x, free), options, start=start, stop=stop, on_progress=on_progress)
+        if free is None:
+            return self.session(x, options).run(stop)
+        start = x if len(x) == len(self.arrays.cost) else None
+        found = solve(decided(self.arrays, x, free), options, start=start, stop=stop, on_progress=on_progress)
+        return found if found.x is None or not self.fair.curved else self.session(found.x).run(stop)
 
 
 class Exchange:
@@ -58,9 +56,8 @@ class Exchange:
 
     def __init__(self, fit: Fit, x: Floats, pieces: Sequence[Ints], whole: Bools) -> None:
         """Begin with the plan `x`; `pieces` are their columns, `whole` marks the yes-or-no columns."""
-        self._session = Session(fit.fixed(x), Options(solver="simplex"))
+        self._session = fit.session(x, Options(solver="simplex"))
         self._pieces = [columns[whole[columns]] for columns in pieces]
-        self._misses = len(fit.arrays.cost) - fit.misses
         outcome = self._session.run()
         self.x = x if outcome.x is None else outcome.x
         self.value = np.inf if outcome.value is None else outcome.value
@@ -83,9 +80,10 @@ class Exchange:
 
 
 def build_fit(
-    joint: Joint, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool | Bools = False
+    fair: Fair, goal: Goal, levels: Levels, kept: tuple[Kept, ...] = (), *, hard: bool | Bools = False
 ) -> Fit:
     """Return the model of a goal; where `hard` (all, or (n,) communities), levels may not be missed at all."""
+    joint = fair.joint
     rows, low = score_rows(joint, levels)
     arrays = joint.arrays(goal)
     count = len(low)
@@ -112,7 +110,7 @@ def build_fit(
         row_upper=np.concatenate([arrays.row_upper, limits, np.full(count, np.inf)]),
         offset=arrays.offset,
     )
-    return Fit(joint, full, count)
+    return Fit(fair, full, count, fair.count)
 
 
 def raising_arrays(joint: Joint, levels: Levels) -> Arrays:
@@ -132,49 +130,47 @@ def raising_arrays(joint: Joint, levels: Levels) -> Arrays:
     )
 
 
-def best_level(joint: Joint, levels: Levels, x: Floats) -> float:
+def best_level(fair: Fair, levels: Levels, x: Floats) -> float:
     """Largest common level that money can reach with the yes-or-no decisions of `x`; -1 where these cannot be paid.
 
     Floors of communities set aside are left out: they are asked for as far as they can be kept.
     """
-    arrays = raising_arrays(joint, replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0)))
-    whole = np.flatnonzero(arrays.integer)
-    lower, upper = arrays.lower.copy(), arrays.upper.copy()
-    lower[whole] = upper[whole] = np.rint(x[whole])
-    relaxed = np.zeros_like(arrays.integer)
-    outcome = solve(replace(arrays, lower=lower, upper=upper, integer=relaxed), Options())
+    no_floors = replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))
+    outcome = FairSession(fair, decided(raising_arrays(fair.joint, no_floors), x), fair.count).run()
     return -1.0 if outcome.value is None else -outcome.value
 
 
-def keep_levels(joint: Joint, levels: Levels, x: Floats) -> tuple[Floats, Levels]:
+def keep_levels(fair: Fair, levels: Levels, x: Floats) -> tuple[Floats, Levels]:
     """Return the plan of the second goal with the decisions of `x`, and the levels it can be asked to keep.
 
     The common level comes first; floors of communities set aside are kept as far as the money goes. Raises ValueError
     where these decisions cannot be paid.
     """
+    joint = fair.joint
     for margin in (0.0, 1e-7):  # a level that these decisions just reach may be missed by a rounding error
         asked = replace(levels, common=max(0.0, levels.common - margin))
-        outcome = build_fit(joint, joint.second, asked, hard=levels.follows).solve(x[: joint.n_columns])
+        outcome = build_fit(fair, joint.second, asked, hard=levels.follows).solve(x[: joint.n_columns])
         if outcome.x is not None:
             plan = outcome.x[: joint.n_columns]
             return plan, relaxed_levels(asked, achieved(joint, plan))
     raise ValueError("these decisions cannot be paid")
 
 
-def hold_back(joint: Joint, levels: Levels, x: Floats, yuan: float) -> Floats | None:
+def hold_back(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | None:
     """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be.
 
     So far stays the plan from every floor and ceiling of a source too; from floors only where there is room.
     """
-    fit = build_fit(joint, joint.second, relaxed_levels(levels, achieved(joint, x)))
-    arrays = fit.fixed(x)
+    joint = fair.joint
+    fit = build_fit(fair, joint.second, relaxed_levels(levels, achieved(joint, x)))
+    arrays = decided(fit.arrays, x)
     money, first = joint.money, joint.link_rows.stop
     for floors in (True, False) if money.floors.any() else (False,):
         upper = arrays.row_upper.copy()
         at = first + np.flatnonzero(~money.floors)
         upper[at] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[at])
         upper[first + np.flatnonzero(money.floors)] -= yuan / MONEY_UNIT_YUAN if floors else 0.0
-        outcome = solve(replace(arrays, row_upper=upper), Options())
+        outcome = FairSession(fair, replace(arrays, row_upper=upper), fit.has).run()
         if outcome.x is not None:
             return outcome.x[: joint.n_columns]
     return None

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optimizer.coupling import Kept, Levels
+from optimizer.fair import Fair
 from optimizer.fit import build_fit
 from optimizer.frontier_points import Asked, Point, Traced, cost_of, efficient, joint_for, level_of, scaled
 from optimizer.frontier_prices import PricedPoints
 from optimizer.frontier_whole import WholePoints, among_three, between_two
+from optimizer.goals import value_of
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
 from optimizer.levels import attainable_level, set_aside
@@ -22,8 +24,9 @@ from optimizer.price_plan import Settings
 from optimizer.problem import Floats
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import ScenarioError
-from optimizer.search import highest_level, is_whole, value_of
+from optimizer.search import is_whole
 from optimizer.watch import Watch
+from optimizer.whole_goals import highest_level
 
 GOALS = ("worst_off", "unmet_need", "travel", "spending")
 FIRST = "unmet_need"
@@ -294,5 +297,5 @@ class _Priced(_Tracer):
     def _cheapest(self, levels: Levels, x: Floats, unmet: float | None) -> float:
         """Least that is spent with the decisions of a plan, its levels and (where given) its unmet need."""
         kept = () if unmet is None else (Kept(self.joint.unmet, unmet + 1e-6),)
-        outcome = build_fit(self.joint, self.joint.spending, levels, kept, hard=True).solve(x, options=Options())
+        outcome = build_fit(Fair(self.joint), self.joint.spending, levels, kept, hard=True).solve(x, options=Options())
         return np.inf if outcome.x is None else value_of(self.joint.spending, outcome.x[: self.joint.n_columns])

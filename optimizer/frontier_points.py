@@ -13,13 +13,13 @@ from scipy.sparse import coo_array, csr_array, vstack
 
 from optimizer.coupling import Levels
 from optimizer.fit import achieved
+from optimizer.goals import goal_of, value_of
 from optimizer.joint import Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.money import build_money
 from optimizer.problem import Floats
 from optimizer.problem_data import with_money
 from optimizer.scenario import Scenario
-from optimizer.search import goal_of, value_of
 
 SAME = 1e-9
 """Values that differ by less, relative to the larger, are the same."""

@@ -17,8 +17,10 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from optimizer.coupling import Levels, couple
+from optimizer.fair import Fair, decided
 from optimizer.fit import build_fit, raising_arrays
 from optimizer.frontier_points import Asked, Point, joint_for, level_of, money_of
+from optimizer.goals import value_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
@@ -28,7 +30,6 @@ from optimizer.price_level import raise_level as level_raised
 from optimizer.price_plan import PricePlan, Settings
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Floats
-from optimizer.search import value_of
 from optimizer.threads import in_parallel
 from optimizer.watch import Watch
 
@@ -81,9 +82,10 @@ class PricedPoints:
     def begin(self, asked: Asked, *, raise_level: bool) -> float:
         """Find prices without levels and, where asked, the highest level; return the level that later goals keep."""
         joint = joint_for(self.joint, asked)
-        method = PricePlan(joint, self.settings, self.watch.stopped, self.watch.update, self.watch.ending)
+        method = PricePlan(Fair(joint), self.settings, self.watch.stopped, self.watch.update, self.watch.ending)
         self.levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         method.best = method.nothing_new(self.levels)
+        assert method.best is not None  # there are no bounds of fairness
         self.safe.append(method.best)
         self._start = method.relaxed()
         if not raise_level or self.watch.stopped():
@@ -164,7 +166,7 @@ class PricedPoints:
         self, joint: Joint, levels: Levels, plans: Sequence[Floats], bound: float
     ) -> tuple[Floats | None, float]:
         """Fit plans to the money and the level until one is good enough; return the best and its value."""
-        fit = build_fit(joint, joint.unmet, levels, hard=True)
+        fit = build_fit(Fair(joint), joint.unmet, levels, hard=True)
         best: Floats | None = None
         value = np.inf
         for plan in plans:
@@ -247,7 +249,7 @@ class PricedPoints:
     ) -> tuple[Floats, float]:
         """Plan all pieces again for this point; keep what was found and proven for the others."""
         settings, proof = replace(self.settings, rounds=1), 1 if self._extra_use is None else 0
-        method = PricePlan(joint, settings, self.watch.stopped, self.watch.update, self.watch.ending)
+        method = PricePlan(Fair(joint), settings, self.watch.stopped, self.watch.update, self.watch.ending)
         method.best, method.bound, method.extra_use = best, bound, self._extra_use
         start = {n: best[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         if not search.mix:
@@ -266,16 +268,10 @@ class PricedPoints:
             return point
         joint, x = joint_for(self.joint, point.asked), point.x
         vector, constant = joint.unmet
-        arrays = raising_arrays(joint, point.levels)
-        whole = np.flatnonzero(arrays.integer)
-        lower, upper = arrays.lower.copy(), arrays.upper.copy()
-        lower[whole] = upper[whole] = np.rint(x[whole])
+        arrays = decided(raising_arrays(joint, point.levels), x)
         row = csr_array(np.append(vector, 0.0).reshape(1, -1))
         fixed = replace(
             arrays,
-            lower=lower,
-            upper=upper,
-            integer=np.zeros_like(arrays.integer),
             matrix=csr_array(vstack([arrays.matrix, row], format="csr")),
             row_lower=np.append(arrays.row_lower, -np.inf),
             row_upper=np.append(arrays.row_upper, value_of(joint.unmet, x) - constant + 1e-6),

@@ -16,11 +16,11 @@ from scipy.sparse import csr_array, hstack, vstack
 from optimizer.coupling import Levels
 from optimizer.fit import raising_arrays
 from optimizer.frontier_points import Asked, Point, cost_of, efficient, joint_for, money_of, scaled
+from optimizer.goals import goal_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Status
 from optimizer.joint import Joint
 from optimizer.problem import Floats
-from optimizer.search import goal_of
 from optimizer.watch import Watch
 
 NODES = 5000

@@ -13,14 +13,16 @@ from typing import Any
 from geodata.city import City
 from optimizer.answers import Answer, answer
 from optimizer.clock import Clock
+from optimizer.fair import Fair
 from optimizer.frontier import FIRST, Question
 from optimizer.frontier_points import Point, Traced, joint_for, level_of
+from optimizer.goals import ALL_PLANS, Found, value_of
 from optimizer.joint import Joint
+from optimizer.price_goals import later_goals
 from optimizer.progress import Silent
 from optimizer.run_write import write_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import ALL_PLANS, Found, later_goals, value_of
 from optimizer.watch import Watch
 
 OTHER_GOALS = "plans as good in the frontier's other goals"
@@ -88,7 +90,7 @@ def write_order(ground: Ground, order: Order) -> Path | Answer:
         joint = joint_for(ground.joint, replace(order.point.asked, scenario=order.scenario))
         found = order.found
         if found.method == "prices":
-            later_goals(joint, Watch(Silent(), threading.Event(), math.inf), found)
+            later_goals(Fair(joint), Watch(Silent(), threading.Event(), math.inf), found)
         loaded = replace(ground.loaded, scenario=order.scenario, resolved=order.scenario.model_dump())
         return write_run(loaded, ground.city, joint, found, order.out, Clock(Silent()), None)
     except Exception as error:  # what to say about it is decided in one place

@@ -23,12 +23,17 @@ Goal = tuple[Floats, float]
 
 @dataclass(frozen=True)
 class ExtraRows:
-    """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores) or for all."""
+    """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores) or for all.
+
+    Rows that stay in the model have `names`, and `whole`: what a row's whole amounts to, in its unit (all scores: 1; a
+    row of money: all money).
+    """
 
     matrix: csr_array
     lower: Floats
     upper: Floats
-    names: tuple[str, ...] = ()  # of rows that stay in the model
+    names: tuple[str, ...] = ()
+    whole: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Joint:
         if old is not None:
             both = csr_array(vstack([old.matrix, rows.matrix], format="csr"))
             low, high = np.concatenate([old.lower, rows.lower]), np.concatenate([old.upper, rows.upper])
-            rows = ExtraRows(both, low, high, old.names + rows.names)
+            rows = ExtraRows(both, low, high, old.names + rows.names, old.whole + rows.whole)
         return replace(self, extra=rows)
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from optimizer.coupling import Levels, score_rows
-from optimizer.highs import solve
+from optimizer.fair import Fair, FairSession, decided
 from optimizer.highs_arrays import Options, Outcome
 from optimizer.joint import ExtraRows, Joint
 from optimizer.leximin import Extend, Leximin, leximin
@@ -37,7 +37,7 @@ class Levelled:
         low = self.kept(tolerance) - joint.model.score_base[self.who]
         labels = joint.model.key_labels["community"]
         names = tuple(f"eq33_level({labels[i]})" for i in self.who)
-        return ExtraRows(csr_array(joint.score[self.who]), low, np.full(len(low), np.inf), names)
+        return ExtraRows(csr_array(joint.score[self.who]), low, np.full(len(low), np.inf), names, (1.0,) * len(low))
 
     def kept(self, tolerance: float) -> Floats:
         """(who,) score that each community keeps."""
@@ -77,19 +77,17 @@ def level_whole(plan: WholePlan, step: float, scope: str) -> Levelled:
     return _levelled(who, found, step, scope)
 
 
-def level_kept(joint: Joint, levels: Levels, x: Floats, step: float, watch: Watch, scope: str) -> Levelled:
+def level_kept(fair: Fair, levels: Levels, x: Floats, step: float, watch: Watch, scope: str) -> Levelled:
     """Raise level after level with the yes-or-no decisions of `x`, the levels of the first goal kept."""
+    joint = fair.joint
     who = _scored(joint)
     rows, low = score_rows(joint, levels)
     extra = ExtraRows(rows, low - ROOM, np.full(len(low), np.inf))
     arrays = joint.arrays((np.zeros(joint.n_columns), 0.0), extra)
-    whole = np.flatnonzero(joint.integer)
-    lower, upper = arrays.lower.copy(), arrays.upper.copy()
-    lower[whole] = upper[whole] = np.rint(x[whole])
-    fixed = replace(arrays, lower=lower, upper=upper, integer=np.zeros_like(arrays.integer))
+    fixed, has = decided(arrays, x), fair.count
 
     def run(extend: Extend) -> Outcome:
-        return solve(extend(fixed), Options(time_limit_seconds=watch.left), stop=watch.ending)
+        return FairSession(fair, extend(fixed), has, Options(time_limit_seconds=watch.left)).run(watch.ending)
 
     found = leximin(
         csr_array(joint.score[who]),

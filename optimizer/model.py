@@ -94,6 +94,7 @@ class Model:
         self._row_upper: list[Floats] = []
         self._entries, self._cost, self._met, self._travel = _Entries(), _Entries(), _Entries(), _Entries()
         self.n_columns = self.n_rows = 0
+        self._score_of: Ints | None = None  # communities with a column for their score, where there are such columns
         self.notes: dict[str, Ints] = {}  # name -> position in a table of the problem, per column of a family
         self.fixed_cost = np.zeros(len(problem.cells) * t)
         self.met_base = np.zeros(n * k * t)
@@ -183,6 +184,20 @@ class Model:
         """Say what travel (weighted person-metres a year) a unit of a column causes."""
         self._travel.add(0, column, person_metres)
 
+    def add_scores(self) -> None:
+        """Add a column for the score of every community that has one, equation (2).
+
+        To be called last. Rows that speak of the scores of all communities have few numbers then.
+        """
+        who = np.flatnonzero(self.problem.score_weight.sum(axis=1) > 0)
+        met = self._met.matrix(len(self.met_base), self.n_columns)
+        part, base = coo_array(csr_array(self._score_rows @ met)[who]), (self._score_rows @ self.met_base)[who]
+        columns = self.add_columns("score", [("community", who)], upper=np.inf)
+        rows = self.add_rows("eq2_score", [("community", who)], lower=base, upper=base)
+        self.put(rows, columns, 1.0)
+        self.put(rows[part.row], part.col, -part.data)
+        self._score_of = who
+
     @cached_property
     def lower(self) -> Floats:
         """(columns,) lower limits."""
@@ -231,11 +246,17 @@ class Model:
     @cached_property
     def score(self) -> csr_array:
         """(communities, columns) score over the horizon per unit of each column, equation (2)."""
+        if self._score_of is not None:
+            at, one = self.columns["score"].positions, np.ones(len(self._score_of))
+            shape = len(self.problem.communities), self.n_columns
+            return csr_array(coo_array((one, (self._score_of, at)), shape=shape))
         return csr_array(self._score_rows @ self.met)
 
     @cached_property
     def score_base(self) -> Floats:
-        """(communities,) score without any decision."""
+        """(communities,) score without any decision; 0 where a column has the whole score."""
+        if self._score_of is not None:
+            return np.zeros(len(self.problem.communities))
         return np.asarray(self._score_rows @ self.met_base)
 
     @cached_property

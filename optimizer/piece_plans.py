@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.coupling import Piece
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
-from optimizer.price_search import SIMPLEX, Column, NoPlan, Search
+from optimizer.price_search import SIMPLEX, NoPlan, Search
 from optimizer.problem import Bools, Floats
 from optimizer.threads import in_parallel
 
@@ -142,17 +142,11 @@ def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[
     are mixed at all (a basic solution of Dantzig and Wolfe's master, 1960), so that in a large city nearly all of them
     keep the plan that the mix wants.
     """
-    columns: list[Column] = []
-    plans: dict[int, Floats] = {}
-    for pattern in patterns:
-        for number, x in pattern.items():
-            piece = search.coupling.pieces[number]
-            columns.append(Column(number, float(piece.arrays.cost @ x), piece.use @ x, 0))
-            plans[id(columns[-1])] = x
+    columns = [search.column(number, x) for pattern in patterns for number, x in pattern.items()]
     mixing = Search(search.coupling, search.prices, search.follows, columns=columns)
     mixing.master(*search.box(MIXING_BOX))
     largest_last = sorted(mixing.mix, key=lambda part: part[1])
-    return {column.piece: plans[id(column)] for column, _ in largest_last}
+    return {column.piece: column.x for column, _ in largest_last}
 
 
 def with_amounts(search: Search, number: int, prices: Floats, x: Floats) -> Floats | None:

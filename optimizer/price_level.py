@@ -10,7 +10,7 @@ from optimizer.coupling import Levels
 from optimizer.fit import best_level, keep_levels
 from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
 from optimizer.piece_plans import completed, plan_pieces
-from optimizer.price_plan import Infeasible, PricePlan
+from optimizer.price_plan import PricePlan
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Floats
 
@@ -85,20 +85,19 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
     Its yes-or-no decisions are kept; how high the level can be with them, money decides.
     """
     joint, settings = method.joint, method.settings
-    assert method.best is not None
-    x, reached = method.best, best_level(joint, levels, method.best)
     before = method.decisions(method.begin, NEAR)
-    if before is not None:
-        level = best_level(joint, levels, before)
+    x, reached = method.best, -1.0
+    for plan in (method.best, before):
+        level = -1.0 if plan is None else best_level(method.fair, levels, plan)
         if level > reached:
-            x, reached = before, level
+            x, reached = plan, level
     for part in (0.3, 1.0, 3.0):
         if method.stopped() or not levels.follows.any() or top - reached <= settings.level_gap:
             break
         asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
         try:
             for plan in _near_level(method, method.search(joint.second, asked, start.copy()), before):
-                level = best_level(joint, levels, plan)
+                level = best_level(method.fair, levels, plan)
                 if level > reached:
                     x, reached = plan, level
                 method.report("worst_off", reached, top)
@@ -107,11 +106,11 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
         except NoPlan:  # whole numbers cannot reach it somewhere, whatever the money
             continue
         break
-    if reached < 0:
-        raise Infeasible
+    if x is None or reached < 0:
+        raise NoPlan
     method.note_plan(NEAR, x)
     keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack)))
-    method.best, kept = keep_levels(joint, keeping, x)
+    method.best, kept = keep_levels(method.fair, keeping, x)
     return Raised(kept, top, reached, method.best)
 
 

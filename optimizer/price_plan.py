@@ -15,12 +15,13 @@ import numpy as np
 
 from optimizer.beginning import FREE, KEPT, Beginning
 from optimizer.coupling import Levels, couple
+from optimizer.fair import Fair
 from optimizer.fit import Exchange, Fit, build_fit
 from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
-from optimizer.price_search import Search
+from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
@@ -34,6 +35,12 @@ STUCK = 1e-5
 """A round that gains less than this part of the second goal has found nothing new."""
 FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
+FAIR_ROUNDS = 25
+"""Prices are searched so many times at most with more rows of fairness."""
+POOR_ROUNDS = 3
+"""After so many searches in a row that gain less than the gap of prices, more rows are not worth it."""
+NEARLY_FAIR = 1e-4
+"""Relaxed plans that break a bound of inequality by no more, in mean scores, need no further rows."""
 ROUGH = 0.01
 """For a gap as wide as this, prices corrected for the plans of the first goal are good enough for the proof."""
 
@@ -72,14 +79,15 @@ class Settings:
 def names_of(joint: Joint) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the coupling rows and of the yes-or-no columns, by which a plan is known to another model."""
     names = joint.column_names()
-    return tuple(joint.row_names()[joint.link_rows]), tuple(names[column] for column in np.flatnonzero(joint.integer))
+    rows = [*joint.row_names()[joint.link_rows], *(() if joint.extra is None else joint.extra.names)]
+    return tuple(rows), tuple(names[column] for column in np.flatnonzero(joint.integer))
 
 
 @dataclass
 class PricePlan:
-    """State of the price method on one joint model; `best` is the best plan so far, whatever happens."""
+    """State of the price method on the joint model of `fair`; `best` is the best plan so far, whatever happens."""
 
-    joint: Joint
+    fair: Fair
     settings: Settings
     stopped: Callable[[], bool]
     report: Report
@@ -92,10 +100,18 @@ class PricePlan:
     proofs: list[PiecePlans] = field(default_factory=list)  # rounds that proved a bound of every piece
     begin: Beginning | None = None  # what the search for a like plan left
 
+    def __post_init__(self) -> None:
+        self.names = names_of(self.joint)  # rows found later mean nothing to other models
+
+    @property
+    def joint(self) -> Joint:
+        """The joint model with the rows of fairness found so far."""
+        return self.fair.joint
+
     @cached_property
     def leaves(self) -> Beginning:
         """What this search leaves for others; at first what it began with."""
-        return Beginning(*names_of(self.joint)) if self.begin is None else self.begin.copy()
+        return Beginning(*self.names) if self.begin is None else self.begin.copy()
 
     def note_plan(self, stage: str, x: Floats) -> None:
         """Leave the decisions of a plan."""
@@ -120,10 +136,33 @@ class PricePlan:
     def improve(self, stage: str, search: Search, *, gap: float) -> None:
         """Search prices of a stage, begun with those of a like plan where there are any, and keep them."""
         if self.begin is not None and stage in self.begin.prices:
-            search.prices = self.begin.prices[stage].copy()
+            search.prices = lengthened(self.begin.prices[stage], len(search.coupling.rhs))
         told = (lambda _, bound: self.report("unmet_need", None, bound)) if stage == KEPT else None
         search.improve(gap=gap, rounds=40, report=told)
-        self.leaves.prices[stage] = search.prices
+        poor = 0
+        for _ in range(FAIR_ROUNDS):
+            if poor == POOR_ROUNDS or self.stopped() or self._broken(search) <= NEARLY_FAIR:
+                break
+            before = search.bound
+            self._add_rows(search)
+            search.improve(gap=gap, rounds=40, report=told)
+            poor = 0 if search.bound - before > gap * abs(search.bound) else poor + 1
+        self.leaves.prices[stage] = search.prices[: len(self.names[0])]
+
+    def _broken(self, search: Search) -> float:
+        """Find rows of fairness that the mix of relaxed plans breaks; return by how much it breaks the worst."""
+        if not self.fair.curved:
+            return 0.0
+        scores = self.joint.model.score_base.copy()
+        for community, score in search.mixed_scores().items():
+            scores[community] += score
+        return self.fair.cut_scores(scores)
+
+    def _add_rows(self, search: Search) -> None:
+        """Let a search know the rows of fairness found since it began."""
+        known = len(search.coupling.rhs) - len(self.joint.model.fixed_cost)
+        if self.joint.extra is not None and known < self.fair.count:
+            search.add_rows(self.joint.extra, known)
 
     def relaxed(self) -> Search:
         """Search prices of the second goal without levels: a start for all that follows, and a first bound."""
@@ -144,19 +183,20 @@ class PricePlan:
             x[search.coupling.pieces[number].columns] = plan
         return x
 
-    def nothing_new(self, levels: Levels) -> Floats:
+    def nothing_new(self, levels: Levels) -> Floats | None:
         """Return the plan that opens nothing and takes no room. Raises Infeasible where it breaks a hard rule.
 
-        Where sources have floors, nothing may be too little; then a plan that opens something is sought.
+        Where sources have floors, nothing may be too little; then a plan that opens something is sought. Where there
+        are bounds of fairness, nothing may be unfair; then there is no plan to begin with.
         """
-        fit = build_fit(self.joint, self.joint.second, levels)
+        fit = build_fit(self.fair, self.joint.second, levels)
         outcome = fit.solve(np.zeros(self.joint.n_columns))
         if outcome.x is None and self.joint.money.floors.any():
             everything = np.ones(self.joint.n_columns, dtype=bool)
             outcome = fit.solve(np.zeros(self.joint.n_columns), everything, Options(gap=1.0, nodes=FIRST_NODES))
-        if outcome.x is None:
+        if outcome.x is None and not self.fair.curved and not self.fair.count:
             raise Infeasible
-        return outcome.x[: self.joint.n_columns]
+        return None if outcome.x is None else outcome.x[: self.joint.n_columns]
 
     def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
         """Return a plan of the second goal in whole numbers that keeps the levels, and the bound.
@@ -186,10 +226,9 @@ class PricePlan:
 
     def _fitted(self, levels: Levels, plan: Floats) -> None:
         """Keep a plan with these decisions as the best where it can be paid, keeps the levels and is better."""
-        assert self.best is not None
         goal = self.joint.second[0]
-        x = build_fit(self.joint, self.joint.second, levels, hard=True).solve(plan).x
-        if x is not None and goal @ x[: self.joint.n_columns] < goal @ self.best:
+        x = build_fit(self.fair, self.joint.second, levels, hard=True).solve(plan).x
+        if x is not None and (self.best is None or goal @ x[: self.joint.n_columns] < goal @ self.best):
             self.best = x[: self.joint.n_columns]
 
     def in_rounds(
@@ -208,20 +247,22 @@ class PricePlan:
         joint, settings = self.joint, self.settings
         report = partial(self.report, "unmet_need")
         worth = abs(search.bound)
-        fit = build_fit(joint, joint.second, levels, hard=True)
-        assert self.best is not None
-        value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
+        fit = build_fit(self.fair, joint.second, levels, hard=True)
+        value = np.inf
+        if self.best is not None:
+            value = float(fit.arrays.cost[: joint.n_columns] @ self.best + fit.arrays.offset)
         gap = settings.piece_gap * worth
         at, left, before = search, 0.0, np.inf
         for number in range(settings.rounds + proof):
-            report(value, self.bound)
-            if self.stopped() or value - self.bound <= settings.target_gap * value:
+            report(None if self.best is None else value, self.bound)
+            if self.stopped() or self._near(value):
                 break
-            stuck = number > proof and value > before - STUCK * worth
+            stuck = number > proof and self.best is not None and value > before - STUCK * worth
             if stuck and left <= 0.1 * (value - self.bound):
                 break  # neither other plans nor a finer proof
             before = value
-            if stuck or (number > proof and value - self.bound - (1 - FINER) * left <= settings.target_gap * value):
+            self._add_rows(search)
+            if stuck or (number > proof and self._near(value, (1 - FINER) * left)):
                 gap, proof = FINER * gap, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
@@ -234,12 +275,18 @@ class PricePlan:
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
-            if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
+            if number >= proof and not self.stopped() and not self._near(value):
                 value = self._mixed(fit, search, value)
-            if number >= proof and not self.stopped() and value - self.bound > settings.target_gap * value:
-                value = self._exchanged(fit, search)
+            if number >= proof and not self.stopped() and not self._near(value) and self.best is not None:
+                value = self._exchanged(fit, search, self.best)
+        if self.best is None:
+            raise NoPlan
         report(value, self.bound)
         return self.best, self.bound
+
+    def _near(self, value: float, proven: float = 0.0) -> bool:
+        """Whether the best plan, of this value, is good enough, with so much more `proven` than the bound says."""
+        return self.best is not None and value - self.bound - proven <= self.settings.target_gap * value
 
     def _mixed(self, fit: Fit, search: Search, value: float) -> float:
         """Mix the plans of all rounds, fit the money, keep the result where it is better; return the best value."""
@@ -249,12 +296,11 @@ class PricePlan:
                 value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
         return value
 
-    def _exchanged(self, fit: Fit, search: Search) -> float:
+    def _exchanged(self, fit: Fit, search: Search, best: Floats) -> float:
         """Exchange the plans of single pieces in the best plan for those of other rounds; return its new value."""
-        assert self.best is not None
         largest = search.coupling.by_size[:MOST_EXCHANGED]
         columns = [search.coupling.pieces[number].columns for number in largest]
-        exchange = Exchange(fit, self.best, columns, self.joint.integer)
+        exchange = Exchange(fit, best, columns, self.joint.integer)
         others = [self.assembled(search, plans) for plans in self.patterns]
         self.best = exchange.improve(others, self.stopped)[: self.joint.n_columns]
         return float(fit.arrays.cost[: self.joint.n_columns] @ self.best + fit.arrays.offset)

@@ -14,6 +14,7 @@ from scipy.sparse import coo_array, csr_array, eye_array, hstack, vstack
 from optimizer.coupling import Coupling
 from optimizer.highs import Session, solve
 from optimizer.highs_arrays import Arrays, Options, Outcome
+from optimizer.joint import ExtraRows
 from optimizer.problem import Bools, Floats
 from optimizer.threads import in_parallel
 
@@ -34,9 +35,10 @@ class NoPlan(Exception):
 
 @dataclass
 class Column:
-    """A plan of one piece: its value, its use of the coupling rows it touches, the round that found it."""
+    """A plan of one piece: its columns, its value, its use of the coupling rows it touches, the round that found it."""
 
     piece: int
+    x: Floats
     value: float
     use: Floats
     born: int
@@ -58,6 +60,9 @@ class Search:
     best_columns: list[Column] = field(default_factory=list)
     level_price: float = 0.0  # at the best prices: what one more point of everybody's level costs
     loaded: dict[int, Session] = field(default_factory=dict)  # the pieces relaxed
+
+    def __post_init__(self) -> None:
+        self.prices = lengthened(self.prices, len(self.coupling.rhs))
 
     def priced_cost(self, piece: int, prices: Floats) -> Floats:
         """Cost of a piece's columns at prices."""
@@ -108,13 +113,35 @@ class Search:
             p = self.coupling.pieces[piece]
             assert outcome.x is not None
             total += outcome.bound
-            fresh.append(Column(piece, float(p.arrays.cost @ outcome.x), p.use @ outcome.x, self.rounds))
+            fresh.append(self.column(piece, outcome.x))
             if outcome.row_dual is not None:
                 level_price += float(outcome.row_dual[p.score_rows[self.follows[p.communities]]].sum())
         self.columns += fresh
         if total > self.bound:
             self.best_columns, self.level_price = fresh, level_price
         return total
+
+    def column(self, piece: int, x: Floats) -> Column:
+        """Return a plan of a piece as a column of the master."""
+        p = self.coupling.pieces[piece]
+        return Column(piece, x, float(p.arrays.cost @ x), p.use @ x, self.rounds)
+
+    def add_rows(self, rows: ExtraRows, first: int) -> None:
+        """Take rows of fairness from number `first` on into account, at no price to begin with."""
+        self.coupling = self.coupling.with_rows(rows, first)
+        self.prices = lengthened(self.prices, len(self.coupling.rhs))
+        for column in {id(column): column for column in [*self.columns, *self.best_columns]}.values():
+            column.use = self.coupling.pieces[column.piece].use @ column.x
+
+    def mixed_scores(self) -> dict[int, float]:
+        """Scores of communities, less what they have anyway, in the mix of the last master."""
+        scores = dict[int, float]()
+        for column, weight in self.mix:
+            piece = self.coupling.pieces[column.piece]
+            part = weight * (piece.arrays.matrix[piece.score_rows] @ column.x)
+            for community, score in zip(piece.communities.tolist(), part.tolist(), strict=True):
+                scores[community] = scores.get(community, 0.0) + score
+        return scores
 
     def master(self, low: Floats, high: Floats) -> tuple[float, Floats]:
         """Mix the columns so that the coupling rows hold, prices kept within [low, high]; return value and prices."""
@@ -210,7 +237,7 @@ class Search:
         `extra_use` (coupling rows,) is how much more they use. Its prices are those at which plans in whole numbers,
         and not relaxed ones, use what there is; its bound is not one of the stage.
         """
-        shifted = replace(self.coupling, rhs=self.coupling.rhs - extra_use)
+        shifted = replace(self.coupling, rhs=self.coupling.rhs - lengthened(extra_use, len(self.coupling.rhs)))
         return Search(
             shifted,
             self.prices.copy(),
@@ -220,3 +247,8 @@ class Search:
             columns=self.columns,
             loaded=self.loaded,
         )
+
+
+def lengthened(values: Floats, count: int) -> Floats:
+    """Return numbers of coupling rows with 0 for the rows that came later."""
+    return np.append(values, np.zeros(count - len(values)))

@@ -18,6 +18,7 @@ from geodata.findings import Finding, InputError
 from geodata.read import read_city
 from optimizer.beginning import Beginning, read_beginning
 from optimizer.clock import Clock
+from optimizer.goals import SHOWN, Found, NoPlanYet
 from optimizer.joint import Joint, build_joint
 from optimizer.ledger import MoneyShortError
 from optimizer.levels import set_aside
@@ -33,7 +34,7 @@ from optimizer.run_write import previous_decisions, write_run
 from optimizer.scenario import RULE_TITLES, Rule, Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import SHOWN, Found, NoPlanYet, find_plan
+from optimizer.search import find_plan
 from optimizer.shortage import explain
 from optimizer.watch import Watch
 

@@ -14,20 +14,20 @@ from geodata.city import City
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
 from optimizer.deposits_table import deposits_table
-from optimizer.fair_rows import Fair
+from optimizer.fair import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fairness_price import price_record, price_table
 from optimizer.fit import hold_back
+from optimizer.goals import SHOWN, Found
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.levels_table import levels_table, referrals_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
-from optimizer.problem import Bools, Floats, Problem
+from optimizer.problem import Bools, Problem
 from optimizer.report import write_report
 from optimizer.rules.split import with_split
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
-from optimizer.search import SHOWN, Found
 from optimizer.solution import Decisions, decode
 from optimizer.source_ledger import source_ledger
 from optimizer.version import versions
@@ -147,12 +147,8 @@ def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFra
         except MoneyShortError as error:
             held = max(2 * held, error.yuan + 10)
             most = MOST_HELD_YUAN * joint.problem.scenario.currency.unit_yuan
-            fair = found.fair or Fair(joint)
-
-            def held_back(more: Joint, yuan: float = held) -> Floats | None:
-                return hold_back(more, found.levels, found.x, yuan)
-
-            x = fair.settled(held_back) if held < most and not by_rule else None
+            within = held < most and not by_rule
+            x = hold_back(found.fair or Fair(joint), found.levels, found.x, held) if within else None
             if x is None:
                 raise
             found.x = x

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from optimizer.coupling import Kept, Levels, score_rows
-from optimizer.fair_rows import Fair, Make
+from optimizer.fair import Fair, Make
 from optimizer.fit import raising_arrays
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optimizer.coupling import Levels
-from optimizer.fair_rows import Fair
+from optimizer.fair import Fair
 from optimizer.fit import build_fit
 from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
@@ -79,10 +79,10 @@ def by_prices(method: PricePlan, start: Search, plan: Floats, goal: str, watch: 
         watch.update(STAGE, value, bound)
 
     def find() -> tuple[Floats | None, float, float]:
-        joint, levels, fair = free_of_fairness(method.joint), no_levels(method.joint), method.joint.extra is not None
-        free = PricePlan(joint, method.settings, method.stopped, report, method.stop)
+        joint, levels, fair = free_of_fairness(method.joint), no_levels(method.joint), method.fair.count > 0
+        free = PricePlan(Fair(joint), method.settings, method.stopped, report, method.stop)
         search = free.relaxed() if fair else start
-        fit = build_fit(joint, joint.second, levels, hard=True)
+        fit = build_fit(free.fair, joint.second, levels, hard=True)
         outcome = fit.solve(plan)
         free.best, free.bound = plan if outcome.x is None else outcome.x[: joint.n_columns], search.bound
         plans = {number: free.best[piece.columns] for number, piece in enumerate(search.coupling.pieces)}

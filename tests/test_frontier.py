@@ -15,12 +15,12 @@ from optimizer.audit import audit_run
 from optimizer.frontier import Question, read_question, trace
 from optimizer.frontier_points import Traced, efficient
 from optimizer.frontier_run import FrontierMade, run_frontier
+from optimizer.goals import goal_of, value_of
 from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import ScenarioError, load_scenario, resolved_yaml
-from optimizer.search import goal_of, value_of
 from optimizer.watch import Watch
 from tests.optimizer.tiny import make_city, make_scenario, write_city
 

@@ -7,6 +7,7 @@ file with these verbs, named in `ALL`.
 from optimizer.model import Model
 from optimizer.problem import Problem
 from optimizer.programmes import closing, debt_relief, hierarchy, one_stop, referrals, services, space, work_funds
+from optimizer.programmes.space_exact import asked
 
 ALL = (work_funds, space, services, closing, debt_relief, one_stop, hierarchy, referrals)
 
@@ -20,4 +21,6 @@ def build_model(problem: Problem) -> Model:
         programme.rows(problem, model)
         programme.cost(problem, model)
         programme.met(problem, model)
+    if asked(problem):
+        model.add_scores()
     return model

@@ -10,13 +10,14 @@ import pytest
 from benchmarks.instances import write_instance
 from geodata.read import read_city
 from optimizer.beginning import FILE, KEPT, NEAR, Beginning, read_beginning
+from optimizer.goals import Found
 from optimizer.joint import Joint, build_joint
 from optimizer.price_plan import names_of
 from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
 from optimizer.scenario_file import load_scenario
-from optimizer.search import Found, find_plan
+from optimizer.search import find_plan
 from optimizer.watch import Watch
 
 LEFT = Beginning(

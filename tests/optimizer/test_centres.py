@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from geodata.city import City
 from optimizer.audit import audit_run
+from optimizer.goals import value_of
 from optimizer.joint import build_joint
 from optimizer.levels_table import referrals_table
 from optimizer.problem_data import build_problem
@@ -20,7 +21,7 @@ from optimizer.progress import Silent
 from optimizer.run_write import previous_decisions
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
-from optimizer.search import find_plan, value_of
+from optimizer.search import find_plan
 from optimizer.watch import Watch
 from tests.optimizer.test_properties import least_unmet
 from tests.optimizer.test_rules import run_folder

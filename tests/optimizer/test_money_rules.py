@@ -13,9 +13,9 @@ from optimizer.audit.rules_money import _spend
 from optimizer.joint import build_joint
 from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.plan_tables import Item
+from optimizer.price_plan import Infeasible
 from optimizer.problem import YEARLY_SPACE
 from optimizer.problem_data import build_problem
-from optimizer.search import Infeasible
 from optimizer.shortage import explain
 from tests.optimizer.cases import case
 from tests.optimizer.test_ledger import COMMUNITIES, SERVICES, SOURCES, check, costs

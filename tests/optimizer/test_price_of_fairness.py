@@ -168,7 +168,8 @@ def test_a_search_stopped_for_its_price_keeps_the_plan_and_says_so(
         stop.set()
         return True
 
-    monkeypatch.setattr("optimizer.search.asked", ended)
+    monkeypatch.setattr("optimizer.whole_goals.asked", ended)
+    monkeypatch.setattr("optimizer.price_goals.asked", ended)
     found = plan(towns(), two(method), stop=stop)
     assert np.array_equal(found.found.x, whole.x)
     assert found.found.stopped == ""

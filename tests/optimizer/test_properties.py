@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from optimizer.coupling import Levels
-from optimizer.fair_rows import Fair
+from optimizer.fair import Fair
 from optimizer.fit import achieved, raising_arrays
+from optimizer.goals import value_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint, build_joint
@@ -22,7 +23,7 @@ from optimizer.problem import Rows
 from optimizer.problem_data import build_problem
 from optimizer.programmes import build_model
 from optimizer.progress import Silent
-from optimizer.search import find_plan, value_of
+from optimizer.search import find_plan
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 from tests.optimizer.tiny import Row, make_city, make_scenario

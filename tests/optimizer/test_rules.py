@@ -23,6 +23,7 @@ from optimizer.compare import Comparison, compare
 from optimizer.compare_figures import figure_rows
 from optimizer.compare_side import Side
 from optimizer.facts import Facts
+from optimizer.goals import Found
 from optimizer.joint import build_joint
 from optimizer.levels import set_aside
 from optimizer.problem_data import build_problem
@@ -36,7 +37,6 @@ from optimizer.rules.split import all_funds, keys_of, split
 from optimizer.run import Infeasible, check_inputs, run_scenario
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import Found
 from optimizer.shortage import hard_costs, missing_money
 from tests.optimizer.cases import case
 from tests.optimizer.test_properties import cities, dearer, few, scenarios

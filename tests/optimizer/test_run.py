@@ -14,13 +14,13 @@ import pytest
 
 import optimizer.run_write
 from geodata.findings import InputError
+from optimizer.goals import NoPlanYet
 from optimizer.price_search import NoPlan
 from optimizer.progress import Silent
 from optimizer.run import Infeasible, RunStopped, run_scenario
 from optimizer.run_folder import COLUMNS, read_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
-from optimizer.search import NoPlanYet
 from tests.optimizer.cases import CASES, case
 from tests.optimizer.tiny import merged, write_city
 

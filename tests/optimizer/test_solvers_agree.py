@@ -9,8 +9,9 @@ import pulp
 import pytest
 
 from optimizer.coupling import Kept, Levels
-from optimizer.fair_rows import Fair
+from optimizer.fair import Fair
 from optimizer.fit import achieved, raising_arrays
+from optimizer.goals import goal_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options, Status
 from optimizer.highs_pulp import HighsArrays
@@ -20,7 +21,6 @@ from optimizer.problem import Floats
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
 from optimizer.pulp_model import to_pulp
-from optimizer.search import goal_of
 from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 from tests.optimizer.cases import CASES, case

@@ -5,9 +5,9 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from optimizer.price_plan import Infeasible
 from optimizer.problem_data import build_problem
 from optimizer.scenario_check import check_scenario
-from optimizer.search import Infeasible
 from optimizer.shortage import explain
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
 

@@ -26,6 +26,7 @@ from geodata.finish import empty, finish
 from geodata.schema import TABLES
 from geodata.values import convert
 from optimizer.fit import achieved
+from optimizer.goals import Found, goal_of, value_of
 from optimizer.joint import Joint, build_joint
 from optimizer.ledger import Books, MoneyShortError, keep_books
 from optimizer.plan_tables import Tables, plan_tables
@@ -34,7 +35,7 @@ from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
 from optimizer.run_write import footed
 from optimizer.scenario import Scenario
-from optimizer.search import Found, find_plan, goal_of, value_of
+from optimizer.search import find_plan
 from optimizer.solution import Decisions, decode
 from optimizer.watch import Watch
 

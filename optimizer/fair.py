@@ -1,0 +1,219 @@
+"""Plans that keep the bounds of fairness: rows are added only where a plan breaks them (`fair_rows`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Event
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from optimizer.fair_rows import atkinson_cut, gini_cut, group_rows
+from optimizer.highs import Session
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status, relative_gap
+from optimizer.joint import ExtraRows, Joint
+from optimizer.problem import Bools, Floats, Ints
+from optimizer.programmes.space_exact import asked
+
+HOLDS = 1e-6
+"""A bound is kept where a plan breaks its row by no more, in mean scores."""
+NEARLY = 1e-5
+"""What solvers may leave of a row in whole numbers; the same decisions are then fitted exactly."""
+ROUNDS, RELAXED_ROUNDS = 60, 300
+EXACT_ROUNDS, TIGHTER = 20, 0.01
+"""After so many rounds of a linear programme its rows are those of bounds tighter by this part."""
+
+Make = Callable[[Joint], Arrays]
+Find = Callable[[Arrays, Floats | None], Outcome]
+
+
+@dataclass
+class Fair:
+    """A joint model with the rows of fairness found so far; plans are sought with it until they keep every bound."""
+
+    joint: Joint
+    ending: Event = field(default_factory=Event)  # set when the search is to end
+
+    @classmethod
+    def of(cls, joint: Joint, ending: Event | None = None) -> "Fair":
+        """Begin with the rows of groups, equation (31); `ending` is set when the search is to end."""
+        rows = group_rows(joint)
+        return cls(joint if rows is None else joint.with_rows(rows), ending or Event())
+
+    @property
+    def curved(self) -> bool:
+        """Whether there are bounds that need cuts."""
+        return asked(self.joint.problem)
+
+    @property
+    def count(self) -> int:
+        """Rows of fairness found so far."""
+        return 0 if self.joint.extra is None else len(self.joint.extra.names)
+
+    def run(self, make: Make, find: Find, start: Floats | None, options: Options) -> Outcome:
+        """Return the best plan `find` gets from the model `make` makes that keeps every bound, and a bound of it.
+
+        First relaxed plans, then plans in whole numbers add rows; decisions whose amounts break a bound are fitted
+        again. Where the search is ended before that, the best so far, if there is any, with what is proven by then.
+        """
+        if not self.curved:
+            return find(make(self.joint), start)
+        self._linear(make, None)
+        best: Outcome | None = None
+        bound = -np.inf
+        for _ in range(ROUNDS):
+            outcome = find(make(self.joint), start)
+            bound = max(bound, outcome.bound)
+            if outcome.x is None:
+                return outcome if best is None else _ended(best, bound, Status.FEASIBLE)
+            broken = self.cut(outcome.x)
+            if broken <= HOLDS:
+                return _ended(outcome, bound, outcome.status)
+            if self.ending.is_set():
+                break
+            fitted = self._linear(make, outcome.x)
+            if fitted is not None and fitted.value is not None and (best is None or fitted.value < (best.value or 0.0)):
+                best = fitted
+            if best is None or best.value is None:
+                continue
+            allowed = max(options.absolute_gap, options.gap * abs(best.value))
+            if best.value - bound <= allowed:
+                return _ended(best, bound, outcome.status)
+            if broken <= NEARLY:  # other rows would change nothing that the solver sees
+                return _ended(best, bound, Status.FEASIBLE)
+        if best is None and self.ending.is_set():
+            return replace(outcome, x=None, value=None, bound=bound, status=Status.NO_PLAN, gap=np.inf)
+        if best is None:
+            raise RuntimeError("no plan within the bounds of fairness was found in many rounds")
+        return _ended(best, bound, Status.FEASIBLE)
+
+    def _linear(self, make: Make, x: Floats | None) -> Outcome | None:
+        """Solve with whole numbers relaxed, or as in `x`, until all bounds hold; None where nothing keeps them."""
+        arrays = make(self.joint)
+        outcome = FairSession(self, decided(arrays, x), self.count, exact=True).run(self.ending)
+        return None if outcome.x is None else outcome
+
+    def cut(self, x: Floats) -> float:
+        """Add the rows that the plan `x` breaks; return by how much it breaks the worst, in mean scores."""
+        return self.cut_scores(self.scores(x))
+
+    def scores(self, x: Floats) -> Floats:
+        """(n,) scores of a plan, equation (2)."""
+        return np.asarray(self.joint.score @ x[: self.joint.n_columns] + self.joint.model.score_base)
+
+    def cut_scores(self, scores: Floats) -> float:
+        """Add the rows that plans with these scores (n,) break; return by how much they break the worst."""
+        rows, broken = self.rows_against(scores)
+        if rows is not None:
+            self.joint = self.joint.with_rows(rows)
+        return broken
+
+    def rows_against(self, scores: Floats, tighter: float = 0.0) -> tuple[ExtraRows | None, float]:
+        """Return the rows that plans with these scores (n,) break, and by how much they break the worst.
+
+        The rows are those of bounds `tighter` by so large a part; they then hold for fewer plans than there are.
+        """
+        joint = self.joint
+        rule = joint.problem.scenario.fairness
+        if rule is None or not self.curved:
+            return None, 0.0
+        who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+        score = np.clip(scores[who], 0.0, 1.0)
+        rows = dict[str, Floats]()
+        if rule.gini_at_most is not None:
+            rows["eq27_gini"] = gini_cut(score, rule.gini_at_most * (1 - tighter))
+        if rule.atkinson_at_most is not None:
+            most = rule.atkinson_at_most.value * (1 - tighter)
+            rows["eq28_atkinson"] = atkinson_cut(score, rule.atkinson_at_most.epsilon, most)
+        broken = {name: float(row @ score) for name, row in rows.items()}
+        new = [name for name, much in broken.items() if much > 0.1 * HOLDS]
+        if not new:
+            return None, max(broken.values(), default=0.0)
+        weights = np.array([rows[name] for name in new])
+        limit = -weights @ joint.model.score_base[who]
+        matrix = csr_array(csr_array(weights) @ joint.score[who])
+        names = tuple(f"{name}({1 + self.count + n})" for n, name in enumerate(new))
+        low, whole = np.full(len(new), -np.inf), (1.0,) * len(new)
+        return ExtraRows(matrix, low, np.asarray(limit), names, whole), max(broken.values())
+
+
+class FairSession:
+    """A linear programme kept loaded; rows of fairness are added to it wherever its plan breaks a bound.
+
+    Its first columns are those of the joint model, and it has the first `has` rows of fairness. Bounds of many
+    communities are met more and more slowly by rows that just cut a plan off: where it is not to be `exact`, rows of
+    slightly tighter bounds end that, at a cost smaller than what they are tighter by. Those are no use to a proof.
+    """
+
+    def __init__(
+        self,
+        fair: Fair,
+        arrays: Arrays,
+        has: int,
+        options: Options = Options(),  # noqa: B008 (frozen)
+        *,
+        exact: bool = False,
+    ) -> None:
+        self._fair, self._has, self._width, self._exact = fair, has, len(arrays.cost), exact
+        self._session = Session(arrays, options)
+
+    def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """Give columns new bounds."""
+        self._session.set_bounds(columns, lower, upper)
+
+    def run(self, stop: Event | None = None) -> Outcome:
+        """Return the best plan within the bounds; without `x` where there is none, or the search ended before it."""
+        bound = -np.inf
+        for number in range(RELAXED_ROUNDS):
+            self._catch_up()
+            outcome = self._session.run(stop=stop)
+            tight = not self._exact and number >= EXACT_ROUNDS
+            bound = bound if tight and number > EXACT_ROUNDS else max(bound, outcome.bound)
+            ended = stop is not None and stop.is_set()
+            if outcome.x is None or not self._fair.curved:
+                return outcome
+            if ended:
+                break
+            if self._cut(outcome.x, tight=tight) <= HOLDS:
+                return _ended(outcome, bound, outcome.status if outcome.bound <= bound else Status.FEASIBLE)
+        return replace(outcome, x=None, value=None, status=Status.NO_PLAN, gap=np.inf)
+
+    def _cut(self, x: Floats, *, tight: bool) -> float:
+        if not tight:
+            return self._fair.cut(x)
+        scores = self._fair.scores(x)
+        broken = self._fair.rows_against(scores)[1]
+        rows = self._fair.rows_against(scores, TIGHTER)[0] if broken > HOLDS else None
+        if rows is not None:
+            self._session.add_rows(self._widened(rows.matrix), rows.lower, rows.upper)
+        return broken
+
+    def _catch_up(self) -> None:
+        """Add the rows found meanwhile, by plans of this programme or by others."""
+        extra = self._fair.joint.extra
+        if extra is None or self._fair.count == self._has:
+            return
+        new = self._widened(csr_array(extra.matrix[self._has :]))
+        self._session.add_rows(new, extra.lower[self._has :], extra.upper[self._has :])
+        self._has = self._fair.count
+
+    def _widened(self, rows: csr_array) -> csr_array:
+        return csr_array((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], self._width))
+
+
+def decided(arrays: Arrays, x: Floats | None, free: Bools | None = None) -> Arrays:
+    """Return the model with its yes-or-no columns as in `x` where they are not `free`, open within limits without `x`.
+
+    Only the columns that are `free` are still whole numbers.
+    """
+    lower, upper = arrays.lower.copy(), arrays.upper.copy()
+    still = np.zeros_like(arrays.integer)
+    if free is not None:
+        still[: len(free)] = arrays.integer[: len(free)] & free
+    if x is not None:
+        whole = np.flatnonzero(arrays.integer & ~still)
+        lower[whole] = upper[whole] = np.rint(x[whole])
+    return replace(arrays, lower=lower, upper=upper, integer=still)
+
+
+def _ended(outcome: Outcome, bound: float, status: Status) -> Outcome:
+    return replace(outcome, bound=bound, status=status, gap=relative_gap(outcome.value, bound))
