@@ -19,8 +19,11 @@ HOLDS = 1e-6
 NEARLY = 1e-5
 """What solvers may leave of a row in whole numbers; the same decisions are then fitted exactly."""
 ROUNDS, RELAXED_ROUNDS = 60, 300
-EXACT_ROUNDS, TIGHTER = 20, 0.01
-"""After so many rounds of a linear programme its rows are those of bounds tighter by this part."""
+EXACT_ROUNDS, TIGHT_ROUNDS, TIGHTER = 8, 40, 0.15
+"""After so many rounds of a linear programme its rows are, for as many, those of bounds tighter by this part."""
+HALVINGS = 30
+ROOM = 2e-6
+"""What such a plan keeps away from a bound, in mean scores, for rounding inside the solver later."""
 
 Make = Callable[[Joint], Arrays]
 Find = Callable[[Arrays, Floats | None], Outcome]
@@ -96,6 +99,10 @@ class Fair:
         """Add the rows that the plan `x` breaks; return by how much it breaks the worst, in mean scores."""
         return self.cut_scores(self.scores(x))
 
+    def broken(self, x: Floats) -> float:
+        """By how much a plan breaks the worst bound, in mean scores; at most 0 where it keeps all."""
+        return self.rows_against(self.scores(x))[1]
+
     def scores(self, x: Floats) -> Floats:
         """(n,) scores of a plan, equation (2)."""
         return np.asarray(self.joint.score @ x[: self.joint.n_columns] + self.joint.model.score_base)
@@ -140,8 +147,10 @@ class FairSession:
     """A linear programme kept loaded; rows of fairness are added to it wherever its plan breaks a bound.
 
     Its first columns are those of the joint model, and it has the first `has` rows of fairness. Bounds of many
-    communities are met more and more slowly by rows that just cut a plan off: where it is not to be `exact`, rows of
-    slightly tighter bounds end that, at a cost smaller than what they are tighter by. Those are no use to a proof.
+    communities are met more and more slowly by rows that just cut a plan off. So where it is not to be `exact`, some
+    rounds of these are followed by rounds with rows of tighter bounds, until a plan keeps the bounds; the best plan
+    between it and the last that broke them is taken, which a convex set of plans has. With new rows the programme is
+    solved `afresh`, which presolve makes quicker, except where a level is raised.
     """
 
     def __init__(
@@ -152,52 +161,92 @@ class FairSession:
         options: Options = Options(),  # noqa: B008 (frozen)
         *,
         exact: bool = False,
+        afresh: bool = True,
     ) -> None:
-        self._fair, self._has, self._width, self._exact = fair, has, len(arrays.cost), exact
+        self._fair, self._has, self._exact, self._afresh = fair, has, exact, afresh
         self._session = Session(arrays, options)
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """Give columns new bounds."""
         self._session.set_bounds(columns, lower, upper)
 
-    def run(self, stop: Event | None = None) -> Outcome:
-        """Return the best plan within the bounds; without `x` where there is none, or the search ended before it."""
-        bound = -np.inf
-        for number in range(RELAXED_ROUNDS):
-            self._catch_up()
-            outcome = self._session.run(stop=stop)
-            tight = not self._exact and number >= EXACT_ROUNDS
-            bound = bound if tight and number > EXACT_ROUNDS else max(bound, outcome.bound)
-            ended = stop is not None and stop.is_set()
-            if outcome.x is None or not self._fair.curved:
-                return outcome
-            if ended:
-                break
-            if self._cut(outcome.x, tight=tight) <= HOLDS:
-                return _ended(outcome, bound, outcome.status if outcome.bound <= bound else Status.FEASIBLE)
+    def run(self, stop: Event | None = None, inside: Floats | None = None) -> Outcome:
+        """Return the best plan within the bounds; without `x` where there is none, or the search ended before it.
+
+        `inside` is a plan that keeps them, where one is known.
+        """
+        outcome = self._cut_off(EXACT_ROUNDS if self._fair.curved and not self._exact else RELAXED_ROUNDS, stop)
+        if outcome.x is None or self._fair.broken(outcome.x) <= HOLDS or _ended_by(stop):
+            return self._kept(outcome)
+        if inside is None or self._fair.broken(inside) > 0:
+            inside = self._tighter(stop)
+        if inside is None:  # the tighter bounds cannot be kept
+            return self._kept(self._cut_off(RELAXED_ROUNDS, stop))
+        x = self._between(inside, outcome.x)
+        value = self._session.arrays.value(x)
+        bound = min(value, outcome.bound)
+        return replace(outcome, x=x, value=value, bound=bound, gap=relative_gap(value, bound), status=Status.FEASIBLE)
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        """The outcome, or one without a plan where its plan breaks a bound."""
+        if outcome.x is None or not self._fair.curved or self._fair.broken(outcome.x) <= HOLDS:
+            return outcome
         return replace(outcome, x=None, value=None, status=Status.NO_PLAN, gap=np.inf)
 
-    def _cut(self, x: Floats, *, tight: bool) -> float:
-        if not tight:
-            return self._fair.cut(x)
-        scores = self._fair.scores(x)
-        broken = self._fair.rows_against(scores)[1]
-        rows = self._fair.rows_against(scores, TIGHTER)[0] if broken > HOLDS else None
-        if rows is not None:
-            self._session.add_rows(self._widened(rows.matrix), rows.lower, rows.upper)
-        return broken
+    def _cut_off(self, rounds: int, stop: Event | None) -> Outcome:
+        """Solve and add the rows that the plan breaks, so many times at most."""
+        for _ in range(rounds):
+            self._catch_up()
+            outcome = self._session.run(stop=stop)
+            if outcome.x is None or not self._fair.curved or _ended_by(stop) or self._fair.cut(outcome.x) <= HOLDS:
+                break
+        return outcome
+
+    def _tighter(self, stop: Event | None) -> Floats | None:
+        """Return a plan that keeps the bounds, found with rows of tighter ones; None where none keeps those."""
+        first, found = len(self._session.arrays.row_lower), None
+        for _ in range(TIGHT_ROUNDS):
+            outcome = self._session.run(stop=stop)
+            if outcome.x is None or _ended_by(stop):
+                break
+            scores = self._fair.scores(outcome.x)
+            if self._fair.rows_against(scores)[1] <= -ROOM:
+                found = outcome.x
+                break
+            rows = self._fair.rows_against(scores, TIGHTER)[0]
+            if rows is None:
+                break
+            self._add(rows.matrix, rows.lower, rows.upper)
+        added = np.arange(first, len(self._session.arrays.row_lower))
+        self._session.set_row_bounds(added, np.full(len(added), -np.inf), np.full(len(added), np.inf))
+        return found
+
+    def _between(self, inside: Floats, outside: Floats) -> Floats:
+        """The plan nearest to `outside`, on the way to `inside`, that keeps the bounds with room to spare."""
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            part = 0.5 * (low + high)
+            low, high = (part, high) if self._fair.broken(inside + part * (outside - inside)) <= -ROOM else (low, part)
+        return inside + low * (outside - inside)
 
     def _catch_up(self) -> None:
         """Add the rows found meanwhile, by plans of this programme or by others."""
         extra = self._fair.joint.extra
         if extra is None or self._fair.count == self._has:
             return
-        new = self._widened(csr_array(extra.matrix[self._has :]))
-        self._session.add_rows(new, extra.lower[self._has :], extra.upper[self._has :])
+        self._add(csr_array(extra.matrix[self._has :]), extra.lower[self._has :], extra.upper[self._has :])
         self._has = self._fair.count
 
-    def _widened(self, rows: csr_array) -> csr_array:
-        return csr_array((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], self._width))
+    def _add(self, rows: csr_array, lower: Floats, upper: Floats) -> None:
+        width = len(self._session.arrays.cost)
+        wide = csr_array((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
+        self._session.add_rows(wide, lower, upper)
+        if self._afresh:
+            self._session.forget()
+
+
+def _ended_by(stop: Event | None) -> bool:
+    return stop is not None and stop.is_set()
 
 
 def decided(arrays: Arrays, x: Floats | None, free: Bools | None = None) -> Arrays:

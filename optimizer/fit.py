@@ -16,6 +16,9 @@ from optimizer.joint import Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats, Ints
 
+KEEPS_ROWS = 1e-6
+"""A plan keeps the rows of a model where it breaks none by more."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -35,6 +38,13 @@ class Fit:
         """Return the model with the yes-or-no columns as in `x`, kept loaded."""
         return FairSession(self.fair, decided(self.arrays, x), self.has, options)
 
+    def _kept(self, x: Floats) -> Floats | None:
+        """The plan `x` as one of this model where it is one."""
+        if not self.fair.curved or len(x) != self.fair.joint.n_columns:
+            return None
+        whole = np.append(x, np.zeros(self.misses))
+        return whole if self.arrays.violation(whole) <= KEEPS_ROWS else None
+
     def solve(
         self,
         x: Floats,
@@ -45,7 +55,7 @@ class Fit:
     ) -> Outcome:
         """Return the best plan that decides as `x` does wherever it is not `free`; `x` starts the search."""
         if free is None:
-            return self.session(x, options).run(stop)
+            return self.session(x, options).run(stop, self._kept(x))
         start = x if len(x) == len(self.arrays.cost) else None
         found = solve(decided(self.arrays, x, free), options, start=start, stop=stop, on_progress=on_progress)
         return found if found.x is None or not self.fair.curved else self.session(found.x).run(stop)
@@ -136,7 +146,7 @@ def best_level(fair: Fair, levels: Levels, x: Floats) -> float:
     Floors of communities set aside are left out: they are asked for as far as they can be kept.
     """
     no_floors = replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))
-    outcome = FairSession(fair, decided(raising_arrays(fair.joint, no_floors), x), fair.count).run()
+    outcome = FairSession(fair, decided(raising_arrays(fair.joint, no_floors), x), fair.count, afresh=False).run()
     return -1.0 if outcome.value is None else -outcome.value
 
 

@@ -147,6 +147,10 @@ class Session:
         self._added.append(rows)
         return np.arange(first, first + count)
 
+    def forget(self) -> None:
+        """Solve afresh next time: after new rows that change a lot, presolve saves more than the last basis."""
+        load.accept(self._highs.clearSolver(), "that it is to begin afresh")
+
     def run(
         self,
         start: Floats | None = None,

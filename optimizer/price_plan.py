@@ -37,7 +37,7 @@ FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
-POOR_ROUNDS = 3
+POOR_ROUNDS = 5
 """After so many searches in a row that gain less than the gap of prices, more rows are not worth it."""
 NEARLY_FAIR = 1e-4
 """Relaxed plans that break a bound of inequality by no more, in mean scores, need no further rows."""
@@ -277,8 +277,8 @@ class PricePlan:
             self.extra_use = extra_use
             if number >= proof and not self.stopped() and not self._near(value):
                 value = self._mixed(fit, search, value)
-            if number >= proof and not self.stopped() and not self._near(value) and self.best is not None:
-                value = self._exchanged(fit, search, self.best)
+            if number >= proof and not self.stopped() and not self._near(value) and self._may_exchange:
+                value = self._exchanged(fit, search)
         if self.best is None:
             raise NoPlan
         report(value, self.bound)
@@ -296,11 +296,17 @@ class PricePlan:
                 value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
         return value
 
-    def _exchanged(self, fit: Fit, search: Search, best: Floats) -> float:
+    @property
+    def _may_exchange(self) -> bool:
+        """With bounds of inequality a try takes as long as a whole fit."""
+        return self.best is not None and not self.fair.curved
+
+    def _exchanged(self, fit: Fit, search: Search) -> float:
         """Exchange the plans of single pieces in the best plan for those of other rounds; return its new value."""
+        assert self.best is not None
         largest = search.coupling.by_size[:MOST_EXCHANGED]
         columns = [search.coupling.pieces[number].columns for number in largest]
-        exchange = Exchange(fit, best, columns, self.joint.integer)
+        exchange = Exchange(fit, self.best, columns, self.joint.integer)
         others = [self.assembled(search, plans) for plans in self.patterns]
         self.best = exchange.improve(others, self.stopped)[: self.joint.n_columns]
         return float(fit.arrays.cost[: self.joint.n_columns] @ self.best + fit.arrays.offset)

@@ -19,6 +19,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint, build_joint
 from optimizer.levels import set_aside
+from optimizer.price_plan import Infeasible
 from optimizer.problem import Rows
 from optimizer.problem_data import build_problem
 from optimizer.programmes import build_model
@@ -362,6 +363,43 @@ def test_prices_prove_no_more_than_is_true_and_plan_no_better_than_they_prove(
         assert scores[found.levels.follows].min() <= found.bounds["worst_off"] + 1e-6
     if found.levels.follows.sum() == found.levels.scored.sum():
         assert highest(joint) <= found.bounds["worst_off"] + 1e-6
+
+
+FAIR: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.sampled_from([0.0, 0.02, 0.05, 0.1, 0.2]).map(lambda most: {"gini_at_most": most}),
+    st.tuples(st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([0.001, 0.01, 0.05])).map(
+        lambda pair: {"atkinson_at_most": {"epsilon": pair[0], "value": pair[1]}}
+    ),
+    st.tuples(st.sampled_from(["least_met_share", "least_share_of_money"]), st.sampled_from([0.1, 0.5, 0.8])).map(
+        lambda pair: {"groups": [{"types": ["needy"], "districts": ["east"], pair[0]: pair[1]}]}
+    ),
+)
+
+
+@few
+@given(cities(), scenarios(), FAIR)
+def test_prices_within_bounds_of_fairness_prove_no_more_than_is_true(
+    city: dict[str, Any], changes: dict[str, Any], fairness: dict[str, Any]
+) -> None:
+    goals = [{"goal": "unmet_need", "tolerance": 0.001, "gap": 0.003}]
+    joint = joint_of(city, {**changes, "goals": goals, "fairness": fairness, "solver": {"method": "prices"}})
+    watch = Watch(Silent(), Event(), inf)
+    whole = WholePlan(Fair.of(joint), EXACT, Event(), watch).minimise(
+        "unmet_need", joint.unmet, anyone(joint), (), None
+    )
+    try:
+        found = find_plan(joint, watch)
+    except Infeasible:
+        assert whole.x is None
+        return
+    assert whole.value is not None
+    scale = 1e-5 * max(1.0, whole.value)
+    assert found.bounds["unmet_need"] <= whole.value + scale
+    assert whole.bound - scale <= value_of(joint.unmet, found.x)
+    assert found.fair is not None
+    assert found.fair.broken(found.x) <= 1e-5
+    arrays = found.fair.joint.arrays(joint.unmet)
+    assert arrays.violation(found.x[: joint.n_columns]) < 1e-5
 
 
 @few
