@@ -18,8 +18,8 @@ HOLDS = 1e-6
 """A bound is kept where a plan breaks its row by no more, in mean scores."""
 NEARLY = 1e-5
 """What solvers may leave of a row in whole numbers; the same decisions are then fitted exactly."""
-ROUNDS, RELAXED_ROUNDS = 60, 300
-EXACT_ROUNDS, TIGHT_ROUNDS, TIGHTER = 8, 40, 0.15
+ROUNDS, RELAXED_ROUNDS, MORE_ROUNDS = 60, 300, 30
+EXACT_ROUNDS, TIGHT_ROUNDS, TIGHTER = 8, 40, 0.05
 """After so many rounds of a linear programme its rows are, for as many, those of bounds tighter by this part."""
 HALVINGS = 30
 ROOM = 2e-6
@@ -178,10 +178,10 @@ class FairSession:
         outcome = self._cut_off(EXACT_ROUNDS if self._fair.curved and not self._exact else RELAXED_ROUNDS, stop)
         if outcome.x is None or self._fair.broken(outcome.x) <= HOLDS or _ended_by(stop):
             return self._kept(outcome)
-        if inside is None or self._fair.broken(inside) > 0:
+        if inside is None or self._fair.broken(inside) > HOLDS:
             inside = self._tighter(stop)
         if inside is None:  # the tighter bounds cannot be kept
-            return self._kept(self._cut_off(RELAXED_ROUNDS, stop))
+            return self._kept(self._cut_off(MORE_ROUNDS, stop))
         x = self._between(inside, outcome.x)
         value = self._session.arrays.value(x)
         bound = min(value, outcome.bound)

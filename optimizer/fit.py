@@ -42,7 +42,9 @@ class Fit:
         """The plan `x` as one of this model where it is one."""
         if not self.fair.curved or len(x) != self.fair.joint.n_columns:
             return None
-        whole = np.append(x, np.zeros(self.misses))
+        rows = slice(len(self.arrays.row_lower) - self.misses, None)  # the levels
+        short = self.arrays.row_lower[rows] - self.arrays.matrix[rows, : len(x)] @ x
+        whole = np.append(x, np.maximum(0.0, short))
         return whole if self.arrays.violation(whole) <= KEEPS_ROWS else None
 
     def solve(
@@ -140,14 +142,17 @@ def raising_arrays(joint: Joint, levels: Levels) -> Arrays:
     )
 
 
-def best_level(fair: Fair, levels: Levels, x: Floats) -> float:
-    """Largest common level that money can reach with the yes-or-no decisions of `x`; -1 where these cannot be paid.
+def best_level(fair: Fair, levels: Levels, x: Floats) -> tuple[float, Floats]:
+    """Largest common level that money can reach with the yes-or-no decisions of `x`, and a plan that does.
 
-    Floors of communities set aside are left out: they are asked for as far as they can be kept.
+    The level is -1, and the plan `x`, where these cannot be paid. Floors of communities set aside are left out: they
+    are asked for as far as they can be kept.
     """
     no_floors = replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))
     outcome = FairSession(fair, decided(raising_arrays(fair.joint, no_floors), x), fair.count, afresh=False).run()
-    return -1.0 if outcome.value is None else -outcome.value
+    if outcome.value is None or outcome.x is None:
+        return -1.0, x
+    return -outcome.value, outcome.x[: fair.joint.n_columns]
 
 
 def keep_levels(fair: Fair, levels: Levels, x: Floats) -> tuple[Floats, Levels]:

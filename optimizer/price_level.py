@@ -88,18 +88,18 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
     before = method.decisions(method.begin, NEAR)
     x, reached = method.best, -1.0
     for plan in (method.best, before):
-        level = -1.0 if plan is None else best_level(method.fair, levels, plan)
+        level, there = (-1.0, None) if plan is None else best_level(method.fair, levels, plan)
         if level > reached:
-            x, reached = plan, level
+            x, reached = there, level
     for part in (0.3, 1.0, 3.0):
         if method.stopped() or not levels.follows.any() or top - reached <= settings.level_gap:
             break
         asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
         try:
             for plan in _near_level(method, method.search(joint.second, asked, start.copy()), before):
-                level = best_level(method.fair, levels, plan)
+                level, there = best_level(method.fair, levels, plan)
                 if level > reached:
-                    x, reached = plan, level
+                    x, reached = there, level
                 method.report("worst_off", reached, top)
                 if top - reached <= settings.level_gap or method.stopped():
                     break
