@@ -38,6 +38,10 @@ class LocalCover:
         self._gain, self._loss = np.zeros(sites), np.zeros(sites)
         self._missing = 0
 
+    def forget(self) -> None:
+        """Let all clients weigh the same again: what was hard elsewhere may be easy here."""
+        self._weight[:] = 1.0
+
     def fewer(self, start: Ints, most: int, steps: int, end: float) -> Ints | None:
         """A cover of ``most`` sites near ``start`` (any sites, ``most`` of them or more), or None."""
         self._begin(start)

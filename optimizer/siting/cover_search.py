@@ -1,8 +1,11 @@
-"""The fewest sites that cover all clients, to a proof: one number after another is excluded or found.
+"""The fewest sites that cover all clients, to a proof: fewer than the best cover has are found or excluded.
 
-A number of sites is excluded by a search tree in which only covers of that many sites are looked for. Each branch is
-bounded by the relaxed programme ``min sum_j y_j``, ``sum_{j in N(i)} y_j >= 1``, ``0 <= y <= 1``. For any multipliers
-``u >= 0`` of clients and ``d_j = 1 - sum_{i: j in N(i)} u_i``, ``sum_i u_i + sum_j min_{l_j <= y_j <= h_j} d_j y_j``
+Both begin with the relaxed programme ``min sum_j y_j``, ``sum_{j in N(i)} y_j >= 1``, ``0 <= y <= 1`` and cuts that
+raise its bound (``cover_cuts``). As the number is whole, a bound a little above one number proves the next. Fewer sites
+are found by local search from the relaxed cover, again after every few sites that it says to open.
+
+A number of sites is excluded by a search tree in which only covers of that many sites are looked for. For any
+multipliers ``u >= 0`` of rows ``A y >= 1`` and ``d = 1 - A'u``, ``sum_r u_r + sum_j min_{l_j <= y_j <= h_j} d_j y_j``
 is a bound (weak duality), which is reckoned anew from the solver's multipliers. A closed site whose ``d_j`` lifts the
 bound above the number stays closed, an open one whose ``-d_j`` does stays open. As fewer sites are looked for
 than the best cover has, this rules out more than the distance to the best cover would. Branching is on the site
@@ -12,42 +15,29 @@ whose two branches raise the bound most (product rule), by short trials until en
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-from scipy import sparse
 
-from optimizer.highs import Arrays, Outcome, Session, Status
+from optimizer.highs import Outcome, Status
 from optimizer.siting.cover_local import LocalCover
+from optimizer.siting.cover_relaxed import Branch, RelaxedCover
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints
 
 _WHOLE = 1e-6
 _TRIED = 8  # sites tried at a branch
-_KNOWN = 2  # trials after which a site's averages are trusted
-_TRIAL_STEPS = 80  # of the simplex method
-_STEPS = 100_000  # of the simplex method for one number of sites
+_KNOWN = 1  # trials after which a site's averages are trusted
+_STEPS = 300_000  # of the simplex method for one number of sites
 _EARLY = 10_000  # steps after which the pace is looked at
-_NEAR = 1  # sites between bound and best cover up to which a tree is searched
-_LOCAL = 1500  # steps of the local search before each number of sites
+_NEAR = 2  # sites between bound and best cover up to which a tree is searched
+_ROUNDS = 12  # of cuts
+_GAIN = 0.02  # of the bound: what a round of cuts brings at least, or it is the last
+_ROUNDS_BETWEEN = 3  # dives
+_LOOSE = 0.05  # what a cut has to spare when a tree begins, or it is left out
+_OPEN = (0.6, 0.8)  # sites this open or more are opened together in a dive
+_LOCAL = 500  # steps of the local search for each number of sites
+_LOCAL_IN_DIVE = 100
 _LOCAL_IN_BRANCH = 200
 _BRANCHES_BETWEEN = 4  # local searches
-
-Branch = tuple[Floats, Floats]
-
-
-def programme(allowed: Flags, cost: Floats, *, integer: bool = True) -> Arrays:
-    """The set covering programme of clients and sites ``allowed`` (n, m)."""
-    clients, sites = allowed.shape
-    return Arrays(
-        cost=cost,
-        lower=np.zeros(sites),
-        upper=np.ones(sites),
-        integer=np.full(sites, integer),
-        matrix=sparse.csr_matrix(allowed.astype(float)),
-        row_lower=np.ones(clients),
-        row_upper=np.full(clients, np.inf),
-    )
 
 
 class CoverSearch:
@@ -56,16 +46,15 @@ class CoverSearch:
     ``bound`` is a number of sites that every cover has at least; ``chosen`` the best cover known.
     """
 
-    def __init__(self, allowed: Flags, chosen: Ints, limits: Limits, *, local: int = _LOCAL) -> None:
+    def __init__(
+        self, allowed: Flags, chosen: Ints, limits: Limits, *, local: int = _LOCAL, rounds: int = _ROUNDS
+    ) -> None:
         self.allowed, self.chosen, self.limits = allowed, chosen, limits
-        self.bound, self.nodes, self._steps = 0, 0, 0
-        self._local_steps = local
-        self._local: LocalCover | None = None
-        self._share = sparse.csr_matrix(allowed.astype(float))
+        self.bound, self.nodes = 0, 0
+        self._local_steps, self._rounds = local, rounds
+        self._local = LocalCover(allowed, limits.seed)
+        self._relaxed = RelaxedCover(allowed, limits)
         sites = allowed.shape[1]
-        self._options = replace(limits.linear(), time_limit_seconds=max(0.01, limits.left))
-        self._session = Session(programme(allowed, np.ones(sites), integer=False), self._options)
-        self._branch: Branch = (np.zeros(sites), np.ones(sites))
         self._gain, self._tries = np.zeros((2, sites)), np.zeros((2, sites))
 
     def run(self, enough: int | None = None, *, steps: int = _STEPS, near: int = _NEAR) -> None:
@@ -73,58 +62,110 @@ class CoverSearch:
 
         Without ``enough`` no tree is searched while they are more than ``near`` sites apart.
         """
-        root: Branch = self._branch
-        outcome = self._session.run()
+        outcome = self._relaxed.solved(self._relaxed.root)
         if outcome.x is None or outcome.row_dual is None:
             return
-        self.bound = int(np.ceil(self._dual(outcome)[0] - _WHOLE))
-        self._take_whole(outcome.x)
-        while self.bound < self.chosen.size and self.limits.left > 0:
-            if enough is not None and not self.bound <= enough < self.chosen.size:
+        self._raise(outcome)
+        self._improve(self.bound if enough is None else enough)
+        relaxed = self._cut(outcome.x, enough)
+        if self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
+            self._relaxed.drop_loose(relaxed, _LOOSE)
+        while self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
+            number = self._number(enough)
+            if self._excluded(number, steps):
+                self.bound = number + 1
+            elif self.chosen.size > number:
                 break
-            number = self.bound if enough is None else enough
-            self._improve(number)
-            if self.chosen.size <= number:
-                continue
-            if enough is None and self.chosen.size - self.bound > near:
+
+    def _going(self, enough: int | None) -> bool:
+        """Whether something is left to find out."""
+        if enough is not None and not self.bound <= enough < self.chosen.size:
+            return False
+        return self.bound < self.chosen.size and self.limits.left > 0
+
+    def _number(self, enough: int | None) -> int:
+        """The number of sites to find a cover of, or to exclude."""
+        return self.chosen.size - 1 if enough is None else enough
+
+    def _raise(self, outcome: Outcome) -> float:
+        value = self._relaxed.dual(outcome)[0]
+        self.bound = max(self.bound, int(np.ceil(value - _WHOLE)))
+        return value
+
+    def _cut(self, y: Floats, enough: int | None) -> Floats:
+        """Dives, and rounds of cuts while they help; the last relaxed cover."""
+        value, rounds = -np.inf, 0
+        for part in _OPEN:
+            self._dives(y, enough, part)
+        while rounds < self._rounds and self._going(enough) and self._relaxed.cut(y):
+            outcome = self._relaxed.solved(self._relaxed.root)
+            if outcome.x is None or outcome.row_dual is None:
                 break
-            if not self._excluded(number, root, steps):
+            before, known, y, rounds = value, self.bound, outcome.x, rounds + 1
+            value = self._raise(outcome)
+            if value - before < _GAIN:
                 break
-            self.bound = number + 1
+            if self.bound > known or rounds % _ROUNDS_BETWEEN == 0:
+                self._dives(y, enough, _OPEN[rounds % len(_OPEN)])
+        return y
+
+    def _dives(self, y: Floats, enough: int | None, part: float) -> None:
+        while self._going(enough) and self._dive(y, self._number(enough), part):
+            pass
+
+    def _dive(self, y: Floats, number: int, part: float) -> bool:
+        """Look for a cover of ``number`` sites from a relaxed one, with ever more of its sites open.
+
+        Each time these are the sites that are open to ``part`` or more, or the one that is most.
+        """
+        lower, upper = self._relaxed.root
+        self._local.forget()
+        while self.limits.left > 0:
+            self._take_whole(y)
+            self._local_from(y, number, _LOCAL_IN_DIVE)
+            free = np.flatnonzero((lower < 1) & (y > _WHOLE))
+            if self.chosen.size <= number or not free.size:
+                break
+            most = free[y[free] >= min(part, float(y[free].max()))]
+            lower = lower.copy()
+            lower[most] = 1.0
+            outcome = self._relaxed.solved((lower, upper))
+            if outcome.x is None or outcome.row_dual is None or self._relaxed.dual(outcome)[0] > number + _WHOLE:
+                break
+            y = outcome.x
+        return self.chosen.size <= number
 
     def _improve(self, number: int) -> None:
         """Local search from the best cover, one site fewer each time, down to ``number``."""
-        if self._local is None and self._local_steps:
-            self._local = LocalCover(self.allowed, self.limits.seed)
         found: Ints | None = self.chosen
-        while self._local is not None and found is not None and self.chosen.size > number:
+        while found is not None and self.chosen.size > number:
             found = self._local.fewer(self.chosen, self.chosen.size - 1, self._local_steps, self.limits.end)
             self._take(found)
 
-    def _excluded(self, number: int, root: Branch, steps: int) -> bool:
+    def _excluded(self, number: int, steps: int) -> bool:
         """Whether it is proven that every cover has more than ``number`` sites; ends as soon as one with them is taken.
 
         Every branch halves its parent's share of the search; where the shares done promise more than ``steps`` of the
         simplex method, the search ends early.
         """
-        stack, first = [(1.0, root)], self._steps
+        stack, first = [(1.0, self._relaxed.root)], self._relaxed.steps
         while stack:
-            taken, rest = self._steps - first, sum(share for share, _ in stack)
+            taken, rest = self._relaxed.steps - first, sum(share for share, _ in stack)
             if self.limits.left <= 0 or taken > steps or (taken > _EARLY and taken > (1 - rest) * steps):
                 return False
             share, (lower, upper) = stack.pop()
             self.nodes += 1
-            outcome = self._solved((lower, upper))
+            outcome = self._relaxed.solved((lower, upper))
             if outcome.status is Status.INFEASIBLE:
                 continue
             if outcome.x is None or outcome.row_dual is None:
                 return False
-            bound, worth = self._dual(outcome)
+            bound, worth = self._relaxed.dual(outcome)
             if bound > number + _WHOLE:
                 continue
             self._take_whole(outcome.x)
             if self.nodes % _BRANCHES_BETWEEN == 1:
-                self._local_from(outcome.x, number)
+                self._local_from(outcome.x, number, _LOCAL_IN_BRANCH)
             if self.chosen.size <= number:
                 return False
             broken = np.flatnonzero((outcome.x > _WHOLE) & (outcome.x < 1 - _WHOLE))
@@ -136,10 +177,9 @@ class CoverSearch:
             stack += [(share / len(parts), part) for part in parts]
         return True
 
-    def _local_from(self, y: Floats, number: int) -> None:
-        if self._local is not None:
-            start = np.argsort(-y, kind="stable")[:number]
-            self._take(self._local.fewer(start, number, min(self._local_steps, _LOCAL_IN_BRANCH), self.limits.end))
+    def _local_from(self, y: Floats, number: int, steps: int) -> None:
+        start = np.argsort(-y, kind="stable")[:number]
+        self._take(self._local.fewer(start, number, min(self._local_steps, steps), self.limits.end))
 
     def _take_whole(self, y: Floats) -> None:
         if ((y < _WHOLE) | (y > 1 - _WHOLE)).all():
@@ -148,24 +188,6 @@ class CoverSearch:
     def _take(self, sites: Ints | None) -> None:
         if sites is not None and sites.size < self.chosen.size and self.allowed[:, sites].any(axis=1).all():
             self.chosen = sites
-
-    def _dual(self, outcome: Outcome) -> tuple[float, Floats]:
-        """The bound proven by the solver's multipliers of clients, and every site's reduced cost."""
-        assert outcome.row_dual is not None
-        price = np.maximum(outcome.row_dual, 0.0)
-        worth: Floats = 1.0 - self._share.T @ price
-        lower, upper = self._branch
-        return float(price.sum() + worth @ np.where(worth > 0, lower, upper)), worth
-
-    def _solved(self, branch: Branch) -> Outcome:
-        lower, upper = branch
-        changed = np.flatnonzero((lower != self._branch[0]) | (upper != self._branch[1]))
-        if changed.size:
-            self._session.set_bounds(changed, lower[changed], upper[changed])
-        self._branch = branch
-        outcome = self._session.run()
-        self._steps += outcome.iterations
-        return outcome
 
     def _split(self, y: Floats, broken: Ints, bound: float, number: int, branch: Branch) -> list[Branch]:
         """The two branches of the site to branch on, without those that hold no cover of ``number`` sites."""
@@ -192,7 +214,7 @@ class CoverSearch:
         for at in np.lexsort((broken, -guess.prod(axis=0)))[:_TRIED]:
             site, gains, both = int(broken[at]), guess[:, at], (bound, bound)
             if self._tries[:, site].min() < _KNOWN:
-                both = self._tried(site, bound, branch)
+                both = self._relaxed.tried(self._parts(site, branch), bound)
                 gains = np.clip(np.array(both) - bound, _WHOLE, room)
                 self._gain[:, site] += np.minimum(gains, 1.0) / moved[:, at]
                 self._tries[:, site] += 1
@@ -201,16 +223,3 @@ class CoverSearch:
             if min(both) > number + _WHOLE:
                 break
         return chosen, ends
-
-    def _tried(self, site: int, bound: float, branch: Branch) -> tuple[float, float]:
-        """Bounds with the site closed and open, by a few steps of the simplex method."""
-        self._session.set_options(replace(self._options, extra={"simplex_iteration_limit": _TRIAL_STEPS}))
-        closed, opened = (self._trial(part, bound) for part in self._parts(site, branch))
-        self._session.set_options(self._options)
-        return closed, opened
-
-    def _trial(self, branch: Branch, bound: float) -> float:
-        outcome = self._solved(branch)
-        if outcome.status is Status.INFEASIBLE:
-            return np.inf
-        return bound if outcome.row_dual is None else max(bound, self._dual(outcome)[0])

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.highs import solve
-from optimizer.siting.cover_search import CoverSearch, programme
+from optimizer.siting.cover_relaxed import programme
+from optimizer.siting.cover_search import CoverSearch
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints
 

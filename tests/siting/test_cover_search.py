@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from optimizer import siting
 from optimizer.highs import Options, solve
 from optimizer.siting.cover_local import LocalCover
-from optimizer.siting.cover_search import CoverSearch, programme
+from optimizer.siting.cover_relaxed import programme
+from optimizer.siting.cover_search import CoverSearch
 from optimizer.siting.covering import cover, greedy_cover
 from optimizer.siting.limits import Limits
 
