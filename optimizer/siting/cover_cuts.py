@@ -81,46 +81,46 @@ def _pairs(allowed: Flags, y: Floats) -> list[tuple[int, int]]:
     return pairs
 
 
-def _prices(parts: list[tuple[Floats, Floats, Flags]]) -> list[Floats]:
-    """Multipliers u, w and v, one after another, of rows (r, c), values (c,) and shared sites (c,) of each pair."""
+def _prices(parts: list[tuple[Floats, Floats, Flags]]) -> list[tuple[Floats, Floats]]:
+    """Multipliers u and w of rows (r, c) for each pair, with values (c,) and shared sites (c,).
+
+    What is not in x is in z = y - x, so that the columns are x, l and k, the rows ``rows @ x >= l`` and
+    ``rows @ x + k <= rows @ y``.
+    """
     blocks: list[Floats] = []
-    cost: list[Floats] = []
     upper: list[Floats] = []
     low: list[Floats] = []
     for rows, y, shared in parts:
         count, columns = rows.shape
-        block = np.zeros((columns + 2 * count + 1, 2 * columns + 2))
-        one = np.arange(columns)
-        block[one, one] = block[one, columns + one] = -1.0
-        block[columns : columns + count, :columns] = block[columns + count : -1, columns:-2] = rows
-        block[columns : columns + count, -2] = block[columns + count :, -1] = -1.0
-        block[-1, columns:-2] = shared
+        block = np.zeros((2 * count, columns + 2))
+        block[:count, :columns], block[count:, :columns] = rows, -rows
+        block[:count, -2] = block[count:, -1] = -1.0
         blocks.append(block)
-        cost += [np.zeros(2 * columns), -np.ones(2)]
-        upper += [np.where(shared, 0.0, y), y, np.ones(2)]
-        low += [-y, np.zeros(2 * count + 1)]
-    side, value = np.concatenate(low), np.concatenate(cost)
+        upper += [np.where(shared, 0.0, y), np.array([1.0, min(1.0, y[shared].sum())])]
+        low += [np.zeros(count), -(rows @ y)]
+    side, most = np.concatenate(low), np.concatenate(upper)
+    ends = np.cumsum([block.shape[1] for block in blocks])
+    value = np.zeros(most.size)
+    value[np.concatenate([ends - 1, ends - 2])] = -1.0
     programme = Arrays(
         cost=value,
         lower=np.zeros(value.size),
-        upper=np.concatenate(upper),
+        upper=most,
         integer=np.zeros(value.size, bool),
         matrix=sparse.block_diag(blocks, format="csc"),
         row_lower=side,
         row_upper=np.full(side.size, np.inf),
     )
     duals = solve(programme, Options(solver="simplex", presolve=False)).row_dual
-    if duals is None:
-        return [np.zeros(2 * rows.shape[0] + 1) for rows, _, _ in parts]
-    ends = np.cumsum([block.shape[0] for block in blocks])
-    price = np.maximum(duals, 0.0)
-    return [price[end - 2 * rows.shape[0] - 1 : end] for end, (rows, _, _) in zip(ends, parts, strict=True)]
+    price = np.zeros(side.size) if duals is None else np.maximum(duals, 0.0)
+    halves = np.split(price, np.cumsum([size for rows, _, _ in parts for size in 2 * rows.shape[:1]])[:-1])
+    return list(zip(halves[::2], halves[1::2], strict=True))
 
 
-def _row(rows: Floats, shared: Flags, price: Floats) -> Floats | None:
+def _row(rows: Floats, shared: Flags, prices: tuple[Floats, Floats]) -> Floats | None:
     """The row of multipliers of ``rows`` (r, m), with 1 on the right; whatever they are, it holds for every cover."""
-    count = rows.shape[0]
-    closed, opened, one = price[:count], price[count:-1], price[-1]
+    closed, opened = prices
+    one = max(0.0, 1.0 - float(opened.sum()))
     row: Floats = np.maximum(np.where(shared, 0.0, rows.T @ closed), rows.T @ opened + one * shared)
     small = row < _ZERO
     side = min(closed.sum(), opened.sum() + one) - row[small].sum()

@@ -13,10 +13,10 @@ from optimizer.siting.cover_cuts import cuts
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats
 
-_TRIAL_STEPS = 80  # of the simplex method
+_TRIAL_STEPS = 100  # of the simplex method
 
 Branch = tuple[Floats, Floats]
-"""Lower and upper bound of each site."""
+"""Lower and upper bound of each site (and of what follows them: where left out, as at the root)."""
 
 
 def programme(allowed: Flags, cost: Floats, *, integer: bool = True) -> Arrays:
@@ -38,22 +38,44 @@ def _programme(rows: Any, cost: Floats, integer: bool) -> Arrays:
 
 
 class RelaxedCover:
-    """``min sum_j y_j`` where ``rows @ y >= 1``: clients and sites ``allowed`` (n, m), and cuts."""
+    """``min sum_j y_j`` where ``rows @ y >= 1``: clients and sites ``allowed`` (n, m), and cuts.
 
-    def __init__(self, allowed: Flags, limits: Limits) -> None:
+    With ``weight`` (n,) and ``p`` clients may be left out at their weight and exactly ``p`` sites are open, at no cost:
+    after the m sites stand n columns, each the part of a client that is left out.
+    """
+
+    def __init__(self, allowed: Flags, limits: Limits, weight: Floats | None = None, p: int = 0) -> None:
         self.allowed, self.steps = allowed, 0
-        self.root: Branch = (np.zeros(allowed.shape[1]), np.ones(allowed.shape[1]))
+        clients, sites = allowed.shape
         self._options = replace(limits.linear(), time_limit_seconds=max(0.01, limits.left))
-        self._load(sparse.csr_matrix(allowed.astype(float)))
+        self._serving = allowed
+        self._cost, self._p = np.ones(sites), p
+        if weight is not None:
+            self._serving = np.hstack([allowed, np.eye(clients, dtype=bool)])
+            self._cost = np.concatenate([np.zeros(sites), weight])
+        self.root: Branch = (np.zeros(self._cost.size), np.ones(self._cost.size))
+        self._load(sparse.csr_matrix(self._serving.astype(float)))
 
     def _load(self, rows: Any) -> None:
         self.rows = rows
-        self._session = Session(_programme(rows, np.ones(rows.shape[1]), integer=False), self._options)
+        arrays = _programme(rows, self._cost, integer=False)
+        if self._p:
+            arrays = replace(
+                arrays,
+                matrix=sparse.vstack([sparse.csr_matrix(self._counted()[None, :]), rows], format="csr"),
+                row_lower=np.concatenate([[float(self._p)], arrays.row_lower]),
+                row_upper=np.concatenate([[float(self._p)], arrays.row_upper]),
+            )
+        self._session = Session(arrays, self._options)
         self._branch = self.root
+
+    def _counted(self) -> Floats:
+        return np.asarray(np.arange(self._cost.size) < self.allowed.shape[1], float)
 
     def solved(self, branch: Branch) -> Outcome:
         """The relaxed cover of a branch."""
-        lower, upper = branch
+        lower, upper = (np.concatenate([part, end[part.size :]]) for part, end in zip(branch, self.root, strict=True))
+        branch = lower, upper
         changed = np.flatnonzero((lower != self._branch[0]) | (upper != self._branch[1]))
         if changed.size:
             self._session.set_bounds(changed, lower[changed], upper[changed])
@@ -65,14 +87,19 @@ class RelaxedCover:
     def dual(self, outcome: Outcome) -> tuple[float, Floats]:
         """The bound proven by the solver's multipliers of rows, and every site's reduced cost."""
         assert outcome.row_dual is not None
-        price = np.maximum(outcome.row_dual, 0.0)
-        worth: Floats = 1.0 - self.rows.T @ price
+        first = 1 if self._p else 0
+        price = np.maximum(outcome.row_dual[first:], 0.0)
+        worth: Floats = self._cost - self.rows.T @ price
+        value = float(price.sum())
+        if first:
+            each = float(outcome.row_dual[0])
+            worth, value = worth - each * self._counted(), value + each * self._p
         lower, upper = self._branch
-        return float(price.sum() + worth @ np.where(worth > 0, lower, upper)), worth
+        return value + float(worth @ np.where(worth > 0, lower, upper)), worth
 
     def cut(self, y: Floats) -> bool:
         """Add rows that hold for every cover but not for ``y``; whether there were any."""
-        new = cuts(self.rows, self.allowed, y)
+        new = cuts(self.rows, self._serving, y)
         if new.shape[0]:
             self._session.add_rows(new, np.ones(new.shape[0]), np.full(new.shape[0], np.inf))
             self.rows = sparse.vstack([self.rows, new], format="csr")

@@ -4,30 +4,23 @@ Both begin with the relaxed programme ``min sum_j y_j``, ``sum_{j in N(i)} y_j >
 raise its bound (``cover_cuts``). As the number is whole, a bound a little above one number proves the next. Fewer sites
 are found by local search from the relaxed cover, again after every few sites that it says to open.
 
-A number of sites is excluded by a search tree in which only covers of that many sites are looked for. For any
-multipliers ``u >= 0`` of rows ``A y >= 1`` and ``d = 1 - A'u``, ``sum_r u_r + sum_j min_{l_j <= y_j <= h_j} d_j y_j``
-is a bound (weak duality), which is reckoned anew from the solver's multipliers. A closed site whose ``d_j`` lifts the
-bound above the number stays closed, an open one whose ``-d_j`` does stays open. As fewer sites are looked for
-than the best cover has, this rules out more than the distance to the best cover would. Branching is on the site
-whose two branches raise the bound most (product rule), by short trials until enough is known of the site
-(T. Achterberg, T. Koch and A. Martin, "Branching rules revisited", Operations Research Letters 33, 2005).
+A number of sites is excluded by a search tree in which only covers of that many sites are looked for (``cover_tree``):
+fewer sites than the best cover has leave less room than the distance to the best cover would.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from optimizer.highs import Outcome, Status
+from optimizer.highs import Outcome
 from optimizer.siting.cover_local import LocalCover
-from optimizer.siting.cover_relaxed import Branch, RelaxedCover
+from optimizer.siting.cover_relaxed import RelaxedCover
+from optimizer.siting.cover_tree import CoverTree
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints
 
 _WHOLE = 1e-6
-_TRIED = 8  # sites tried at a branch
-_KNOWN = 1  # trials after which a site's averages are trusted
 _STEPS = 300_000  # of the simplex method for one number of sites
-_EARLY = 10_000  # steps after which the pace is looked at
 _NEAR = 2  # sites between bound and best cover up to which a tree is searched
 _ROUNDS = 12  # of cuts
 _GAIN = 0.02  # of the bound: what a round of cuts brings at least, or it is the last
@@ -50,12 +43,11 @@ class CoverSearch:
         self, allowed: Flags, chosen: Ints, limits: Limits, *, local: int = _LOCAL, rounds: int = _ROUNDS
     ) -> None:
         self.allowed, self.chosen, self.limits = allowed, chosen, limits
-        self.bound, self.nodes = 0, 0
+        self.bound = 0
         self._local_steps, self._rounds = local, rounds
         self._local = LocalCover(allowed, limits.seed)
         self._relaxed = RelaxedCover(allowed, limits)
-        sites = allowed.shape[1]
-        self._gain, self._tries = np.zeros((2, sites)), np.zeros((2, sites))
+        self._tree = CoverTree(self._relaxed, limits)
 
     def run(self, enough: int | None = None, *, steps: int = _STEPS, near: int = _NEAR) -> None:
         """Search until ``bound`` meets ``chosen``, ``steps`` or the clock are used up, or ``enough`` is decided.
@@ -70,12 +62,8 @@ class CoverSearch:
         relaxed = self._cut(outcome.x, enough)
         if self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
             self._relaxed.drop_loose(relaxed, _LOOSE)
-        while self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
-            number = self._number(enough)
-            if self._excluded(number, steps):
-                self.bound = number + 1
-            elif self.chosen.size > number:
-                break
+            if self._excluded(enough, steps):
+                self.bound = self._number(enough) + 1
 
     def _going(self, enough: int | None) -> bool:
         """Whether something is left to find out."""
@@ -142,40 +130,16 @@ class CoverSearch:
             found = self._local.fewer(self.chosen, self.chosen.size - 1, self._local_steps, self.limits.end)
             self._take(found)
 
-    def _excluded(self, number: int, steps: int) -> bool:
-        """Whether it is proven that every cover has more than ``number`` sites; ends as soon as one with them is taken.
+    def _excluded(self, enough: int | None, steps: int) -> bool:
+        """Whether it is proven that every cover has more sites than asked for; finds covers on the way."""
 
-        Every branch halves its parent's share of the search; where the shares done promise more than ``steps`` of the
-        simplex method, the search ends early.
-        """
-        stack, first = [(1.0, self._relaxed.root)], self._relaxed.steps
-        while stack:
-            taken, rest = self._relaxed.steps - first, sum(share for share, _ in stack)
-            if self.limits.left <= 0 or taken > steps or (taken > _EARLY and taken > (1 - rest) * steps):
-                return False
-            share, (lower, upper) = stack.pop()
-            self.nodes += 1
-            outcome = self._relaxed.solved((lower, upper))
-            if outcome.status is Status.INFEASIBLE:
-                continue
-            if outcome.x is None or outcome.row_dual is None:
-                return False
-            bound, worth = self._relaxed.dual(outcome)
-            if bound > number + _WHOLE:
-                continue
-            self._take_whole(outcome.x)
-            if self.nodes % _BRANCHES_BETWEEN == 1:
-                self._local_from(outcome.x, number, _LOCAL_IN_BRANCH)
-            if self.chosen.size <= number:
-                return False
-            broken = np.flatnonzero((outcome.x > _WHOLE) & (outcome.x < 1 - _WHOLE))
-            if not broken.size:
-                return False
-            upper = np.where((lower < 1) & (bound + worth > number + _WHOLE), 0.0, upper)
-            lower = np.where((upper > 0) & (bound - worth > number + _WHOLE), 1.0, lower)
-            parts = self._split(outcome.x, broken, bound, number, (lower, upper))
-            stack += [(share / len(parts), part) for part in parts]
-        return True
+        def look(y: Floats, nodes: int) -> float:
+            self._take_whole(y)
+            if nodes % _BRANCHES_BETWEEN == 1 and self._going(enough):
+                self._local_from(y, self._number(enough), _LOCAL_IN_BRANCH)
+            return self._number(enough) + _WHOLE if self._going(enough) else -np.inf
+
+        return self._tree.excluded(self._number(enough) + _WHOLE, steps, look)
 
     def _local_from(self, y: Floats, number: int, steps: int) -> None:
         start = np.argsort(-y, kind="stable")[:number]
@@ -188,38 +152,3 @@ class CoverSearch:
     def _take(self, sites: Ints | None) -> None:
         if sites is not None and sites.size < self.chosen.size and self.allowed[:, sites].any(axis=1).all():
             self.chosen = sites
-
-    def _split(self, y: Floats, broken: Ints, bound: float, number: int, branch: Branch) -> list[Branch]:
-        """The two branches of the site to branch on, without those that hold no cover of ``number`` sites."""
-        site, ends = self._best_site(y, broken, bound, number, branch)
-        parts = zip(ends, self._parts(site, branch), strict=True)
-        return [part for end, part in parts if end <= number + _WHOLE]
-
-    @staticmethod
-    def _parts(site: int, branch: Branch) -> tuple[Branch, Branch]:
-        without, within = branch[1].copy(), branch[0].copy()
-        without[site], within[site] = 0.0, 1.0
-        return (branch[0], without), (within, branch[1])
-
-    def _best_site(
-        self, y: Floats, broken: Ints, bound: float, number: int, branch: Branch
-    ) -> tuple[int, tuple[float, float]]:
-        """The site to branch on and the bounds with it closed and open."""
-        room = max(number - bound, 0.0) + 0.01  # raising the bound further is worth no more
-        moved = np.stack([y[broken], 1 - y[broken]])  # how far each branch moves the site
-        mean = self._gain / np.maximum(self._tries, 1)
-        usual = np.where(self._tries > 0, mean, mean[self._tries > 0].mean() if self._tries.any() else 1.0)
-        guess = np.clip(moved * usual[:, broken], _WHOLE, room)
-        best, chosen, ends = -1.0, int(broken[0]), (bound, bound)
-        for at in np.lexsort((broken, -guess.prod(axis=0)))[:_TRIED]:
-            site, gains, both = int(broken[at]), guess[:, at], (bound, bound)
-            if self._tries[:, site].min() < _KNOWN:
-                both = self._relaxed.tried(self._parts(site, branch), bound)
-                gains = np.clip(np.array(both) - bound, _WHOLE, room)
-                self._gain[:, site] += np.minimum(gains, 1.0) / moved[:, at]
-                self._tries[:, site] += 1
-            if gains.prod() > best:
-                best, chosen, ends = float(gains.prod()), site, both
-            if min(both) > number + _WHOLE:
-                break
-        return chosen, ends

@@ -13,7 +13,10 @@ from optimizer.highs import Arrays, solve
 from optimizer.siting.checks import Checks
 from optimizer.siting.covering import first_sites, merged
 from optimizer.siting.limits import Limits
+from optimizer.siting.mclp_search import MostSearch
 from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
+
+_LARGEST_SEARCH = 1e7  # entries of the relaxed programme up to which the search of this package is used
 
 
 def mclp(
@@ -79,17 +82,33 @@ def _most(allowed: Flags, weight: Floats, p: int, existing: Ints, limits: Limits
         return first_sites(p, existing, count), base
     rows = rows[:, sites]
     chosen = _greedy(rows, amount, more)
-    whole = bool((amount == np.rint(amount)).all())
-    total = float(amount.sum())
-    start = np.concatenate([np.isin(np.arange(sites.size), chosen), ~rows[:, chosen].any(axis=1)]).astype(float)
+    chosen, missed = _searched(rows, amount, more, chosen, limits)
+    if missed is None:
+        chosen, missed = _by_solver(rows, amount, more, chosen, limits)
+    return first_sites(p, np.union1d(existing, sites[chosen]), count), base + float(amount.sum()) - missed
+
+
+def _searched(rows: Flags, amount: Floats, p: int, chosen: Ints, limits: Limits) -> tuple[Ints, float | None]:
+    """Sites no worse than ``chosen`` and, where proven, a bound on the weight that any leave out."""
+    if rows.shape[0] * sum(rows.shape) > _LARGEST_SEARCH:
+        return chosen, None
+    search = MostSearch(rows, amount, p, chosen, limits)
+    search.run()
+    return search.chosen, search.bound if search.proven or limits.left <= 0 else None
+
+
+def _by_solver(rows: Flags, amount: Floats, p: int, chosen: Ints, limits: Limits) -> tuple[Ints, float]:
+    """Sites no worse than ``chosen`` and a bound on the weight that any leave out, by the solver's own search."""
+    whole, total, sites = bool((amount == np.rint(amount)).all()), float(amount.sum()), rows.shape[1]
+    start = np.concatenate([np.isin(np.arange(sites), chosen), ~rows[:, chosen].any(axis=1)]).astype(float)
     options = limits.whole(absolute_gap=0.99 if whole else 1e-9 * total, presolve=False)
-    outcome = solve(_programme(rows, amount, more), options, start=start)
+    outcome = solve(_programme(rows, amount, p), options, start=start)
     if outcome.x is not None and outcome.value is not None:
-        found = np.flatnonzero(outcome.x[: sites.size] > 0.5)
+        found = np.flatnonzero(outcome.x[:sites] > 0.5)
         if amount[rows[:, found].any(axis=1)].sum() > amount[rows[:, chosen].any(axis=1)].sum():
             chosen = found
     missed = max(0.0, float(np.ceil(outcome.bound - 1e-6)) if whole else outcome.bound)
-    return first_sites(p, np.union1d(existing, sites[chosen]), count), base + total - missed
+    return chosen, missed
 
 
 def _programme(rows: Flags, amount: Floats, p: int) -> Arrays:
