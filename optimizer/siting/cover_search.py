@@ -14,6 +14,7 @@ import numpy as np
 
 from optimizer.highs import Outcome
 from optimizer.siting.cover_local import LocalCover
+from optimizer.siting.cover_local_lists import LocalCoverLists
 from optimizer.siting.cover_relaxed import RelaxedCover
 from optimizer.siting.cover_tree import CoverTree
 from optimizer.siting.limits import Limits
@@ -27,6 +28,7 @@ _GAIN = 0.02  # of the bound: what a round of cuts brings at least, or it is the
 _ROUNDS_BETWEEN = 3  # dives
 _LOOSE = 0.05  # what a cut has to spare when a tree begins, or it is left out
 _OPEN = (0.6, 0.8)  # sites this open or more are opened together in a dive
+_FEW = 250  # sites touched by a step up to which lists are faster than arrays
 _LOCAL = 500  # steps of the local search for each number of sites
 _LOCAL_IN_DIVE = 100
 _LOCAL_IN_BRANCH = 200
@@ -45,7 +47,8 @@ class CoverSearch:
         self.allowed, self.chosen, self.limits = allowed, chosen, limits
         self.bound = 0
         self._local_steps, self._rounds = local, rounds
-        self._local = LocalCover(allowed, limits.seed)
+        touched = allowed.sum(axis=0).mean() * allowed.sum(axis=1).mean()  # sites that a step may change
+        self._local = (LocalCoverLists if touched <= _FEW else LocalCover)(allowed, limits.seed)
         self._relaxed = RelaxedCover(allowed, limits)
         self._tree = CoverTree(self._relaxed, limits)
 

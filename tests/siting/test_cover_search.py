@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from optimizer import siting
 from optimizer.highs import Options, solve
 from optimizer.siting.cover_local import LocalCover
+from optimizer.siting.cover_local_lists import LocalCoverLists
 from optimizer.siting.cover_relaxed import programme
 from optimizer.siting.cover_search import CoverSearch
 from optimizer.siting.covering import cover, greedy_cover
@@ -108,11 +109,12 @@ def test_no_time_leaves_a_cover_and_a_true_bound() -> None:
         assert (found.covered >= 1).all()
 
 
-def test_local_search_leaves_covers_only() -> None:
+@pytest.mark.parametrize("search", [LocalCover, LocalCoverLists])
+def test_local_search_leaves_covers_only(search: type[LocalCover | LocalCoverLists]) -> None:
     points = np.random.default_rng(0).uniform(0, 1000, (400, 2))
     allowed = ((points[:, None] - points[None, :]) ** 2).sum(axis=2) <= 100.0**2
     first = sites = greedy_cover(allowed, np.ones(400))
-    local = LocalCover(allowed, 0)
+    local = search(allowed, 0)
     found: np.ndarray | None = sites
     while found is not None:
         assert allowed[:, found].any(axis=1).all()
@@ -121,3 +123,19 @@ def test_local_search_leaves_covers_only() -> None:
         assert found is None or found.size == sites.size - 1
     assert sites.size < first.size
     assert local.fewer(sites, 1, 50, perf_counter() + 60) is None
+
+
+@pytest.mark.parametrize("search", [LocalCover, LocalCoverLists])
+def test_local_search_repeats_and_finds_the_fewest_of_small_cases(
+    search: type[LocalCover | LocalCoverLists],
+) -> None:
+    for seed in range(8):
+        allowed = _random(seed, 30, 20, 3)
+        start, fewest = greedy_cover(allowed, np.ones(20)), _fewest(allowed)
+        first, again = (search(allowed, 5).fewer(start, fewest, 3000, perf_counter() + 60) for _ in range(2))
+        assert first is not None
+        assert again is not None
+        assert list(first) == list(again)
+        assert first.size == fewest
+        assert allowed[:, first].any(axis=1).all()
+        assert search(allowed, 5).fewer(start, fewest - 1, 500, perf_counter() + 60) is None
