@@ -63,7 +63,7 @@ def comparison() -> list[Case]:
                 "LSCP",
                 {"cost_matrix": large, "service_radius": limit},
             )
-            for limit in (30, 50, 60, 300)
+            for limit in (30, 50, 60, 80, 100, 120, 300)
         ),
         *(
             Case(
@@ -72,7 +72,7 @@ def comparison() -> list[Case]:
                 "MCLP",
                 {"cost_matrix": large, "weights": weights, "service_radius": limit, "p_facilities": p},
             )
-            for limit, p in ((50, 50), (100, 10))
+            for limit, p in ((50, 50), (80, 40), (100, 10), (100, 25))
         ),
     ]
 

@@ -22,10 +22,12 @@ from optimizer.siting.result import Flags, Floats, Ints
 
 _WHOLE = 1e-6
 _STEPS = 300_000  # of the simplex method for one number of sites
+_SHORT = 2_000  # in the tree that is tried before cuts where it may be small
+_CLOSE = 0.2  # sites between the relaxed bound and the number to exclude up to which it may be
 _NEAR = 2  # sites between bound and best cover up to which a tree is searched
 _ROUNDS = 12  # of cuts
 _GAIN = 0.02  # of the bound: what a round of cuts brings at least, or it is the last
-_ROUNDS_BETWEEN = 3  # dives
+_ROUNDS_BETWEEN = 4  # dives
 _LOOSE = 0.05  # what a cut has to spare when a tree begins, or it is left out
 _OPEN = (0.6, 0.8)  # sites this open or more are opened together in a dive
 _FEW = 250  # sites touched by a step up to which lists are faster than arrays
@@ -60,13 +62,14 @@ class CoverSearch:
         outcome = self._relaxed.solved(self._relaxed.root)
         if outcome.x is None or outcome.row_dual is None:
             return
-        self._raise(outcome)
+        value = self._raise(outcome)
         self._improve(self.bound if enough is None else enough)
+        if self._going(enough) and self._number(enough) - value < (_CLOSE if enough is None else np.inf):
+            self._exclude(enough, min(steps, _SHORT))
         relaxed = self._cut(outcome.x, enough)
         if self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
             self._relaxed.drop_loose(relaxed, _LOOSE)
-            if self._excluded(enough, steps):
-                self.bound = self._number(enough) + 1
+            self._exclude(enough, steps)
 
     def _going(self, enough: int | None) -> bool:
         """Whether something is left to find out."""
@@ -133,8 +136,8 @@ class CoverSearch:
             found = self._local.fewer(self.chosen, self.chosen.size - 1, self._local_steps, self.limits.end)
             self._take(found)
 
-    def _excluded(self, enough: int | None, steps: int) -> bool:
-        """Whether it is proven that every cover has more sites than asked for; finds covers on the way."""
+    def _exclude(self, enough: int | None, steps: int) -> None:
+        """Try to prove that every cover has more sites than asked for; finds covers on the way."""
 
         def look(y: Floats, nodes: int) -> float:
             self._take_whole(y)
@@ -142,7 +145,8 @@ class CoverSearch:
                 self._local_from(y, self._number(enough), _LOCAL_IN_BRANCH)
             return self._number(enough) + _WHOLE if self._going(enough) else -np.inf
 
-        return self._tree.excluded(self._number(enough) + _WHOLE, steps, look)
+        if self._tree.excluded(self._number(enough) + _WHOLE, steps, look):
+            self.bound = self._number(enough) + 1
 
     def _local_from(self, y: Floats, number: int, steps: int) -> None:
         start = np.argsort(-y, kind="stable")[:number]

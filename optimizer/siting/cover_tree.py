@@ -22,7 +22,7 @@ from optimizer.siting.result import Floats, Ints
 _WHOLE = 1e-6
 _TRIED = 4  # sites tried at a branch
 _KNOWN = 1  # trials after which a site's averages are trusted
-_EARLY = 10_000  # steps after which the pace is looked at
+_EARLY = 50_000  # steps after which the pace is looked at
 _LEAST = 0.01  # added to what the bound lacks, so that every branch has room
 
 Look = Callable[[Floats, int], float]
