@@ -94,7 +94,7 @@ class Session:
         self._mip = bool(self._arrays.integer.any())
         self._added: list[Any] = []
         self._highs = load.new_highs()
-        load.accept(self._highs.passModel(load.model(self._arrays)), "the model")
+        load.pass_model(self._highs, self._arrays)
         self.set_options(options)
 
     @property

@@ -47,20 +47,27 @@ def new_highs() -> Any:
     return highs
 
 
-def model(arrays: Arrays) -> Any:
-    """The arrays as HiGHS takes them (the matrix must be CSC)."""
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = arrays.matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = arrays.cost, arrays.lower, arrays.upper
-    lp.row_lower_, lp.row_upper_, lp.offset_ = arrays.row_lower, arrays.row_upper, float(arrays.offset)
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = arrays.matrix.indptr.astype(np.int32)
-    lp.a_matrix_.index_ = arrays.matrix.indices.astype(np.int32)
-    lp.a_matrix_.value_ = arrays.matrix.data.astype(float)
-    if arrays.integer.any():
-        kinds = np.array([highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger], object)
-        lp.integrality_ = kinds[arrays.integer.astype(int)].tolist()
-    return lp
+def pass_model(highs: Any, arrays: Arrays) -> None:
+    """Hand the arrays over (the matrix must be CSC): in one call, as fields of a HighsLp they are copied one by one."""
+    rows, columns = arrays.matrix.shape
+    status = highs.passModel(
+        columns,
+        rows,
+        arrays.matrix.nnz,
+        int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize),
+        float(arrays.offset),
+        np.asarray(arrays.cost, float),
+        np.asarray(arrays.lower, float),
+        np.asarray(arrays.upper, float),
+        np.asarray(arrays.row_lower, float),
+        np.asarray(arrays.row_upper, float),
+        arrays.matrix.indptr.astype(np.int32),
+        arrays.matrix.indices.astype(np.int32),
+        arrays.matrix.data.astype(float),
+        arrays.integer.astype(np.int32),
+    )
+    accept(status, "the model")
 
 
 def set_options(highs: Any, options: Options) -> None:
