@@ -52,6 +52,7 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
     if begin is not None and RAISED in begin.prices:
         tried, level, prices = begin.level, min(level, begin.level), begin.prices[RAISED].copy()
+    looked_at = np.zeros_like(who)
     sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
     for _ in range(LEVEL_TRIES):
         if not who.any() or (sure and abs(level - tried) < LEVEL_SETTLED) or method.stopped():
@@ -60,7 +61,8 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         tried, aside = level, min(aside, level)
         low = np.flatnonzero(who & (best < aside))
         if sure:
-            best[low] = np.maximum(best[low], attainable_alone(problem, low))
+            new = low[~looked_at[low]]
+            best[new], looked_at[new] = np.maximum(best[new], attainable_alone(problem, new)), True
         levels = replace(set_aside(problem, best, aside), common=level)
         search = method.search(None, without_floors(levels), prices, search)
         try:
