@@ -7,7 +7,7 @@ from threading import Event
 import numpy as np
 from scipy.sparse import csr_array
 
-from optimizer.fair_rows import atkinson_cut, gini_cut, group_rows
+from optimizer.fair_rows import atkinson_cut, gini_cut, group_rows, with_pairs
 from optimizer.highs import Session
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status, relative_gap
 from optimizer.joint import ExtraRows, Joint
@@ -18,10 +18,18 @@ HOLDS = 1e-6
 """A bound is kept where a plan breaks its row by no more, in mean scores."""
 NEARLY = 1e-5
 """What solvers may leave of a row in whole numbers; the same decisions are then fitted exactly."""
-ROUNDS, RELAXED_ROUNDS, MORE_ROUNDS = 60, 300, 30
-EXACT_ROUNDS, TIGHT_ROUNDS, TIGHTER = 8, 40, 0.05
-"""After so many rounds of a linear programme its rows are, for as many, those of bounds tighter by this part."""
+FEW, MANY = 80, 200
+"""A bound of the Gini index is written out pair by pair for so many communities: at once, and where nothing else helps.
+"""
+ROUNDS, RELAXED_ROUNDS = 60, 60
+"""Most rounds with new rows of a search in whole numbers, and of a linear programme that is to be exact."""
+EXACT_ROUNDS, TIGHT_ROUNDS, MORE_ROUNDS = 8, 40, 60
+"""Rounds of a linear programme that need not be exact: with rows of the bounds, of tighter ones, and of the bounds once
+more, Gini's in pairs, where those cannot be kept."""
+TIGHTER, PATIENCE = (0.05, 0.15, 0.3), 15
+"""Tighter bounds are tighter by this part, after so many rounds by the next."""
 HALVINGS = 30
+"""Steps in which the best plan between two is found."""
 ROOM = 2e-6
 """What such a plan keeps away from a bound, in mean scores, for rounding inside the solver later."""
 
@@ -64,10 +72,13 @@ class Fair:
         best: Outcome | None = None
         bound = -np.inf
         for _ in range(ROUNDS):
-            outcome = find(make(self.joint), start)
+            arrays = make(self.joint)
+            outcome = find(with_pairs(arrays, self.joint, FEW), start)
             bound = max(bound, outcome.bound)
             if outcome.x is None:
                 return outcome if best is None else _ended(best, bound, Status.FEASIBLE)
+            outcome = replace(outcome, x=outcome.x[: len(arrays.cost)])
+            assert outcome.x is not None
             broken = self.cut(outcome.x)
             if broken <= HOLDS:
                 return _ended(outcome, bound, outcome.status)
@@ -83,10 +94,8 @@ class Fair:
                 return _ended(best, bound, outcome.status)
             if broken <= NEARLY:  # other rows would change nothing that the solver sees
                 return _ended(best, bound, Status.FEASIBLE)
-        if best is None and self.ending.is_set():
-            return replace(outcome, x=None, value=None, bound=bound, status=Status.NO_PLAN, gap=np.inf)
         if best is None:
-            raise RuntimeError("no plan within the bounds of fairness was found in many rounds")
+            return replace(outcome, x=None, value=None, bound=bound, status=Status.NO_PLAN, gap=np.inf)
         return _ended(best, bound, Status.FEASIBLE)
 
     def _linear(self, make: Make, x: Floats | None) -> Outcome | None:
@@ -149,7 +158,8 @@ class FairSession:
     Its first columns are those of the joint model, and it has the first `has` rows of fairness. Bounds of many
     communities are met more and more slowly by rows that just cut a plan off. So where it is not to be `exact`, some
     rounds of these are followed by rounds with rows of tighter bounds, until a plan keeps the bounds; the best plan
-    between it and the last that broke them is taken, which a convex set of plans has. With new rows the programme is
+    between it and the last that broke them is taken, which a convex set of plans has. Otherwise the bound of the Gini
+    index is written out. With new rows the programme is
     solved `afresh`, which presolve makes quicker, except where a level is raised.
     """
 
@@ -164,7 +174,8 @@ class FairSession:
         afresh: bool = True,
     ) -> None:
         self._fair, self._has, self._exact, self._afresh = fair, has, exact, afresh
-        self._session = Session(arrays, options)
+        self._width, self._options = len(arrays.cost), options
+        self._session = Session(with_pairs(arrays, fair.joint, FEW), options)
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """Give columns new bounds."""
@@ -173,19 +184,28 @@ class FairSession:
     def run(self, stop: Event | None = None, inside: Floats | None = None) -> Outcome:
         """Return the best plan within the bounds; without `x` where there is none, or the search ended before it.
 
-        `inside` is a plan that keeps them, where one is known.
+        `inside` is a plan that keeps them, where one is known, to fall back on.
         """
         outcome = self._cut_off(EXACT_ROUNDS if self._fair.curved and not self._exact else RELAXED_ROUNDS, stop)
         if outcome.x is None or self._fair.broken(outcome.x) <= HOLDS or _ended_by(stop):
             return self._kept(outcome)
-        if inside is None or self._fair.broken(inside) > HOLDS:
-            inside = self._tighter(stop)
-        if inside is None:  # the tighter bounds cannot be kept
-            return self._kept(self._cut_off(MORE_ROUNDS, stop))
-        x = self._between(inside, outcome.x)
-        value = self._session.arrays.value(x)
+        within = None if self._exact else self._tighter(stop)
+        if within is None and inside is not None and self._fair.broken(inside) <= HOLDS:
+            within = inside
+        if within is None:
+            return self._in_pairs(stop)
+        x = self._between(within, outcome.x)
+        arrays = self._session.arrays
+        value = float(arrays.cost[: self._width] @ x + arrays.offset)
         bound = min(value, outcome.bound)
         return replace(outcome, x=x, value=value, bound=bound, gap=relative_gap(value, bound), status=Status.FEASIBLE)
+
+    def _in_pairs(self, stop: Event | None) -> Outcome:
+        """Solve once more, the bound of the Gini index written out pair by pair where communities are not too many."""
+        pairs = with_pairs(self._session.arrays, self._fair.joint, MANY)
+        if len(pairs.cost) > len(self._session.arrays.cost):
+            self._session = Session(pairs, self._options)
+        return self._kept(self._cut_off(MORE_ROUNDS, stop))
 
     def _kept(self, outcome: Outcome) -> Outcome:
         """The outcome, or one without a plan where its plan breaks a bound."""
@@ -200,20 +220,21 @@ class FairSession:
             outcome = self._session.run(stop=stop)
             if outcome.x is None or not self._fair.curved or _ended_by(stop) or self._fair.cut(outcome.x) <= HOLDS:
                 break
-        return outcome
+        return outcome if outcome.x is None else replace(outcome, x=outcome.x[: self._width])
 
     def _tighter(self, stop: Event | None) -> Floats | None:
         """Return a plan that keeps the bounds, found with rows of tighter ones; None where none keeps those."""
         first, found = len(self._session.arrays.row_lower), None
-        for _ in range(TIGHT_ROUNDS):
+        for number in range(TIGHT_ROUNDS):
             outcome = self._session.run(stop=stop)
             if outcome.x is None or _ended_by(stop):
                 break
             scores = self._fair.scores(outcome.x)
             if self._fair.rows_against(scores)[1] <= -ROOM:
-                found = outcome.x
+                found = outcome.x[: self._width]
                 break
-            rows = self._fair.rows_against(scores, TIGHTER)[0]
+            part = TIGHTER[min(number // PATIENCE, len(TIGHTER) - 1)]
+            rows = self._fair.rows_against(scores, part)[0]
             if rows is None:
                 break
             self._add(rows.matrix, rows.lower, rows.upper)

@@ -7,9 +7,12 @@ are added only where a plan breaks them, and what is proven with some rows holds
 approximation: Kelley 1960, Duran and Grossmann 1986).
 """
 
-import numpy as np
-from scipy.sparse import csr_array, vstack
+from dataclasses import replace
 
+import numpy as np
+from scipy.sparse import csr_array, eye_array, hstack, vstack
+
+from optimizer.highs_arrays import Arrays
 from optimizer.indices import equally_distributed
 from optimizer.joint import ExtraRows, Joint
 from optimizer.model import MONEY_UNIT_YUAN
@@ -17,6 +20,37 @@ from optimizer.problem import Floats, Ints, Problem
 
 LEAST_SCORES = (1e-9, 1e-6, 1e-4, 1e-2)
 """Scores of 0 have no gradient; a cut is then taken at scores a little above, the one that cuts most."""
+
+
+def with_pairs(arrays: Arrays, joint: Joint, most: float = np.inf) -> Arrays:
+    """Return a model with all that a bound of the Gini index asks, equation (27), for up to `most` communities.
+
+    Each pair has a column not below the difference of its scores: `Σ pairs ≤ g · n · Σ scores`. Without a bound, or for
+    more communities, the model stays as it is. Its first columns are those of the joint model.
+    """
+    rule = joint.problem.scenario.fairness
+    who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+    n, width = len(who), len(arrays.cost)
+    if rule is None or rule.gini_at_most is None or n > most:
+        return arrays
+    one, other = np.triu_indices(n, 1)
+    count = len(one)
+    score, base = csr_array(joint.score[who]), joint.model.score_base[who]
+    wide = csr_array((score.data, score.indices, score.indptr), shape=(n, width))
+    differ, apart = csr_array(wide[one] - wide[other]), base[one] - base[other]
+    pairs, allowed = eye_array(count), rule.gini_at_most * n
+    total = hstack([csr_array(-allowed * wide.sum(axis=0).reshape(1, -1)), csr_array(np.ones((1, count)))])
+    before = hstack([arrays.matrix, csr_array((arrays.matrix.shape[0], count))])
+    return replace(
+        arrays,
+        cost=np.append(arrays.cost, np.zeros(count)),
+        lower=np.append(arrays.lower, np.zeros(count)),
+        upper=np.append(arrays.upper, np.full(count, np.inf)),
+        integer=np.append(arrays.integer, np.zeros(count, dtype=bool)),
+        matrix=csr_array(vstack([before, hstack([-differ, pairs]), hstack([differ, pairs]), total], format="csr")),
+        row_lower=np.concatenate([arrays.row_lower, apart, -apart, [-np.inf]]),
+        row_upper=np.concatenate([arrays.row_upper, np.full(2 * count, np.inf), [allowed * base.sum()]]),
+    )
 
 
 def gini_cut(score: Floats, most: float) -> Floats:

@@ -193,7 +193,7 @@ class Model:
         met = self._met.matrix(len(self.met_base), self.n_columns)
         part, base = coo_array(csr_array(self._score_rows @ met)[who]), (self._score_rows @ self.met_base)[who]
         columns = self.add_columns("score", [("community", who)], upper=np.inf)
-        rows = self.add_rows("eq2_score", [("community", who)], lower=base, upper=base)
+        rows = self.add_rows("eq2_mean", [("community", who)], lower=base, upper=base)
         self.put(rows, columns, 1.0)
         self.put(rows[part.row], part.col, -part.data)
         self._score_of = who

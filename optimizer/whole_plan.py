@@ -55,7 +55,7 @@ class WholePlan:
 
         def find(arrays: Arrays, start: Floats | None) -> Outcome:
             if start is not None and len(start) < len(arrays.cost):
-                start = np.append(start, np.zeros(len(arrays.cost) - len(start)))
+                start = np.append(start, np.full(len(arrays.cost) - len(start), np.nan))
             return solve(arrays, self.options, start=start, on_progress=tick, stop=self.stop)
 
         outcome = self.fair.run(make, find, start, self.options)

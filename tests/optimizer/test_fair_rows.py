@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from optimizer.fair import Fair
+from optimizer.fair import Fair, FairSession
 from optimizer.fair_groups import check_groups
 from optimizer.fair_rows import atkinson_cut, gini_cut
 from optimizer.fit import achieved
@@ -69,8 +69,9 @@ def test_a_gini_bound_by_hand() -> None:
     assert found.grants() == {("a", 2020): 8000, ("b", 2020): 3500, ("c", 2020): 3500}
 
 
-def test_a_search_within_bounds_ends_when_told_to() -> None:
+def test_a_search_within_bounds_ends_when_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one plan found then breaks the bound, so there is none; what it proves of all plans stands."""
+    monkeypatch.setattr("optimizer.fair.FEW", 0)
     joint = build_joint(build_problem(THREE, funds({"gini_at_most": 0.2})))
     ending, asked = Event(), list[int]()
     ending.set()
@@ -83,6 +84,68 @@ def test_a_search_within_bounds_ends_when_told_to() -> None:
     assert len(asked) == 1
     assert (outcome.status, outcome.x, outcome.value) == (Status.NO_PLAN, None, None)
     assert 0 < outcome.bound < 3000 * 0.2 + 1500 * 0.65
+
+
+def many(most: float) -> Fair:
+    """Forty communities of all sizes, money for half of what they are entitled to: a linear programme."""
+    people = [300 + 97 * (n * n % 41) for n in range(40)]
+    scenario = make_scenario(
+        programmes={"work_funds": {"floor_yuan": 10_000}, "space": {"target_m2": 0}},
+        sources={"city": {"role": "city", "amount_yuan": 200_000, "purposes": ["work_funds"]}},
+        goals=UNMET,
+        fairness={"gini_at_most": most},
+    )
+    city = make_city([{"community": f"c{n}", "population": p} for n, p in enumerate(people)])
+    return Fair.of(build_joint(build_problem(city, scenario)))
+
+
+def test_a_fit_that_need_not_be_exact_keeps_the_bound_and_loses_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows alone take more rounds than are given; what is proven stays true, and the plan is near the best."""
+    rough = many(0.2)
+    arrays = rough.joint.arrays(rough.joint.unmet)
+    best = FairSession(many(0.2), arrays, 0).run()  # written out pair by pair
+    assert best.value is not None
+    monkeypatch.setattr("optimizer.fair.FEW", 3)
+    monkeypatch.setattr("optimizer.fair.EXACT_ROUNDS", 100)
+    monkeypatch.setattr("optimizer.fair.TIGHT_ROUNDS", 1000)
+    monkeypatch.setattr("optimizer.fair.TIGHTER", (0.05,))
+    found = FairSession(rough, arrays, 0).run()
+    assert found.x is not None
+    assert found.value is not None
+    assert rough.count == 100
+    assert rough.broken(found.x) <= 0
+    assert arrays.violation(found.x) < 1e-6
+    assert found.bound <= best.value + 1e-6 <= found.value + 2e-6
+    assert found.value <= 1.02 * best.value
+    known = FairSession(many(0.2), arrays, 0).run(inside=found.x)
+    assert known.value is not None
+    assert best.value - 1e-6 <= known.value <= 1.02 * best.value
+
+
+def test_a_fit_whose_tighter_bounds_cannot_be_kept_is_written_out_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fair = many(0.2)
+    arrays = fair.joint.arrays(fair.joint.unmet)
+    best = FairSession(many(0.2), arrays, 0).run()
+    monkeypatch.setattr("optimizer.fair.FEW", 3)
+    monkeypatch.setattr("optimizer.fair.TIGHTER", (5.0,))  # a bound below 0
+    found = FairSession(fair, arrays, 0).run()
+    assert found.value == pytest.approx(best.value, rel=1e-6)
+    assert found.x is not None
+    assert len(found.x) == fair.joint.n_columns
+    assert FairSession(fair, arrays, 0, exact=True).run().value == pytest.approx(best.value, rel=1e-6)
+
+
+def test_forty_communities_within_a_bound_are_one_model_solved_once() -> None:
+    """Rows for single orders alone do not come to an end in hundreds of rounds here."""
+    fair = many(0.2)
+    outcome = fair.run(
+        lambda joint: joint.arrays(joint.unmet), lambda arrays, _: solve(arrays, Options()), None, Options()
+    )
+    assert outcome.status is Status.OPTIMAL
+    assert outcome.x is not None
+    assert len(outcome.x) == fair.joint.n_columns
+    assert fair.count == 0
+    assert gini(achieved(fair.joint, outcome.x)) == pytest.approx(0.2, abs=1e-5)
 
 
 def test_everybody_alike() -> None:

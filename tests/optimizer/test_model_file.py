@@ -36,7 +36,7 @@ def joint_of(name: str) -> Joint:
         met, (community, _) = np.zeros(fair.joint.n_columns), (k for k, _ in fair.joint.model.columns["space_met"].keys)
         rooms = fair.joint.problem.existing_m2 / fair.joint.problem.need[:, SPACE, 0]
         met[fair.joint.model.columns["space_met"].positions] = np.minimum(rooms, 1.0)[community]
-        row = next(family for family in fair.joint.model.row_families if family.name == "eq2_score").positions
+        row = next(family for family in fair.joint.model.row_families if family.name == "eq2_mean").positions
         short = fair.joint.row_lower[row] - fair.joint.matrix[row] @ met
         met[fair.joint.model.columns["score"].positions] = short
         fair.cut(met)
