@@ -35,7 +35,7 @@ CHECKS = [
     ["deptry", "."],
 ]
 PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup", "--durations", "15"]
-SPEED = ["-m", "benchmarks.slowdown", "--repeat", "1"]  # reported; what is slow fails nothing
+SPEED = ["-m", "benchmarks.slowdown", "--repeat", "1", "--short"]  # reported; what is slow fails nothing
 NO_INSTALLER = """\
 This Python ({python}) comes without its own installer (the module ensurepip), and neither pip nor uv is there.
 On Debian and Ubuntu:  sudo apt-get install python3-venv
