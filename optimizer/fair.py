@@ -148,7 +148,8 @@ class Fair:
         limit = -weights @ joint.model.score_base[who]
         matrix = csr_array(csr_array(weights) @ joint.score[who])
         names = tuple(f"{name}({1 + self.count + n})" for n, name in enumerate(new))
-        low, whole = np.full(len(new), -np.inf), (1.0,) * len(new)
+        low = np.full(len(new), -np.inf)
+        whole = tuple(np.maximum(1.0, np.abs(weights).sum(axis=1)).tolist())  # no score is above 1
         return ExtraRows(matrix, low, np.asarray(limit), names, whole), max(broken.values())
 
 
@@ -174,7 +175,7 @@ class FairSession:
         afresh: bool = True,
     ) -> None:
         self._fair, self._has, self._exact, self._afresh = fair, has, exact, afresh
-        self._width, self._options = len(arrays.cost), options
+        self._width, self._rows, self._options = len(arrays.cost), len(arrays.row_lower), options
         self._session = Session(with_pairs(arrays, fair.joint, FEW), options)
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
@@ -220,7 +221,10 @@ class FairSession:
             outcome = self._session.run(stop=stop)
             if outcome.x is None or not self._fair.curved or _ended_by(stop) or self._fair.cut(outcome.x) <= HOLDS:
                 break
-        return outcome if outcome.x is None else replace(outcome, x=outcome.x[: self._width])
+        if outcome.x is None:
+            return outcome
+        prices = None if outcome.row_dual is None else outcome.row_dual[: self._rows]  # of those there were at first
+        return replace(outcome, x=outcome.x[: self._width], row_dual=prices)
 
     def _tighter(self, stop: Event | None) -> Floats | None:
         """Return a plan that keeps the bounds, found with rows of tighter ones; None where none keeps those."""

@@ -20,7 +20,7 @@ KEPT_LEVELS = "plans that keep the level of every community"
 
 
 class NoPlanYet(Exception):
-    """The search was stopped before it had a plan; `reason` is hand or time.
+    """The search ended before it had a plan; `reason` is hand, time or work (as many nodes and rounds as it may take).
 
     `goal` and `bound`: what no plan is better than in that goal, in the joint model's unit; infinite where nothing is
     proven.

@@ -25,8 +25,8 @@ Goal = tuple[Floats, float]
 class ExtraRows:
     """Rows over all columns of a joint model, added for one stage (goals kept, levels of scores) or for all.
 
-    Rows that stay in the model have `names`, and `whole`: what a row's whole amounts to, in its unit (all scores: 1; a
-    row of money: all money).
+    Rows that stay in the model have `names`, and `whole`: what a row's whole amounts to, in its unit (of scores: the
+    sum of its weights, at least 1; of money: all money). No plan has ten times as much to spare.
     """
 
     matrix: csr_array

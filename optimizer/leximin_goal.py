@@ -87,7 +87,8 @@ def level_kept(fair: Fair, levels: Levels, x: Floats, step: float, watch: Watch,
     fixed, has = decided(arrays, x), fair.count
 
     def run(extend: Extend) -> Outcome:
-        return FairSession(fair, extend(fixed), has, Options(time_limit_seconds=watch.left)).run(watch.ending)
+        options = Options(time_limit_seconds=watch.left)
+        return FairSession(fair, extend(fixed), has, options, exact=True).run(watch.ending)
 
     found = leximin(
         csr_array(joint.score[who]),

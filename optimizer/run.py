@@ -46,7 +46,11 @@ BOUND_WORDS = {
     "weighted": "a weighted sum below",
 }
 
-
+ENDED = {
+    "hand": "by hand",
+    "time": "by the time limit (solver.time_limit_seconds)",
+    "work": "after as many nodes and rounds as a search may take",
+}
 TOO_FAIR = (
     "\nThe bounds under fairness are rules too: raise gini_at_most or atkinson_at_most, or lower the least shares of "
     "groups."
@@ -177,9 +181,8 @@ def searching(problem: Problem) -> Iterator[None]:
             "sources may pay for." + (TOO_FAIR if _fair_bounds(problem) else "")
         ) from None
     except NoPlanYet as error:
-        why = "by hand" if error.reason == "hand" else "by the time limit (solver.time_limit_seconds)"
         proven = "nothing is proven yet"
         if math.isfinite(error.bound):
             bound = error.bound * SHOWN.get(error.goal, 1.0)
             proven = f"proven so far: no plan has {BOUND_WORDS[error.goal]} {bound:,.6g}"
-        raise RunStopped(f"stopped {why} before any plan was found; {proven}") from None
+        raise RunStopped(f"stopped {ENDED[error.reason]} before any plan was found; {proven}") from None

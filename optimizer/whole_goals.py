@@ -35,7 +35,7 @@ def highest_level(joint: Joint, watch: Watch) -> tuple[Levels, float, float, Flo
     if outcome.x is None or outcome.value is None:
         if outcome.status is Status.INFEASIBLE:
             raise Infeasible
-        raise NoPlanYet(watch.reason or "time", "worst_off", -outcome.bound)
+        raise NoPlanYet(watch.reason or "work", "worst_off", -outcome.bound)
     x, kept = keep_levels(fair, replace(levels, common=max(0.0, -outcome.value)), outcome.x)
     return kept, -outcome.value, -outcome.bound, x
 
@@ -77,7 +77,7 @@ class WholeGoals:
                 if found is None:
                     if outcome.status is Status.INFEASIBLE:
                         raise Infeasible
-                    raise NoPlanYet(watch.reason or "time", goal.goal, bound)
+                    raise NoPlanYet(watch.reason or "work", goal.goal, bound)
                 watch.end(goal.goal, None, None, "not reached")
                 break
             x = outcome.x[: joint.n_columns]
@@ -96,7 +96,7 @@ class WholeGoals:
                 kept.append(Kept(vector, value_of(vector, x) * (1 + goal.tolerance) + 1e-6))
             found.levels = levels
         if found is None:
-            raise NoPlanYet(watch.reason or "time")
+            raise NoPlanYet(watch.reason or "work")
         found.stopped = watch.reason
         if self.near is not None and not found.stopped:
             _stay_close(self.fair, watch, found, tuple(kept), self.near)

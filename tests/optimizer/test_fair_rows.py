@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from optimizer.coupling import couple
 from optimizer.fair import Fair, FairSession
 from optimizer.fair_groups import check_groups
 from optimizer.fair_rows import atkinson_cut, gini_cut
@@ -17,6 +18,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.indices import atkinson, gini
 from optimizer.joint import build_joint
+from optimizer.levels import set_aside
 from optimizer.price_plan import Infeasible
 from optimizer.problem import Floats
 from optimizer.problem_data import build_problem
@@ -146,6 +148,45 @@ def test_forty_communities_within_a_bound_are_one_model_solved_once() -> None:
     assert len(outcome.x) == fair.joint.n_columns
     assert fair.count == 0
     assert gini(achieved(fair.joint, outcome.x)) == pytest.approx(0.2, abs=1e-5)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 2.0, 5.0])
+def test_no_plan_has_more_to_spare_than_a_coupling_row_lets_it(epsilon: float) -> None:
+    """Where somebody has nothing an Atkinson row has huge weights; the best plan of all must still be in the bound."""
+    joint = build_joint(build_problem(THREE, funds({"atkinson_at_most": {"epsilon": epsilon, "value": 0.1}})))
+    fair = Fair.of(joint)
+    levels = set_aside(joint.problem, np.ones(3), 0.0)
+    for scores in ([1.0, 0.5, 0.0], [0.0, 0.0, 1.0], [1e-4, 0.3, 0.9]):
+        fair.cut_scores(np.array(scores))
+    assert fair.count == 3
+    coupling, rows = couple(fair.joint, fair.joint.unmet, levels), fair.joint.extra
+    assert rows is not None
+    everybody = rows.matrix[:, joint.model.columns["score"].positions] @ np.ones(3)
+    assert (coupling.shared.upper[-3:] >= rows.upper - everybody).all()
+    assert (coupling.shared.upper[-3:] >= rows.upper + abs(rows.matrix).sum(axis=1)).all()
+
+
+def test_leximin_within_a_bound_settles_the_same_communities_by_rows_as_in_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that are added later are not those of the communities."""
+    goals = [
+        {"goal": "worst_off", "tolerance": 0.0, "gap": 0.0, "leximin": True, "leximin_step": 0.01},
+        {"goal": "unmet_need", "tolerance": 0.0, "gap": 0.0},
+    ]
+    scenario = funds({"gini_at_most": 0.1}, solver={"method": "prices"}).model_dump() | {"goals": goals}
+    city = make_city([{"community": c, "office": m2, "population": p}
+                      for c, m2, p in (("a", 10, 3000), ("b", 40, 1000), ("c", 70, 500))])  # fmt: skip
+    scenario["programmes"]["space"]["target_m2"] = 100
+    floors = []
+    for few in (80, 0):
+        monkeypatch.setattr("optimizer.fair.FEW", few)
+        found = plan(city, Scenario.model_validate(scenario)).found
+        assert found.levelled is not None
+        assert found.levelled.found.complete
+        floors.append(found.levelled.floor)
+    assert floors[0] == pytest.approx(floors[1], abs=1e-5)
+    assert len(set(np.round(floors[0], 3))) > 1
 
 
 def test_everybody_alike() -> None:
