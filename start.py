@@ -27,6 +27,7 @@ BIN = HOME / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = HOME / "allot-set-up.txt"
 EXTRAS = {"plain": "", "full": "[dask,dev,notebook,test]"}
+PACKAGES = ["geodata", "optimizer", "scenarios"]
 CHECKS = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -106,6 +107,7 @@ def test(words: list[str]) -> int:
         print(f"== {' '.join(check)}", flush=True)
         if call(BIN / check[0], *check[1:]) != 0:
             failed.append(check[0])
+    call(PYTHON, "-m", "compileall", "-q", *PACKAGES)  # also where Python is told to write no bytecode of its own
     status = call(PYTHON, *(["-m", "pytest", *words] if words else PYTEST))
     if not words:
         print(f"== {' '.join(SPEED)}", flush=True)

@@ -97,7 +97,7 @@ class PricedPoints:
         return raised.levels.common
 
     def find_all(self, asked: Sequence[Asked]) -> list[Point | None]:
-        """Return a plan for all asked, None where there is none; rounds first at both ends, then where needed."""
+        """Return a plan for all asked, None where there is none; rounds first at both ends, then at the widest gap."""
         found: list[Point | None] = [None] * len(asked)
         for number in dict.fromkeys([0, len(asked) - 1]):
             if not self.watch.stopped():
@@ -112,16 +112,17 @@ class PricedPoints:
         """The same where some points, such as the ends, are `found` already."""
         points = list(found)
         fresh = {number for number, point in enumerate(found) if self._settled(point)}
-        most = len(fresh) + max(1, len(asked) // 4)
+        most = len(fresh) + max(1, len(asked) // 3)
         while not self.watch.stopped():
             for number, one in enumerate(asked):
                 if number not in fresh and not self._settled(points[number]) and not self.watch.stopped():
                     new = self._point(one, _beside(points, number), rounds=False)
                     points[number] = self._better(points[number], new)
-            wide = [n for n, point in enumerate(points) if n not in fresh and point and not self._settled(point)]
+            gaps = {n: self._gap(point) for n, point in enumerate(points) if point and n not in fresh}
+            wide = {n: gap for n, gap in gaps.items() if gap > self.settings.target_gap}
             if not wide or len(fresh) >= most or self.watch.stopped():
                 break
-            number = wide[len(wide) // 2]
+            number = max(wide, key=wide.__getitem__)
             new = self._point(asked[number], _beside(points, number), rounds=True)
             points[number] = self._better(points[number], new)
             fresh.add(number)
@@ -132,10 +133,12 @@ class PricedPoints:
         ]
 
     def _settled(self, point: Point | None) -> bool:
-        if point is None:
-            return False
+        return point is not None and self._gap(point) <= self.settings.target_gap
+
+    def _gap(self, point: Point) -> float:
+        """What is not proven of a point's unmet need, as a part of it."""
         value = value_of(self.joint.unmet, point.x)
-        return value - point.bound <= self.settings.target_gap * value
+        return (value - point.bound) / value if value > 0 else 0.0
 
     def _better(self, old: Point | None, new: Point | None) -> Point | None:
         if old is None or new is None:
