@@ -61,6 +61,13 @@ def _rule(problem: Problem, service: int) -> Closing | None:
     return list(problem.scenario.services.values())[service].closing
 
 
+def _longest_gaps(problem: Problem) -> dict[int, int]:
+    """Service -> years after which who is served by a station that closes is served as much again."""
+    rules = {k: service.closing for k, service in enumerate(problem.scenario.services.values())}
+    gaps = {k: None if rule is None else rule.longest_gap_years for k, rule in rules.items()}
+    return {k: gap for k, gap in gaps.items() if gap is not None}
+
+
 def _movable(problem: Problem, model: Model, station: Ints, year: Ints) -> Ints:
     """Columns `open` where a station of the same service and sub-district may close in that year."""
     (place, _, start), first = _keys(model.columns["open"]), model.columns["open"].start
@@ -289,7 +296,7 @@ def _continuity_rows(problem: Problem, model: Model, ix: _Index) -> None:
     """(10): what ended `longest_gap_years` ago or earlier is served again by what started after the first year."""
     needs, years = len(problem.needs), len(problem.years)
     some = _concerned(problem, ix)
-    gap = {k: rule.longest_gap_years for k in range(needs - 2) if (rule := _rule(problem, k)) is not None}
+    gap = _longest_gaps(problem)
     pairs = [
         (key, t) for key in some.tolist() if (g := gap.get(key % needs - 2)) is not None for t in range(1 + g, years)
     ]
@@ -297,7 +304,7 @@ def _continuity_rows(problem: Problem, model: Model, ix: _Index) -> None:
     at = np.full((len(problem.communities) * needs, years), -1, dtype=np.int64)
     keys = [("community", key // needs), ("need", key % needs), ("year", year)]
     at[key, year] = model.add_rows("eq10_continuity", keys, lower=0.0)
-    wait = np.array([gap.get(k % needs - 2) or 0 for k in range(len(problem.communities) * needs)], dtype=np.int64)
+    wait = np.array([gap.get(k % needs - 2, 0) for k in range(len(problem.communities) * needs)], dtype=np.int64)
     for pair, when, column, sign in _served(problem, model, ix):
         late = np.where(sign < 0, wait[pair], 0)
         for t in range(1, years):
@@ -311,7 +318,7 @@ def _today_rows(problem: Problem, model: Model) -> None:
     One row for each group of stations and communities that arcs connect, so that parts of the city have the same rows.
     """
     old, arcs = problem.existing, problem.existing_arcs
-    ruled = [k for k in range(len(problem.needs) - 2) if (r := _rule(problem, k)) and r.longest_gap_years is not None]
+    ruled = list(_longest_gaps(problem))
     mine = np.flatnonzero(np.isin(old.service[arcs.target], ruled) & _shared(problem)[arcs.target])
     if not len(mine):
         return

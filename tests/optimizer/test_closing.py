@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from geodata.city import City
 from optimizer.scenario_check import check_scenario
-from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
+from tests.optimizer.tiny import ALL, Plan, Row, make_city, make_scenario, plan
 
 CLINIC: Row = {"siting": "network", "unit": "visits", "limit_m": 1300, "fixed_yuan": 2000, "capital_yuan_per_unit": 10}
 DESK: Row = {"siting": "own", "unit": "cases", "capital_yuan_per_unit": 10}
@@ -75,6 +75,20 @@ def test_nobody_loses_service_for_longer_than_allowed(gap: int | None, closes: b
     found = solve(city(OLD, people=1), 2000, {"longest_gap_years": gap}, weight=0.01)
     assert (len(status(found, "o_a")) == 2) == closes
     assert found.met("a", "clinic", 2022) == pytest.approx(0.0 if closes else 1.0, abs=1e-5)
+
+
+def test_stations_close_where_debts_are_paid_off_too() -> None:
+    scenario = make_scenario(
+        horizon=THREE,
+        guidance={"general": {"purposes": [*ALL, "debt_relief"]}},
+        programmes={"debt_relief": {}, "services": {"clinic": {**CLINIC, "closing": {}}, "desk": DESK}},
+        sources={"city": {"role": "city", "amount_yuan": 2000, "purposes": ["service_running", "debt_relief"]}},
+    )
+    tiny = make_city([{"community": "a", "debt_yuan": 1600}, {"community": "b"}], facilities=[OLD, OTHER],
+                     needs=[("a", "clinic", 100), ("a", "desk", 100)])  # fmt: skip
+    found = plan(tiny, scenario)
+    assert found.met("a", "debt_relief", 2021) == 1
+    assert found.met("a", "clinic", 2022) == pytest.approx(1)
 
 
 def test_a_lease_that_ends_closes_the_station_and_only_then() -> None:
