@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.scenario_find import NoScenarioError, find_scenario, no_such_scenario, reference_cities, shipped
+from optimizer.scenario_words import null_counts
 from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted, read_tree, read_value, shown
 
 _OWN = ("name", "title", "description")
@@ -75,7 +76,7 @@ def _merge(
     for key, value in change.items():
         here = (*at, key)
         inherited = base.get(key)
-        if value is None and key in base:
+        if value is None and key in base and not null_counts(here):
             del out[key]
             _forget(merged.origins, here)
             merged.deleted[here] = theirs[here].key
@@ -198,7 +199,7 @@ def _put(merged: Merged, here: Any, keys: Keys, value: Any, place: Place) -> Non
             value = _dig(part, keys)
         before = {str(last): here[last]} if last in here else {}
         after = _merge(merged, before, {str(last): value}, inside, keys[:-1])
-        here.pop(last, None) if value is None else here.update(after)
+        here.pop(last, None) if value is None and not null_counts(keys) else here.update(after)
 
 
 def _nest(keys: Keys, value: Any) -> Any:

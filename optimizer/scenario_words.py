@@ -84,18 +84,27 @@ def names_at(keys: Keys) -> list[str]:
     return names if keys else [*names, "extends"]
 
 
+def null_counts(keys: Keys) -> bool:
+    """Return whether null is a value of its own under `keys`: it is allowed there and is not the default."""
+    field = field_at(keys)
+    if field is None or field.is_required() or type(None) not in typing.get_args(field.annotation):
+        return False
+    return field.get_default(call_default_factory=True) is not None
+
+
 def drop_empty(values: Any, keys: Keys = ()) -> None:
-    """Remove, in place, empty keys of fields that have a default: an empty value means the default."""
+    """Remove, in place, empty keys of fields that have a default: an empty value means it, where null is no value."""
     if isinstance(values, list):
         for i, value in enumerate(values):
             drop_empty(value, (*keys, i))
     if isinstance(values, dict):
         for key in list(values):
-            field = field_at((*keys, key))
-            if values[key] is None and field is not None and not field.is_required():
+            here = (*keys, key)
+            field = field_at(here)
+            if values[key] is None and field is not None and not field.is_required() and not null_counts(here):
                 del values[key]
             else:
-                drop_empty(values[key], (*keys, key))
+                drop_empty(values[key], here)
 
 
 def all_keys(model: Any = Scenario, at: str = "") -> Iterator[str]:

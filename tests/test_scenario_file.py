@@ -83,6 +83,22 @@ def test_mappings_are_merged_lists_replaced_and_null_deletes(folder: Path) -> No
     assert scenario.programmes.work_funds.floor_yuan == 50_000
 
 
+@pytest.mark.parametrize("said", ["null", "", "2"])
+def test_null_is_kept_where_it_says_something(folder: Path, said: str) -> None:
+    def gap(name: str, *changes: str) -> int | None:
+        closing = load_scenario(name, changes).scenario.services["health"].closing
+        assert closing is not None
+        return closing.longest_gap_years
+
+    key, meant = "programmes.services.health.closing.longest_gap_years", int(said) if said.isdigit() else None
+    inside = "programmes: {services: {health: {closing: {longest_gap_years: %s}}}}\n"
+    write(folder, "extends: town\n" + inside % said, "kept.yaml")
+    write(folder, "extends: kept\n" + inside % 1, "again.yaml")
+    write(folder, "extends: again\n" + inside % said, "back.yaml")
+    assert (gap("kept"), gap("again"), gap("back")) == (meant, 1, meant)
+    assert (gap("again", f"{key}={said}"), gap("kept", f"{key}=null")) == (meant, None)
+
+
 def test_a_chain_is_followed_through_folders(folder: Path) -> None:
     (folder / "sub").mkdir()
     write(folder, "extends: ../town.yaml\nhorizon: {years: 5, price_growth: 0.1}\n", "sub/middle.yaml")
