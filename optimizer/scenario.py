@@ -4,7 +4,7 @@ A scenario is one YAML document; `optimizer.scenario_file` reads it, merges what
 reports mistakes with their line. Equation numbers refer to `docs/mathematics.md`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -239,7 +239,11 @@ class Scenario(Part):
     sources: dict[Key, Source] = Field(min_length=1)
     co_funding: list[CoFunding] = Field(default_factory=list)
     running_commitment: RunningCommitment | None = None
-    goals: list[Goal] = Field(default_factory=_goals)
+    goals: list[Goal] = Field(
+        default_factory=_goals,
+        description="One after another: worst_off, then unmet_need or weighted, then travel and spending; any may be "
+        "left out.",
+    )
     fairness: Fairness | None = None
     rule: Rule | None = Field(None, description="Make the plan by this rule instead of searching the best one.")
     solver: Solver = Field(default_factory=Solver)
@@ -305,7 +309,20 @@ def _contradictions(scenario: Scenario) -> list[str]:
     )
     if len(set(order)) != len(order):
         found.append("goals: a goal is named twice")
-    return found
+    return found + list(_of_order(order))
+
+
+def _of_order(order: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with the order of the goals: no search keeps another one."""
+    if "worst_off" in order[1:]:
+        yield f"goals: worst_off comes after {order[0]}; name it first, as all others keep its level, or leave it out"
+    main = [goal for goal in order if goal in ("unmet_need", "weighted")]
+    early = [goal for goal in order[: order.index(main[0])] if goal in ("travel", "spending")] if main else []
+    if early:
+        yield (
+            f"goals: {early[0]} comes before {main[0]}; name it after, as {early[0]} is least where nothing is met, "
+            "or have both weighed in one goal (goal: weighted)"
+        )
 
 
 def _beyond_rules(scenario: Scenario) -> Iterator[str]:

@@ -298,6 +298,8 @@ def test_mistakes(folder: Path, text: str, said: str) -> None:
         ("co_funding: [{of: county, ratio: 1}]\n", "change.yaml:2:19  co_funding.0.of = county"),
         ("guidance: {rest: null}\n", "the last class must fit all"),
         ("goals: [{goal: travel}, {goal: travel}]\n", "a goal is named twice"),
+        ("goals: [{goal: unmet_need}, {goal: worst_off}]\n", "worst_off comes after unmet_need; name it first"),
+        ("goals: [{goal: worst_off}, {goal: travel}, {goal: unmet_need}]\n", "travel comes before unmet_need; name it"),
         (
             "programmes: {services: {health: {min_capacity: 5, max_capacity: 4}}}\n",
             "min_capacity = 5  is above max_capacity",
