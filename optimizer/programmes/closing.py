@@ -130,13 +130,12 @@ def _most(problem: Problem) -> Floats:
 def rows(problem: Problem, model: Model) -> None:
     """Add (10) one closing, what ends with it, who takes it on, moves, continuity; to (8) and (9) what that changes."""
     ix = _index(problem, model)
-    if not ix:
-        return
-    _closing_rows(problem, model, ix)
-    _taking_rows(problem, model, ix)
-    _demand_rows(problem, model, ix)
-    _place_rows(problem, model, ix)
-    _continuity_rows(problem, model, ix)
+    if ix:
+        _closing_rows(problem, model, ix)
+        _taking_rows(problem, model, ix)
+        _demand_rows(problem, model, ix)
+        _place_rows(problem, model, ix)
+        _continuity_rows(problem, model, ix)
     _today_rows(problem, model)
 
 

@@ -77,6 +77,17 @@ def test_nobody_loses_service_for_longer_than_allowed(gap: int | None, closes: b
     assert found.met("a", "clinic", 2022) == pytest.approx(0.0 if closes else 1.0, abs=1e-5)
 
 
+def test_what_exists_is_used_to_the_full_where_nothing_may_close_too() -> None:
+    # Metres count more than visits here, so that a plan would rather serve nobody.
+    scenario = make_scenario(
+        horizon=THREE,
+        programmes={"services": {"clinic": {**CLINIC, "closing": {"freely": False}}, "desk": DESK}},
+        goals=[{"goal": "weighted", "weights": {"unmet_need": 1, "travel": 1}}],
+    )
+    rows = plan(city(OTHER), scenario).tables.assignments.query("service == 'clinic'")
+    assert rows["amount"].tolist() == pytest.approx([100, 100, 100], abs=1e-3)
+
+
 def test_stations_close_where_debts_are_paid_off_too() -> None:
     scenario = make_scenario(
         horizon=THREE,
