@@ -164,7 +164,24 @@ class Session:
             return _nothing_to_decide(self.arrays)
         if start is not None and self._mip:
             load.set_start(self._highs, self._arrays, start)
-        load.set_time_limit(self._highs, self._options.time_limit_seconds)
+        outcome = self._search(began, on_progress, stop)
+        if start is None or not self._mip or outcome.status is not Status.FEASIBLE or outcome.stopped:
+            return outcome
+        # HiGHS called the start the best plan, at a value it has not: its presolve had lost count. Without a start:
+        self.forget()
+        again = self._search(began, on_progress, stop)
+        best = again if again.value is not None and again.value <= (outcome.value or 0.0) else outcome
+        bound = min(best.value or 0.0, max(outcome.bound, again.bound))
+        proven = Status.OPTIMAL if within(best.value, bound, self._options) else Status.FEASIBLE
+        return replace(
+            again, status=proven, value=best.value, bound=bound, gap=relative_gap(best.value, bound), x=best.x
+        )
+
+    def _search(
+        self, began: float, on_progress: Callable[[Progress], None] | None, stop: threading.Event | None
+    ) -> Outcome:
+        left = self._options.time_limit_seconds - (time.perf_counter() - began)
+        load.set_time_limit(self._highs, max(0.0, left))
         watch = Watch(self._highs, self._options.log, on_progress, stop, began)
         ran = run(self._highs, self._options.threads, watch)
         return self._outcome(ran, time.perf_counter() - began)

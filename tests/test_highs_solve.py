@@ -59,6 +59,30 @@ def slow(size=150, rows=40, seed=2):
     return make(-values, weights, -INF, np.floor(weights.sum(1) / 2), upper=1, integer=True, offset=3.0)
 
 
+def lost_count():
+    """A model and a start at which the presolve of HiGHS 1.16 takes the start for a better plan than there is."""
+    rows = [
+        {2: -0.002, 3: 1}, {0: -1, 8: 1}, {1: -1, 9: 1, 10: 1}, {11: 1, 12: 1}, {13: 1, 14: 1}, {8: 1, 13: 1},
+        {9: 1, 11: 1, 14: 1}, {10: 1, 12: 1}, {0: 0.049, 7: 0.123},
+        {0: -585.449, 1: -253.695, 3: -761.084, 4: -738.916, 5: -1500, 7: -1477.833}, {5: 1950000, 7: 1921182.266},
+    ]  # fmt: skip
+    matrix = [[row.get(n, 0) for n in range(15)] for row in rows]
+    low = [-INF, 0, 0, 1, 0.01, -INF, -INF, -INF, 0.117, -INF, -INF]
+    high = [0.125, 0, 0, 1, 0.01, 2.4, 4, 3, INF, -4206.032, 1953361.782]
+    upper = [2.6, 3, 25, 1, 1, 1, 1, 0.3, *[INF] * 7]
+    cost = [1, 1, 0.001, 0, 0, 0, -0.01, *[0] * 8]
+    model = make(cost, matrix, low, high, upper=upper, integer=[n == 6 for n in range(15)])
+    return model, np.array([2.4, 3, 25, 0.188, 0.538, 1, 0, 0, 2.4, 0, 3, 1, 0, 0, 0.01])
+
+
+def test_a_start_taken_for_better_than_it_is_does_not_end_the_search():
+    model, start = lost_count()
+    alone, begun = solve(model), solve(model, start=start)
+    assert begun.status is Status.OPTIMAL
+    assert begun.value == pytest.approx(alone.value, abs=1e-6)
+    assert begun.bound == pytest.approx(alone.value, abs=1e-6)
+
+
 def transport(size=20, seed=3):
     """A transportation LP."""
     rng = np.random.default_rng(seed)
