@@ -90,6 +90,30 @@ def test_stopped_and_unproven_plans_are_called_that(facts: Facts) -> None:
     assert "without a proof" in summarise(unproven).sentence
 
 
+def test_a_plan_that_meets_all_is_not_called_unproven_for_its_last_digits(facts: Facts) -> None:
+    stage = {"goal": "unmet_need", "value": 8.8e-6, "bound": 0.0, "gap": 1.0, "status": "feasible"}
+    record = facts.run.record | {"gap": 1.0, "status": "feasible", "stages": [stage]}
+    met = summarise(Facts(replace(facts.run, record=record), facts.city))
+    assert met.headline.endswith("proven to leave no need unmet")
+    assert not met.warnings
+    travel = {"goal": "travel", "value": 5.0, "bound": 1.0, "gap": 0.8, "status": "feasible"}
+    far = summarise(Facts(replace(facts.run, record=record | {"stages": [stage, travel]}), facts.city))
+    assert "at least one goal ended before its gap was reached" in far.warnings[0]
+
+
+def test_years_with_the_same_count_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Facts(read_run(make_run(tmp_path / "four", years=4)), city())
+
+    def lines(full: dict[int, int], entitled: int) -> dict[str, str]:
+        monkeypatch.setattr(Facts, "at_full", lambda _self, _need, year: (full.get(year, 0), entitled))
+        return {line.label: line.text for line in summarise(found).lines}
+
+    some = lines({2007: 3, 2008: 3, 2009: 4, 2010: 5}, 5)["Work funds"]
+    assert some.endswith("in full: 2007–2008: 3 of 5, 2009: 4 of 5, 2010: all")
+    assert lines({}, 0)["Work funds"] == "no community is entitled to any"
+    assert lines({}, 0)["Space"].endswith("m²; no community has a target")
+
+
 def test_one_year_plan_reads_well(tmp_path: Path) -> None:
     single = summarise(Facts(read_run(make_run(tmp_path / "one", years=1)), city()))
     assert "for 2007; it meets 0.71 of all needs in 2007" in single.sentence

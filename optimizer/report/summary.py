@@ -20,6 +20,9 @@ from optimizer.words import (
     years_listed,
 )
 
+NOTHING = 1e-3
+"""Fewer person-needs than this are none: they are the last digits of rounded amounts."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -70,9 +73,17 @@ def how_sure(run: Run) -> str:
     proof = "without a proof of how good it is" if gap is None else f"proven within {percent(gap)} of the best possible"
     if gap is not None and gap <= 0:
         proof = "proven the best possible"
+    if _all_met(run):
+        proof = "proven to leave no need unmet"
     if status.startswith("stopped"):
         proof += f", {status}"
     return proof
+
+
+def _all_met(run: Run) -> bool:
+    """Whether all needs are met but for the last digits, of which a gap would be made."""
+    met = [s for s in run.record.get("stages", []) if s.get("goal") == "unmet_need"]
+    return bool(met) and float(met[-1].get("value", NOTHING)) < NOTHING
 
 
 def period(facts: Facts) -> str:
@@ -113,11 +124,16 @@ def warnings(facts: Facts) -> list[str]:
             f"The search was {status}; {plural(len(reached), 'goal')} of {len(facts.run.scenario.goals)} reached. "
             "A longer search may find a better plan."
         )
-    elif status == "feasible":
+    elif status == "feasible" and not (_all_met(facts.run) and _open(facts.run) <= {"unmet_need"}):
         found.append("The plan keeps all rules, but at least one goal ended before its gap was reached.")
     if not record.get("audit", {}).get("passed", False):
         found.append("The plan has not passed its check: do not use it.")
     return found
+
+
+def _open(run: Run) -> set[str]:
+    """Goals that ended before their gap was reached."""
+    return {str(stage.get("goal")) for stage in run.record.get("stages", []) if stage.get("status") != "proven"}
 
 
 def _purpose_lines(facts: Facts) -> list[Line]:
@@ -158,25 +174,30 @@ def _figure(yuan: float) -> str:
 
 
 def _funds_text(facts: Facts) -> str:
-    parts = []
-    for year in facts.run.years:
-        full, entitled = facts.at_full("work_funds", year)
-        parts.append((year, full, entitled))
+    counts = {year: facts.at_full("work_funds", year) for year in facts.run.years}
     floor = number(facts.run.scenario.programmes.work_funds.floor_yuan)
-    complete = [y for y, full, n in parts if n and full == n]
-    short = [f"{y}: {full} of {n}" for y, full, n in parts if full < n]
-    if not any(n for _, _, n in parts):
+    if not any(entitled for _, entitled in counts.values()):
         return "no community is entitled to any"
+    complete = [year for year, (full, entitled) in counts.items() if entitled and full == entitled]
+    short = {year: f"{full} of {entitled}" for year, (full, entitled) in counts.items() if full < entitled}
     if not short:
         return f"every entitled community gets its entitlement (floor {floor}) in all years"
-    if complete and min(complete) > min(y for y, full, n in parts if full < n) and len(short) <= 2:
-        return f"every entitled community in full (floor {floor}) in {years_listed(complete)} ({', '.join(short)})"
-    return f"communities that get their entitlement (floor {floor}) in full: {', '.join(short)}"
+    if complete and min(complete) > min(short) and len(short) <= 2:
+        said = ", ".join(f"{year}: {text}" for year, text in short.items())
+        return f"every entitled community in full (floor {floor}) in {years_listed(complete)} ({said})"
+    alike: dict[str, list[int]] = {}
+    for year, (full, entitled) in counts.items():
+        if entitled:
+            alike.setdefault("all" if full == entitled else f"{full} of {entitled}", []).append(year)
+    said = ", ".join(f"{years_listed(years)}: {text}" for text, years in alike.items())
+    return f"communities that get their entitlement (floor {floor}) in full: {said}"
 
 
 def _space_text(facts: Facts) -> str:
     (before, _), (after, count) = facts.at_full("space", facts.first), facts.at_full("space", facts.last)
     added = facts.added_area(facts.last)
+    if not count:
+        return f"+{number(added)} m²; no community has a target"
     counts = f"{before} → {after}" if facts.first != facts.last else f"{after}"
     return f"+{number(added)} m²; communities at their target: {counts} of {count}"
 
@@ -249,10 +270,11 @@ def not_met(facts: Facts, most: int = 3) -> list[str]:
     said = []
     for row in groups.head(most).itertuples(index=False):
         scenario = facts.run.scenario
+        people = plural(round(float(str(row.people))), "person", "people")
         said.append(
             f"{need_title(scenario, str(row.need)).lower()} in {type_title(scenario, str(row.type)).lower()} "
-            f"communities of {facts.district_label(str(row.district))}: the need of {number(float(str(row.people)))} "
-            f"people in {plural(int(str(row.communities)), 'community', 'communities')}"
+            f"communities of {facts.district_label(str(row.district))}: the need of {people} in "
+            f"{plural(int(str(row.communities)), 'community', 'communities')}"
         )
     return said
 
