@@ -244,8 +244,11 @@ def _limit(side: _Side, s: int, number: int, rule: Limit) -> None:
     for place, mine in places:
         if rule.for_each != "source" and not mine.any():
             continue  # it may not pay there
+        grants = np.array([cells.purpose[c] == "work_funds" for c in np.flatnonzero(mine)], dtype=bool)
+        whole = problem.scenario.currency.unit_yuan if grants.all() else 1  # grants are paid in whole units
         for t, label in enumerate(side.labels):
             low, high = rule.range_yuan(problem.amount[s, t])
+            low, high = np.ceil(low / whole) * whole, np.floor(high / whole) * whole
             paid = side.paid(s, t, mine)
             if low > 0:
                 side.row(f"eq22_floor({name},{number},{place},{label})", paid, -np.ones(len(paid)), -low)

@@ -1,6 +1,7 @@
 """Hard rules that money cannot keep, found before any search: which rule, where, when and how much is missing."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.sparse import block_array, csr_array, eye_array
@@ -157,6 +158,21 @@ def explain(problem: Problem) -> str:
                     due = cost[mine, t].sum()
                     lines.append(f"  {district} {year}: {word} cost {due:,.0f} {name}, {short:,.0f} of it not covered")
     shown = lines[:13] + ([f"  … and {len(lines) - 13} more"] if len(lines) > 13 else [])
-    shown.append("Ways out: lower programmes.work_funds.floor_yuan or make it soft (hard_floor: false); raise the")
-    shown.append("amounts of the sources that may pay there; lower the co-funding ratio.")
-    return "\n".join(shown)
+    short = {purpose for c, purpose in enumerate(problem.cells.purpose) if missing[c].sum() >= 1}
+    return "\n".join([*shown, f"Ways out: {'; '.join(_ways_out(problem, short))}."])
+
+
+def _ways_out(problem: Problem, short: set[str]) -> Iterator[str]:
+    """Yield what could be done about money that is missing for these purposes."""
+    scenario = problem.scenario
+    if "work_funds" in short:
+        yield "lower programmes.work_funds.floor_yuan or make it soft (hard_floor: false)"
+    yield "raise the amounts of the sources that may pay there"
+    if any(source.limits or source.ceiling_share for source in scenario.sources.values()):
+        yield "raise their ceilings (limits, ceiling_share)"
+    if any(rule.purpose in short for rule in scenario.co_funding):
+        yield "lower the ratio of co_funding"
+    if "service_running" in short:
+        if scenario.running_commitment is not None:
+            yield "raise running_commitment.share"
+        yield "lower what stations cost (running_yuan of facilities), or let them close (closing of their service)"

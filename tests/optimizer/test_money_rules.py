@@ -110,6 +110,27 @@ def test_a_floor_that_nothing_can_be_spent_on_is_explained_before_any_search() -
         plan(city, scenario)
 
 
+def test_a_floor_on_grants_is_one_in_whole_units() -> None:
+    # Grants come in thousands: a floor of 90 is one of 1,000, more than there is, or what is paid.
+    rule = [{"purposes": ["work_funds"], "at_least_yuan": 90}]
+    changes: Row = {"currency": {"unit_yuan": 1000}, "programmes": FUNDS}
+    poor = make_scenario(**changes, sources=city_money(900, limits=rule))
+    assert "the floor is 1,000 yuan, 100 of it cannot be spent" in explain(build_problem(make_city([A]), poor))
+    goals = [{"goal": "spending"}]
+    found = plan(make_city([A]), make_scenario(**changes, sources=city_money(5000, limits=rule), goals=goals))
+    assert found.grants() == {("a", 2020): 1000}
+
+
+def test_running_costs_that_nobody_can_pay_are_explained_with_what_helps() -> None:
+    services = {"clinic": {"siting": "network", "limit_m": 500, "unit": "visits"}}
+    old = {"facility": "f", "community": "a", "service": "clinic", "capacity": 9, "running_yuan": 700}
+    city = make_city([A], facilities=[old], needs=[("a", "clinic", 9)])
+    text = explain(build_problem(city, make_scenario(programmes={"services": services}, sources=city_money(500))))
+    assert "running costs of existing stations cost 700 yuan, 200 of it not covered" in text
+    assert "let them close (closing of their service)" in text
+    assert "floor_yuan" not in text
+
+
 def test_floors_that_co_funding_does_not_allow_are_explained() -> None:
     # The district has 2,000 and must pay as much as the city: the city's floor of 5,000 lacks 3,000.
     rule = [{"purposes": ["work_funds"], "at_least_yuan": 5000}]

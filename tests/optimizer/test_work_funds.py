@@ -239,6 +239,8 @@ def test_a_hard_floor_without_money_names_place_year_and_amount() -> None:
         ("west", "2020", "10,000", "10,000"),
         ("west", "2021", "10,000", "10,000"),
     ]
+    assert "Ways out: lower programmes.work_funds.floor_yuan or make it soft" in text
+    assert "co_funding" not in text
 
 
 def test_a_hard_floor_above_the_ceiling_is_explained() -> None:
