@@ -43,6 +43,12 @@ def shown(path: Path) -> str:
         return path.as_posix()
 
 
+def typed(path: Path) -> str:
+    """Return a path as it is typed in a command: in quotes where it has blanks."""
+    text = shown(path)
+    return f'"{text}"' if any(c.isspace() for c in text) else text
+
+
 def reference_cities() -> list[str]:
     """Return the names of the cities that ship with the package."""
     root = resources.files("geodata") / "reference"

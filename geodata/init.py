@@ -18,7 +18,7 @@ from geodata import crs as systems
 from geodata import init_norms as norms
 from geodata.check import check_city
 from geodata.city import City, Origin
-from geodata.files import Raw, read_rows, shown
+from geodata.files import Raw, read_rows, shown, typed
 from geodata.findings import Finding, InputError, condensed, listed
 from geodata.finish import empty, finish
 from geodata.init_columns import Chosen, choose_columns
@@ -73,7 +73,7 @@ def init_city(
         city, more = _with_streets(city, Path(streets))
         warnings += more
     found = check_city(city, types=list(base["types"]), services={k: v["siting"] for k, v in services.items()})
-    _stop_at_errors(found)
+    _stop_at_errors(_of_what_is_given(found, raw) or found)
     year = datetime.now(tz=UTC).year + 1 if first_year is None else first_year
     title = directory.resolve().name.replace("_", " ").strip() or "My city"
     made = scenario(slug(directory.resolve().name), title[:1].upper() + title[1:], year, communities, table)
@@ -102,6 +102,13 @@ def _refuse(directory: Path, boundaries: Path, force: bool) -> None:
 def _stop_at_errors(findings: list[Finding]) -> None:
     if any(finding.severity == "error" for finding in findings):
         raise InputError(findings)
+
+
+def _of_what_is_given(found: list[Finding], raw: Raw) -> list[Finding]:
+    """Return the errors of the communities themselves, without those of what is estimated from them."""
+    estimated = {"households", *norms.SHARES} - {str(column) for column in raw.frame.columns}
+    errors = [f for f in found if f.severity == "error"]
+    return [f for f in errors if f.layer == "communities" and f.column not in estimated]
 
 
 def _communities(raw: Raw, chosen: Chosen, crs: str, types: set[str]) -> tuple[gpd.GeoDataFrame, City, list[Finding]]:
@@ -232,17 +239,22 @@ def _write(directory: Path, tables: Mapping[str, pd.DataFrame], texts: Mapping[s
         shutil.rmtree(building, ignore_errors=True)
 
 
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def _lines(
     directory: Path, boundaries: Path, chosen: Chosen, found: list[Finding], city: City, made: Mapping[str, Any]
 ) -> list[str]:
     communities = city.communities
+    count = _counted(len(communities), "community", "communities")
     districts, groups = communities["district"].nunique(), communities["sub_district"].nunique()
     people = communities["population"].sum()
     lines = [
-        f"Polygons     {len(communities):,} communities of {shown(boundaries)}, {people:,.0f} people",
+        f"Polygons     {count} of {shown(boundaries)}, {people:,.0f} people",
         *chosen.said,
         f"Planned in   {city.metric_crs}",
-        f"Groups       {districts:,} district{'s' if districts != 1 else ''}, {groups:,} sub-districts",
+        f"Groups       {_counted(districts, 'district')}, {_counted(groups, 'sub-district')}",
         f"Estimated    {len(city.sites):,} buildings, {len(city.needs):,} needs, groups of people (README.md says how)",
     ]
     if len(city.streets):
@@ -254,6 +266,6 @@ def _lines(
         )
     warnings = [f for f in found if f.severity == "warning"]
     lines += [f"Warning      {line}" for line in condensed(warnings)]
-    where = shown(directory)
+    where, file = shown(directory), typed(directory / "scenario.yaml")
     lines += [f"Written      {where}/city.gpkg, scenario.yaml ({made['title']}), budget_cut.yaml, README.md"]
-    return [*lines, f"Next         allot check {where}/scenario.yaml", f"             allot run {where}/scenario.yaml"]
+    return [*lines, f"Next         allot check {file}", f"             allot run {file}"]

@@ -112,12 +112,13 @@ def _say_plan(folder: Path, *, reused: bool, as_json: bool, stopped: bool) -> No
     if as_json:
         print_json(run_facts(folder, record, reused=reused))
     else:
+        from geodata.files import typed
         from optimizer.report.summary import summarise_folder
 
         typer.echo("")
         typer.echo(summarise_folder(folder).text())
         typer.echo("")
-        typer.echo(f"Report   {shown(folder / 'report.html')}      (allot open {shown(folder)})")
+        typer.echo(f"Report   {shown(folder / 'report.html')}      (allot open {typed(folder)})")
     audit = record.get("audit")
     if isinstance(audit, dict) and audit.get("passed") is False:
         raise typer.Exit(NO)

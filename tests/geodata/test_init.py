@@ -176,6 +176,23 @@ def test_bad_populations_and_polygons_all_at_once(tmp_path: Path) -> None:
     assert "is a Point" in refused(polygons().set_geometry(polygons().representative_point()), tmp_path)
 
 
+def test_what_is_estimated_from_bad_rows_is_not_complained_of(tmp_path: Path) -> None:
+    frame = polygons(4)
+    frame["pop"] = [1000, None, -3, 1200]
+    frame["code"] = ["a", "a", "b", None]
+    said = refused(frame, tmp_path, columns={"community": "code", "population": "pop"})
+    assert len(said.splitlines()) == 4, said
+    assert all("given.gpkg   communities" in line for line in said.splitlines())
+
+
+def test_commands_to_go_on_can_be_copied(tmp_path: Path) -> None:
+    _, lines = start(polygons(1), tmp_path)
+    assert lines[-2].endswith('my city/scenario.yaml"')
+    assert 'allot run "' in lines[-1]
+    assert any(line.startswith("Polygons     1 community of ") for line in lines)
+    assert any(line.endswith("1 district, 1 sub-district") for line in lines)
+
+
 @pytest.mark.filterwarnings("ignore:Geometry is in a geographic CRS", "ignore:'crs' was not provided")
 def test_unclear_columns_and_coordinate_systems(tmp_path: Path) -> None:
     frame = polygons().rename(columns={"pop": "inhabs"})
