@@ -68,8 +68,10 @@ class WholePoints:
             stage.x = outcome.x
             x = outcome.x[: joint.n_columns]
             if point is None:
-                point = Point(asked, x, self.levels, outcome.bound, exact=True)
+                point = Point(asked, x, self.levels, 0.0, exact=True)
             point.x = x
+            if goal == self.order[0]:  # with another goal put first, its best value is one of the limits
+                point.bound = outcome.bound
             if goal in self.order:
                 point.exact &= outcome.status is Status.OPTIMAL
             else:

@@ -85,12 +85,18 @@ def traced_costs(joint: Joint, traced: Traced, goals: tuple[str, ...]) -> list[t
     return found
 
 
+def bounds_are_of_unmet_need(joint: Joint, traced: Traced) -> bool:
+    unmet = [value_of(joint.unmet, point.x) for point in traced.points]
+    return [point.bound for point in traced.points if point.exact] == pytest.approx(unmet, rel=1e-6, abs=1e-5)
+
+
 @pytest.mark.parametrize("goals", [("worst_off", "unmet_need"), ("unmet_need", "spending")])
 def test_between_two_goals_every_efficient_plan_is_found(goals: tuple[str, ...]) -> None:
     joint = joint_of(scenario(goals=[{"goal": goal} for goal in goals]))
     traced = trace(joint, Question(goals, None, 40), watch())
     assert traced.complete
     assert all(point.exact for point in traced.points)
+    assert bounds_are_of_unmet_need(joint, traced)
     costs = traced_costs(joint, traced, goals)
     assert len(costs) == len(set(costs))
     assert set(costs) == listed(120_000, goals)
@@ -114,6 +120,7 @@ def test_between_three_goals_no_plan_at_all_beats_a_point() -> None:
     assert set(costs) <= listed(120_000, goals)
     assert len(set(costs)) == len(costs) >= 6
     assert not traced.complete
+    assert bounds_are_of_unmet_need(joint, traced)
 
 
 def test_weakly_efficient_plans_are_left_out() -> None:
