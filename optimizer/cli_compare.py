@@ -24,7 +24,7 @@ from optimizer.cli_run import (
 )
 from optimizer.scenario_file import LoadedScenario, ScenarioError, find_scenario
 from optimizer.terminal import Terminal
-from optimizer.words import listed
+from optimizer.words import listed, years_listed
 
 
 @dataclass
@@ -91,9 +91,27 @@ def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -
     places = [e.folder.resolve() if e.folder else find_scenario(e.ref).resolve() for e in entries]
     twice = [e.ref for i, e in enumerate(entries) if places[i] in places[:i]]
     findings += [f"{ref}  is named twice; compare different plans" for ref in twice]
+    findings += _other_years(entries)
     if findings:
         raise ScenarioError(findings)
     return entries
+
+
+def _other_years(entries: Sequence[_Entry]) -> list[str]:
+    """Return what plans years that the first does not, before anything is run."""
+    planned = [e.loaded.scenario.years if e.loaded else _years_of(e.folder) for e in entries]
+    return [
+        f"{entry.ref}  plans {years_listed(years)}, {entries[0].ref} {years_listed(planned[0])}: plans of other years "
+        "cannot be compared; plan the same years (--years)"
+        for entry, years in zip(entries, planned, strict=True)
+        if years and planned[0] and years != planned[0]
+    ]
+
+
+def _years_of(folder: Path | None) -> list[int]:
+    """Return the years of a finished run; none where its record does not say."""
+    years = (jobs.read_record(folder) or {}).get("years") if folder else None
+    return [int(year) for year in years] if isinstance(years, list) else []
 
 
 def _make(entries: Sequence[_Entry], terminal: Terminal, stop: threading.Event, *, again: bool) -> None:

@@ -28,7 +28,7 @@ from optimizer.compare_figures import figure_rows
 from optimizer.compare_side import Side, measure, measured
 from optimizer.facts import Facts
 from optimizer.run_folder import Run, RunError, read_run, read_run_city
-from optimizer.words import need_title, source_title, type_title
+from optimizer.words import need_title, source_title, type_title, years_listed
 
 if TYPE_CHECKING:
     from altair import Chart
@@ -149,7 +149,7 @@ def _same_ground(runs: Sequence[Run]) -> None:
     for run in runs[1:]:
         if run.years != first.years:
             raise CompareError(
-                f"{run.name} plans {run.years[0]}–{run.years[-1]}, {first.name} {first.years[0]}–{first.years[-1]}: "
+                f"{run.name} plans {years_listed(run.years)}, {first.name} {years_listed(first.years)}: "
                 "plans of other years cannot be compared; run both with the same horizon"
             )
         theirs = set(run.met["community"])

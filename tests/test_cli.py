@@ -398,6 +398,16 @@ def test_finished_runs_are_compared_as_they_are(fake: FakeRuns, compared: list[l
     assert len(compared) == 1
 
 
+def test_other_years_are_told_before_anything_is_run(fake: FakeRuns, compared: list[list[Path]]) -> None:
+    Path("long.yaml").write_text("extends: town\nhorizon: {years: 3}\n", encoding="utf-8")
+    done = allot("compare", "town", "less", "long")
+    assert done.exit_code == 2
+    assert "long  plans 2007–2009, town 2007–2008: plans of other years cannot be compared" in done.stderr
+    assert fake.calls == []
+    assert allot("compare", "town", "long", "--years", "1").exit_code == 0
+    assert len(compared) == 1
+
+
 def test_a_scenario_without_a_plan_stops_the_comparison(fake: FakeRuns, compared: list[list[Path]]) -> None:
     def refuse(loaded: LoadedScenario, stop: Any) -> None:
         if loaded.scenario.name == "less":
