@@ -37,6 +37,7 @@ from optimizer.scenario_file import LoadedScenario
 from optimizer.search import find_plan
 from optimizer.shortage import explain
 from optimizer.watch import Watch
+from optimizer.words import plural
 
 BOUND_WORDS = {
     "worst_off": "a worst-off score above",
@@ -44,6 +45,13 @@ BOUND_WORDS = {
     "travel": "travel of persons x metres below",
     "spending": "spending below",
     "weighted": "a weighted sum below",
+}
+
+_COUNTED = {
+    "communities": ("community", "communities"),
+    "sites": ("building",),
+    "facilities": ("facility", "facilities"),
+    "districts": ("district",),
 }
 
 ENDED = {
@@ -115,8 +123,7 @@ def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
     data = loaded.resolved["data"]
     with clock.phase("reading") as said:
         city = read_city(data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"])
-        tables = ("communities", "sites", "facilities", "districts")
-        said += [f"{len(city.table(t)):,} {'buildings' if t == 'sites' else t}" for t in tables if len(city.table(t))]
+        said += [plural(len(city.table(name)), *words) for name, words in _COUNTED.items() if len(city.table(name))]
     with clock.phase("checking") as said:
         findings = check_inputs(city, loaded.scenario)
         errors = [f for f in findings if f.severity == "error"]

@@ -216,12 +216,13 @@ class Terminal:
         """Return the value of a goal in words (in `short`, without its unit)."""
         if value is None or not math.isfinite(value):
             return "" if short else "no plan yet"
+        value = max(0.0, value)  # no goal is below nothing: a solver's last digit may be
         figures = {
             "worst_off": (f"{value:.3f}", "of its needs met"),
             "unmet_need": (f"{value:,.0f}", "person-needs"),
             "travel": (f"{value / 1000:,.0f}", "person-km"),
             "weighted": (f"{value:,.1f}", "points"),
-            "spending": (f"{value / 1e6:,.1f}", f"million {self.currency}"),
+            "spending": (f"{value / 1e6:,.{3 if 0 < value < 1e5 else 1}f}", f"million {self.currency}"),
             "closeness": (f"{value:,.0f}", "decisions differ"),
             "leximin": (f"{value:,.0f}", "levels"),
             "without_fairness": (f"{value:,.0f}", ""),

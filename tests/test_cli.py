@@ -728,6 +728,8 @@ def test_words_of_progress() -> None:
     assert terminal.value("spending", 184_200_000.0) == "184.2 million euro"
     assert terminal.value("travel", 2_500_000.0) == "2,500 person-km"
     assert terminal.value("worst_off", None) == "no plan yet"
+    assert terminal.value("spending", 5514.0) == "0.006 million euro"
+    assert terminal.value("unmet_need", -1e-9) == "0 person-needs"
 
 
 def test_a_stream_that_knows_no_chinese_is_written_to_all_the_same() -> None:

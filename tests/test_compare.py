@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,12 @@ def test_differences_within_the_gaps_are_not_proven(runs: dict[str, Path]) -> No
     text = comparison_text(rough)
     assert "* smaller than the proven gaps: not proven" in text
     assert "not proven" in text
+
+
+def test_no_star_is_explained_where_there_is_none(runs: dict[str, Path]) -> None:
+    rough = compare([runs["base"], runs["rough"]])
+    hair = rough.figures.assign(difference=rough.figures["difference"] * 1e-6)
+    assert "*" not in comparison_text(replace(rough, figures=hair))
 
 
 def test_differences_beyond_the_gaps_are_proven(comparison: Comparison) -> None:
