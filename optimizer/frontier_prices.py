@@ -85,8 +85,8 @@ class PricedPoints:
         method = PricePlan(Fair(joint), self.settings, self.watch.stopped, self.watch.update, self.watch.ending)
         self.levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
         method.best = method.nothing_new(self.levels)
-        assert method.best is not None  # there are no bounds of fairness
-        self.safe.append(method.best)
+        if method.best is not None:
+            self.safe.append(method.best)
         self._start = method.relaxed()
         if not raise_level or self.watch.stopped():
             return 0.0

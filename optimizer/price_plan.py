@@ -17,7 +17,7 @@ from optimizer.beginning import FREE, KEPT, Beginning
 from optimizer.coupling import Levels, couple
 from optimizer.fair import Fair
 from optimizer.fit import Exchange, Fit, build_fit
-from optimizer.highs_arrays import Options
+from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
@@ -25,8 +25,10 @@ from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
+MUST = ("close", "take", "hang")
+"""Families of yes-or-no columns that may have to be yes whatever is opened."""
 FIRST_NODES = 1000
-"""Most nodes of the search for a first plan where sources have floors, so that opening nothing is none."""
+"""Most nodes of the search for a first plan where deciding nothing is none."""
 MOST_UNITED = 300
 """Where the plans of all rounds differ in no more decisions, these are searched together; else piece by piece."""
 UNITED_NODES = 500
@@ -190,17 +192,27 @@ class PricePlan:
     def nothing_new(self, levels: Levels) -> Floats | None:
         """Return the plan that opens nothing and takes no room. Raises Infeasible where it breaks a hard rule.
 
-        Where sources have floors, nothing may be too little; then a plan that opens something is sought. Where there
-        are bounds of fairness, nothing may be unfair; then there is no plan to begin with.
+        Where stations must close, sites must be taken or sources have floors, nothing may be too little; then a plan
+        is sought that decides what must be, and after that one that opens something. Where there are bounds of
+        fairness, nothing may be unfair; then there is no plan to begin with, and so where a short search finds none.
         """
-        fit = build_fit(self.fair, self.joint.second, levels)
-        outcome = fit.solve(np.zeros(self.joint.n_columns))
-        if outcome.x is None and self.joint.money.floors.any():
-            everything = np.ones(self.joint.n_columns, dtype=bool)
-            outcome = fit.solve(np.zeros(self.joint.n_columns), everything, Options(gap=1.0, nodes=FIRST_NODES))
-        if outcome.x is None and not self.fair.curved and not self.fair.count:
+        fit, nothing = build_fit(self.fair, self.joint.second, levels), np.zeros(self.joint.n_columns)
+        outcome = fit.solve(nothing)
+        for families in (MUST, None):
+            if outcome.x is not None:
+                break
+            outcome = fit.solve(nothing, self._columns(families), Options(gap=1.0, nodes=FIRST_NODES))
+        if outcome.status is Status.INFEASIBLE and not self.fair.curved and not self.fair.count:
             raise Infeasible
         return None if outcome.x is None else outcome.x[: self.joint.n_columns]
+
+    def _columns(self, families: tuple[str, ...] | None) -> Bools:
+        """(columns,) marks of the columns of some families that there are, or of all."""
+        marks = np.full(self.joint.n_columns, families is None)
+        for name in families or ():
+            if name in self.joint.model.columns:
+                marks[self.joint.model.columns[name].positions] = True
+        return marks
 
     def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
         """Return a plan of the second goal in whole numbers that keeps the levels, and the bound.

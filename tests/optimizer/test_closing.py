@@ -110,6 +110,21 @@ def test_a_lease_that_ends_closes_the_station_and_only_then() -> None:
     assert [row[1] for row in status(later, "o_a")] == ["existing"] * 3
 
 
+@pytest.mark.parametrize("site", [{}, {"must": "take"}])
+def test_by_prices_what_must_be_is_no_contradiction(site: Row) -> None:
+    # The station's lease ends, or the building must be taken: to decide nothing at all is no plan.
+    scenario = make_scenario(
+        horizon=THREE,
+        programmes={"services": {"clinic": {**CLINIC, "closing": {"longest_gap_years": None}}, "desk": DESK}},
+        sources={"city": {"role": "city", "amount_yuan": 9000}},
+        solver={"method": "prices"},
+    )
+    old = OLD if site else {**OLD, "lease_until": 2020}
+    found = plan(city(old, OTHER, sites=({**BUILDING, **site},)), scenario)
+    assert (status(found, "o_a")[-1][1] == "closed") or site
+    assert found.found.bounds["unmet_need"] <= found.value("unmet_need") + 1e-6
+
+
 def test_a_station_moves_for_less_than_a_new_one_costs() -> None:
     # Moving: 500 + 10 x 100 in 2021; an opening would be 3,000, which the year does not have.
     found = solve(city({**OLD, "lease_until": 2020}, sites=(BUILDING,), desk=0), 1500, {"moving_yuan": 500})
