@@ -133,6 +133,8 @@ class Fair:
         if rule is None or not self.curved:
             return None, 0.0
         who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+        if not len(who):
+            return None, 0.0
         score = np.clip(scores[who], 0.0, 1.0)
         rows = dict[str, Floats]()
         if rule.gini_at_most is not None:

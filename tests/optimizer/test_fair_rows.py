@@ -328,6 +328,12 @@ def test_what_the_city_has_not_is_named_at_once() -> None:
     assert "elderly" in found[1].remedy
 
 
+def test_bounds_hold_where_nobody_needs_anything() -> None:
+    scenario = make_scenario(fairness={"gini_at_most": 0.1, "atkinson_at_most": {"epsilon": 1, "value": 0.1}})
+    found = plan(make_city([{"community": "a"}], needs=[("a", "desk", 0, 0)]), scenario)
+    assert found.value("unmet_need") == 0
+
+
 def test_a_group_of_nobody_and_more_than_all_money_are_named() -> None:
     nobody = [{"column": "population", "at_least": 1e6, "least_met_share": 0.1}]
     assert "no community" in check_groups(THREE, funds({"groups": nobody}))[0].message
