@@ -1,10 +1,14 @@
 """Work funds on cities small enough to solve by hand, equations (3), (4) and (19) to (22)."""
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.price_plan import Infeasible
 from optimizer.problem_data import build_problem
 from optimizer.scenario_check import check_scenario
@@ -220,6 +224,16 @@ def test_a_hard_floor_that_can_be_paid_is_paid_though_it_costs_other_needs() -> 
     assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
     assert found.met("a", "space") == pytest.approx(150 / 300)
     assert explain(found.problem) == ""
+
+
+def test_no_plan_is_said_only_when_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong_in_presolve(arrays: Arrays, options: Options, **more: Any) -> Outcome:
+        found = solve(arrays, options, **more)
+        return replace(found, status=Status.INFEASIBLE, x=None, value=None) if options.presolve else found
+
+    monkeypatch.setattr("optimizer.whole_plan.solve", wrong_in_presolve)
+    found = plan(make_city([A, B]), make_scenario(programmes=FUNDS, sources=city_money(20_000)))
+    assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 10_000}
 
 
 def test_a_hard_floor_without_money_names_place_year_and_amount() -> None:
