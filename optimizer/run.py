@@ -18,6 +18,7 @@ from geodata.findings import Finding, InputError
 from geodata.read import read_city
 from optimizer.beginning import Beginning, read_beginning
 from optimizer.clock import Clock
+from optimizer.contradiction import contradiction
 from optimizer.goals import SHOWN, Found, NoPlanYet
 from optimizer.joint import Joint, build_joint
 from optimizer.ledger import MoneyShortError
@@ -182,10 +183,12 @@ def searching(problem: Problem) -> Iterator[None]:
         yield
     except _NoPlan:
         raise Infeasible(
-            "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "
+            contradiction(problem)
+            or "No plan keeps the hard rules together. Existing stations and hard floors must be paid by sources that "
             "may pay for them, and floors of sources (limits) must be spent.\nSoften the floor "
             "(programmes.work_funds.hard_floor: false), add money, lower the floors of sources, or widen what the "
-            "sources may pay for." + (TOO_FAIR if _fair_bounds(problem) else "")
+            "sources may pay for."
+            + (TOO_FAIR if _fair_bounds(problem) else "")
         ) from None
     except NoPlanYet as error:
         proven = "nothing is proven yet"

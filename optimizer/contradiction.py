@@ -1,0 +1,232 @@
+"""Wishes that contradict each other where money alone does not tell (`shortage`), and each single way out.
+
+Of all wishes a smallest set is kept that no plan fulfils together, by leaving out one after another (the deletion
+filter of J. W. Chinneck and E. W. Dravnieks, ORSA Journal on Computing 3, 1991). How far a wish must give way alone is
+the least sum by which its rows have to be broken while all others hold (elastic programming, G. G. Brown and G. W.
+Graves, 1975).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, hstack
+
+from optimizer.fair_rows import group_rows
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status
+from optimizer.joint import Joint, build_joint
+from optimizer.model import MONEY_UNIT_YUAN, Family
+from optimizer.problem import Ints, Problem
+from optimizer.search import is_whole
+from optimizer.words import need_title, number, source_title
+
+NODES = 2000
+"""Most nodes of each search; a set that is not proven to contradict itself is not called so."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Rows of the joint model that follow from one wish: what it is called and where it stands, and how it gives way.
+
+    `far` says by how much at the least, with `{yuan}` in it; empty where that has no unit.
+    """
+
+    said: str
+    way: str
+    rows: Ints
+    far: str = ""
+
+
+def contradiction(problem: Problem) -> str:
+    """Return in words which wishes contradict each other and what could be done; empty where that cannot be told.
+
+    Bounds of inequality are left out. Cities planned by prices are looked at with their decisions relaxed, so that
+    only what contradicts itself even then is told.
+    """
+    joint = build_joint(problem)
+    groups = group_rows(joint)
+    joint = joint if groups is None else joint.with_rows(groups)
+    model = joint.arrays((np.zeros(joint.n_columns), 0.0))
+    linear = replace(model, integer=np.zeros_like(model.integer))
+    within = linear if _fail(linear) or not is_whole(joint) else model
+    if not _fail(within):
+        return ""
+    left_out, kept = np.zeros(0, dtype=np.int64), list[Wish]()
+    for wish in _wishes(joint):
+        rows = np.append(left_out, wish.rows)
+        if _fail(_without(within, rows)):
+            left_out = rows
+        else:
+            kept.append(wish)
+    if not kept:
+        return ""
+    lines = ["No plan keeps these wishes together:", *(f"  {wish.said}" for wish in kept)]
+    ways = [(yuan, wish) for wish in kept if (yuan := _least(model if is_whole(joint) else linear, wish)) is not None]
+    if not ways:
+        return "\n".join([*lines, "None of them alone is in the way of a plan: more than one has to give way."])
+    ways.sort(key=lambda way: way[0] if way[1].far else 0.0)  # what has no price first, then the cheapest
+    currency = problem.scenario.currency.name
+    lines.append("Ways out, each of them by itself:" if len(ways) > 1 else "The way out:")
+    for yuan, wish in ways:
+        far = wish.far.format(yuan=f"{number(yuan)} {currency}") if wish.far and yuan >= 1 else ""
+        lines.append(f"  {wish.way}{far}")
+    return "\n".join(lines)
+
+
+def _solved(model: Arrays) -> Outcome:
+    """Solve; that there is no plan is confirmed without presolve, which HiGHS 1.16 now and then gets wrong."""
+    options = Options(gap=1e-3, nodes=NODES)
+    found = solve(model, options)
+    return solve(model, replace(options, presolve=False)) if found.status is Status.INFEASIBLE else found
+
+
+def _fail(model: Arrays) -> bool:
+    return _solved(model).status is Status.INFEASIBLE
+
+
+def _without(model: Arrays, rows: Ints) -> Arrays:
+    low, high = model.row_lower.copy(), model.row_upper.copy()
+    low[rows], high[rows] = -np.inf, np.inf
+    return replace(model, row_lower=low, row_upper=high)
+
+
+def _least(model: Arrays, wish: Wish) -> float | None:
+    """Least sum, in yuan for rows of money, by which the rows of a wish must be broken; None where that is no way."""
+    count = len(model.cost)
+    low, high = model.row_lower[wish.rows], model.row_upper[wish.rows]
+    sides = [(np.isfinite(low), 1.0), (np.isfinite(high), -1.0)]
+    entries = [(wish.rows[finite], np.full(int(finite.sum()), sign)) for finite, sign in sides]
+    rows, signs = (np.concatenate(part) for part in zip(*entries, strict=True))
+    more = coo_array((signs, (rows, np.arange(len(rows)))), shape=(model.matrix.shape[0], len(rows)))
+    found = _solved(
+        Arrays(
+            cost=np.append(np.zeros(count), np.ones(len(rows))),
+            lower=np.append(model.lower, np.zeros(len(rows))),
+            upper=np.append(model.upper, np.full(len(rows), np.inf)),
+            integer=np.append(model.integer, np.zeros(len(rows), dtype=bool)),
+            matrix=csr_array(hstack([model.matrix, more])),
+            row_lower=model.row_lower,
+            row_upper=model.row_upper,
+        )
+    )
+    return None if found.x is None else max(0.0, found.bound) * MONEY_UNIT_YUAN
+
+
+def _wishes(joint: Joint) -> Iterator[Wish]:
+    """Yield the wishes that a scenario and its data make, those first that are looked at least as the reason."""
+    yield from _of_money(joint)
+    yield from _of_programmes(joint)
+    yield from _of_sites(joint)
+
+
+def _of_money(joint: Joint) -> Iterator[Wish]:
+    problem, first = joint.problem, joint.link_rows.stop
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for row, name in enumerate(joint.row_names()[first:], start=first):
+        family, _, inside = name.removesuffix(")").partition("(")
+        parts = inside.split(",")
+        what = {
+            "eq20_source": ("money", parts[0]),
+            "eq25_expiry": ("money", parts[0]),
+            "eq20_carry": ("carry", parts[0]),
+            "eq22_ceiling": ("ceiling", *parts[:2]),
+            "eq22_most": ("most", *parts[:2]),
+            "eq22_floor": ("floor", *parts[:2]),
+            "eq22_match": ("co_funding", parts[0]),
+            "eq22_cap": ("cap", parts[0]),
+            "eq23_running": ("running", ""),
+            "eq31_money": ("group", parts[0]),
+            "eq31_met": ("group", parts[0]),
+        }.get(family)
+        if what is not None:
+            rows.setdefault(what, []).append(row)
+    order = ("carry", "ceiling", "most", "cap", "co_funding", "running", "money", "floor", "group")
+    for (kind, *where), mine in sorted(rows.items(), key=lambda item: order.index(item[0][0])):
+        yield _wish_of_money(problem, kind, where, np.array(mine, dtype=np.int64))
+
+
+def _wish_of_money(problem: Problem, kind: str, where: list[str], rows: Ints) -> Wish:
+    scenario = problem.scenario
+    more, less = ": {yuan} more at the least", ": {yuan} less at the least"
+    if kind in ("cap", "co_funding"):
+        rule = scenario.co_funding[int(where[0])]
+        key = f"co_funding.{where[0]}.{'cap_yuan' if kind == 'cap' else 'ratio'}"
+        said = f"{rule.payer} pays its part beside {source_title(scenario, rule.of)} ({key})"
+        return Wish(said, f"{'raise' if kind == 'cap' else 'lower'} {key}", rows)
+    if kind == "group":
+        key = f"fairness.groups.{where[0]}"
+        return Wish(f"the least share of a group ({key})", f"lower {key}", rows)
+    if kind == "running":
+        key = "running_commitment.share"
+        said = f"yearly costs of the last year are covered by {number(100 * _commitment(problem))} % of recurring money"
+        return Wish(f"{said} ({key})", f"raise {key}", rows, far=": for {yuan} more a year at the least")
+    source, title = f"sources.{where[0]}", source_title(scenario, where[0])
+    return {
+        "money": Wish(
+            f"{title} pays no more than it has ({source}.amount_yuan)", f"give {title} more", rows, far=more
+        ),
+        "carry": Wish(f"{title} carries money on up to a limit ({source})", f"raise the carry limit of {source}", rows),
+        "ceiling": Wish(
+            f"{title} pays a part at most for {where[-1]} ({source}.ceiling_share.{where[-1]})",
+            f"raise {source}.ceiling_share.{where[-1]}", rows, far=more,
+        ),
+        "most": Wish(
+            f"{title} keeps its ceiling ({source}.limits.{where[-1]})",
+            f"raise the ceiling {source}.limits.{where[-1]}", rows, far=more,
+        ),
+        "floor": Wish(
+            f"{title} spends its floor ({source}.limits.{where[-1]})", f"lower the floor {source}.limits.{where[-1]}",
+            rows, far=less,
+        ),
+    }[kind]  # fmt: skip
+
+
+def _commitment(problem: Problem) -> float:
+    rule = problem.scenario.running_commitment
+    return 1.0 if rule is None else rule.share
+
+
+def _of_programmes(joint: Joint) -> Iterator[Wish]:
+    """What the scenario asks of work funds, of one-stop buildings and of services that close."""
+    scenario, needs = joint.problem.scenario, joint.problem.needs
+    for family in _families(joint, "eq3_hard_floor"):
+        key = "programmes.work_funds.hard_floor"
+        yield Wish(
+            f"every entitled community gets its floor ({key})",
+            f"make the floor soft ({key}: false) or lower floor_yuan",
+            family.positions, far=": {yuan} less at the least",
+        )  # fmt: skip
+    for family in _families(joint, "eq11_services"):
+        key, least = "programmes.one_stop.min_services", scenario.programmes.one_stop.min_services
+        said = f"a building that opens holds {least} services at least ({key})"
+        yield Wish(said, f"lower {key}", family.positions)
+    gaps: dict[str, list[int]] = {}
+    for family in _families(joint, "eq10_today", "eq10_continuity"):
+        for row, need in zip(family.positions.tolist(), family.keys[1][0].tolist(), strict=True):
+            gaps.setdefault(needs[need], []).append(row)
+    for need, mine in gaps.items():
+        key = f"programmes.services.{need}.closing.longest_gap_years"
+        said = f"nobody loses {need_title(scenario, need).lower()} for longer than is allowed ({key})"
+        yield Wish(said, f"raise {key} or make it null", np.array(mine, dtype=np.int64))
+
+
+def _of_sites(joint: Joint) -> Iterator[Wish]:
+    """What the data asks of single stations and buildings."""
+    problem, model = joint.problem, joint.model
+    for family in _families(joint, "eq10_close", "eq7_once"):
+        for n in np.flatnonzero(model.row_lower[family.positions] > 0).tolist():
+            row, at = family.positions[[n]], int(family.keys[0][0][n])
+            if family.name == "eq7_once":
+                site = problem.rooms.site[at]
+                yield Wish(f"building {site} must be taken (must: take)", f"leave building {site} a choice", row)
+            else:
+                need = problem.needs[int(problem.existing.service[at]) + 2]
+                station = f"{need_title(problem.scenario, need).lower()} at {problem.existing.site[at]}"
+                said = f"{station} must close (its lease ends, or must: close)"
+                yield Wish(said, f"let {station} stay: prolong its lease, or leave it a choice", row)
+
+
+def _families(joint: Joint, *names: str) -> list[Family]:
+    """Return the families of rows of these names."""
+    return [family for family in joint.model.row_families if family.name in names and family.count]

@@ -1,0 +1,110 @@
+"""Wishes that contradict each other are named, no more than needed, and what each way out takes at the least."""
+
+import pytest
+
+from geodata.city import City
+from optimizer.contradiction import contradiction
+from optimizer.price_plan import Infeasible
+from optimizer.problem_data import build_problem
+from optimizer.run import Infeasible as NoPlan
+from optimizer.run import searching
+from optimizer.scenario import Scenario
+from optimizer.shortage import explain
+from tests.optimizer.tiny import Row, make_city, make_scenario, plan
+
+A: Row = {"community": "a"}
+B: Row = {"community": "b"}
+ROOM: Row = {
+    "site": "e", "community": "a", "use": "extension", "area_m2": 200, "min_area_m2": 0, "capital_yuan_per_m2": 100,
+    "must": "take",
+}  # fmt: skip
+CLINIC: Row = {"siting": "network", "unit": "visits", "limit_m": 900, "fixed_yuan": 2000, "capital_yuan_per_unit": 10}
+OLD: Row = {"facility": "f1", "community": "a", "service": "clinic", "capacity": 100, "running_yuan": 0, "site": ""}
+
+
+def floors_and_a_room(yuan: int, method: str = "whole", **room: object) -> tuple[City, Scenario]:
+    """Two floors of 10,000 and a room of 200 m2 at 100 yuan: 40,000."""
+    return make_city([A, B], sites=[{**ROOM, **room}]), make_scenario(
+        programmes={"work_funds": {"floor_yuan": 10_000, "hard_floor": True}, "space": {"target_m2": 300}},
+        sources={"city": {"role": "city", "amount_yuan": yuan}},
+        solver={"method": method},
+    )
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_what_lacks_money_is_named_with_every_way_out(method: str) -> None:
+    problem = build_problem(*floors_and_a_room(35_000, method))
+    assert explain(problem) == ""  # the floors alone can be paid
+    assert contradiction(problem).splitlines() == [
+        "No plan keeps these wishes together:",
+        "  City pays no more than it has (sources.city.amount_yuan)",
+        "  every entitled community gets its floor (programmes.work_funds.hard_floor)",
+        "  building e must be taken (must: take)",
+        "Ways out, each of them by itself:",
+        "  leave building e a choice",
+        "  give City more: 5,000 yuan more at the least",
+        "  make the floor soft (programmes.work_funds.hard_floor: false) or lower floor_yuan: "
+        "5,000 yuan less at the least",
+    ]
+
+
+def test_the_ways_out_are_ways_out_and_less_is_none() -> None:
+    plan(*floors_and_a_room(40_000))
+    plan(*floors_and_a_room(35_000, must=""))
+    with pytest.raises(Infeasible):
+        plan(*floors_and_a_room(39_999))
+
+
+def test_what_is_said_reaches_the_planner() -> None:
+    city, scenario = floors_and_a_room(35_000)
+    with pytest.raises(NoPlan, match="give City more: 5,000 yuan more"), searching(build_problem(city, scenario)):
+        plan(city, scenario)
+
+
+def test_wishes_that_have_no_part_in_it_are_not_named() -> None:
+    # The building must be taken, but a building needs two services and one alone may stand there; money is plenty.
+    station: Row = {"site": "st", "community": "a", "use": "station", "area_m2": 100, "min_area_m2": 0, "must": "take"}
+    rules: Row = {"one_stop": {"min_services": 2}, "services": {"clinic": CLINIC}}
+    scenario = make_scenario(programmes={**rules, "work_funds": {"floor_yuan": 10_000, "hard_floor": True}})
+    city = make_city([A, B], sites=[station], needs=[("a", "clinic", 100)])
+    text = contradiction(build_problem(city, scenario))
+    assert text.splitlines() == [
+        "No plan keeps these wishes together:",
+        "  a building that opens holds 2 services at least (programmes.one_stop.min_services)",
+        "  building st must be taken (must: take)",
+        "Ways out, each of them by itself:",
+        "  lower programmes.one_stop.min_services",
+        "  leave building st a choice",
+    ]
+
+
+def test_a_lease_that_ends_against_a_longest_gap() -> None:
+    scenario = make_scenario(
+        horizon={"years": 3}, programmes={"services": {"clinic": {**CLINIC, "closing": {"longest_gap_years": 0}}}}
+    )
+    city = make_city([A, B], facilities=[{**OLD, "lease_until": 2020}], needs=[("a", "clinic", 100)])
+    text = contradiction(build_problem(city, scenario))
+    assert "clinic at o_a must close (its lease ends, or must: close)" in text
+    assert (
+        "nobody loses clinic for longer than is allowed (programmes.services.clinic.closing.longest_gap_years)" in text
+    )
+    assert "raise programmes.services.clinic.closing.longest_gap_years or make it null" in text
+    assert "let clinic at o_a stay: prolong its lease, or leave it a choice" in text
+
+
+def test_floors_of_sources_against_shares_of_groups() -> None:
+    # The gift must be spent in the west, where it is all there is; the east is to get half of all money.
+    scenario = make_scenario(
+        programmes={"work_funds": {"floor_yuan": 10_000}},
+        sources={"gift": {"role": "donor", "districts": ["west"], "amount_yuan": 8000,
+                          "limits": [{"at_least_yuan": 5000}]}},
+        fairness={"groups": [{"districts": ["east"], "least_share_of_money": 0.5}]},
+    )  # fmt: skip
+    lines = contradiction(build_problem(make_city([A, {**B, "district": "west"}]), scenario)).splitlines()
+    assert "  Gift spends its floor (sources.gift.limits.0)" in lines
+    assert "  the least share of a group (fairness.groups.0)" in lines
+    assert "  lower the floor sources.gift.limits.0: 5,000 yuan less at the least" in lines
+
+
+def test_nothing_is_said_where_there_is_a_plan() -> None:
+    assert contradiction(build_problem(*floors_and_a_room(40_000))) == ""
