@@ -43,8 +43,10 @@ def test_what_lacks_money_is_named_with_every_way_out(method: str) -> None:
         "Ways out, each of them by itself:",
         "  leave building e a choice",
         "  give City more: 5,000 yuan more at the least",
-        "  make the floor soft (programmes.work_funds.hard_floor: false) or lower floor_yuan: "
-        "5,000 yuan less at the least",
+        (
+            "  make the floor soft (programmes.work_funds.hard_floor: false) or lower floor_yuan: "
+            "5,000 yuan less at the least"
+        ),
     ]
 
 
