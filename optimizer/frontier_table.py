@@ -115,9 +115,10 @@ def frontier_lines(frame: pd.DataFrame, question: Question, currency: str) -> li
         return []
     if question.second == "worst_off":
         return [
-            f"The next step up in the worst-off score, from {a['worst_off']:.3f} to {b['worst_off']:.3f}, costs "
-            f"{number(a[STEPS[1]])} person-needs more unmet."
+            f"The next step up in the worst-off score, from {low} to {high}, costs {number(a[STEPS[1]])} person-needs "
+            "more unmet."
             for a, b in pairs
+            for low, high in [_apart(a["worst_off"], b["worst_off"])]
         ]
     if question.second == "spending":
         return [
@@ -130,6 +131,12 @@ def frontier_lines(frame: pd.DataFrame, question: Question, currency: str) -> li
         f"{number(-a[STEPS[1]])} person-needs more."
         for a, b in pairs
     ]
+
+
+def _apart(low: float, high: float) -> tuple[str, str]:
+    """Return two scores with as many digits as tell them apart, three at least and six at most."""
+    digits = next((n for n in (3, 4, 5) if f"{low:.{n}f}" != f"{high:.{n}f}"), 6)
+    return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 
 def _price(row: Mapping[Any, Any]) -> str:

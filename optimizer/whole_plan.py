@@ -57,9 +57,10 @@ class WholePlan:
             if start is not None and len(start) < len(arrays.cost):
                 start = np.append(start, np.full(len(arrays.cost) - len(start), np.nan))
             found = solve(arrays, self.options, start=start, on_progress=tick, stop=self.stop)
-            if not name or found.status is not Status.INFEASIBLE:
+            if not name or start is not None or found.status is not Status.INFEASIBLE:
                 return found
-            # Presolve of HiGHS 1.16 calls a few models infeasible that have plans: nobody is told so unconfirmed.
+            # Presolve of HiGHS 1.16 calls a few models infeasible that have plans: nobody is told so unconfirmed. With
+            # a plan at hand nobody is told; without presolve, goals kept to the last digit would lose one of their own.
             return solve(arrays, replace(self.options, presolve=False), on_progress=tick, stop=self.stop)
 
         outcome = self.fair.run(make, find, start, self.options)

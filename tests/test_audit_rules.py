@@ -1130,6 +1130,8 @@ def test_unreadable_files_are_findings(name: str, content: bytes | None, run: Pa
     report = audit_run(run)
     assert not report.passed
     assert {finding.rule for finding in report.findings} <= {"files", "columns"}
+    assert (content is None) == ("there is no such file" in report.text())
+    assert "Errno" not in report.text()
 
 
 def test_a_city_that_is_gone_is_a_finding(tmp_path: Path, city: Path) -> None:

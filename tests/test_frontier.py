@@ -15,6 +15,7 @@ from optimizer.audit import audit_run
 from optimizer.frontier import Question, read_question, trace
 from optimizer.frontier_points import Traced, efficient
 from optimizer.frontier_run import FrontierMade, run_frontier
+from optimizer.frontier_table import STEPS, frontier_lines
 from optimizer.goals import goal_of, value_of
 from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
@@ -303,3 +304,10 @@ def test_a_stop_keeps_the_points_found() -> None:
     assert traced.stopped == "hand"
     assert 1 <= len(traced.points) < 40
     assert not traced.complete
+
+
+def test_steps_between_like_scores_are_told_apart() -> None:
+    frame = pd.DataFrame({"worst_off": [0.4471, 0.44713, 0.5], STEPS[1]: [1.0, 2.0, 0.0]})
+    lines = frontier_lines(frame, Question(("worst_off", "unmet_need")), "yuan")
+    assert "from 0.44710 to 0.44713, costs" in lines[0]
+    assert "from 0.447 to 0.500, costs" in lines[1]

@@ -88,6 +88,8 @@ def test_stopped_and_unproven_plans_are_called_that(facts: Facts) -> None:
     assert summarise(stopped).warnings
     unproven = Facts(replace(facts.run, record=facts.run.record | {"gap": None, "status": "feasible"}), facts.city)
     assert "without a proof" in summarise(unproven).sentence
+    far = Facts(replace(facts.run, record=facts.run.record | {"gap": 4.85, "status": "stopped by time"}), facts.city)
+    assert summarise(far).headline.endswith("hardly anything proven of how good it is, stopped by time")
 
 
 def test_a_plan_that_meets_all_is_not_called_unproven_for_its_last_digits(facts: Facts) -> None:

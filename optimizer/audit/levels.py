@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import Case
-from optimizer.audit.report import Recorder
+from optimizer.audit.report import Recorder, reason
 from optimizer.audit.stations import KEY
 
 UNIT = KEY
@@ -75,7 +75,7 @@ def read_levels(case: Case, recorder: Recorder) -> Levels | None:
             year = "since" if name == "levels" else "year"
             frames[-1][year] = frames[-1][year].replace("", "0").astype(int)
         except (OSError, ValueError, KeyError) as error:
-            recorder.find("files", f"the table cannot be read: {error}", table=name)
+            recorder.find("files", f"the table cannot be read: {reason(error)}", table=name)
             return None
     for name, frame, keys in (("levels", frames[0], UNIT), ("referrals", frames[1], [*UNIT, "year"])):
         twice = frame[frame.duplicated(keys)]

@@ -240,6 +240,11 @@ class Recorder:
         return AuditReport(total == 0, checks, listed, total, {n: c for n, c in self._counts.items() if c})
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be read, in words."""
+    return "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+
+
 def plain(value: object) -> str:
     """Return a value as people write it: whole numbers without decimals, others with at most six."""
     if isinstance(value, (bool, np.bool_)):

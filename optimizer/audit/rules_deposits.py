@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import Case
-from optimizer.audit.report import Recorder
+from optimizer.audit.report import Recorder, reason
 from optimizer.audit.rooms import Rooms
 
 AMOUNTS = ["paid_in_yuan", "paid_back_yuan", "held_yuan"]
@@ -20,7 +20,7 @@ def check_deposits(case: Case, rooms: Rooms, recorder: Recorder) -> None:
         said = pd.read_csv(path, dtype={"site": str, "community": str}, keep_default_na=False, encoding="utf-8")
         said = said[["site", "community", "year", *AMOUNTS]].astype(dict.fromkeys(["year", *AMOUNTS], np.int64))
     except (OSError, ValueError, KeyError) as error:
-        recorder.find("files", f"the table cannot be read: {error}", table="deposits")
+        recorder.find("files", f"the table cannot be read: {reason(error)}", table="deposits")
         return
     due = _due(case, rooms, float(rule["yuan_per_m2"]))
     both = due.merge(said, on=["site", "year"], how="outer", suffixes=("_due", ""), indicator="there")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import Case, near
-from optimizer.audit.report import Recorder
+from optimizer.audit.report import Recorder, reason
 from optimizer.audit.rooms import Rooms, land_yuan
 from optimizer.audit.stations import Stations
 
@@ -20,7 +20,7 @@ def check_one_stop(case: Case, stations: Stations, rooms: Rooms, recorder: Recor
         said = pd.read_csv(path, dtype={"site": str, "community": str}, keep_default_na=False, encoding="utf-8")
         said = said[list(COLUMNS)].astype(dict.fromkeys(COLUMNS[2:], float))
     except (OSError, ValueError, KeyError) as error:
-        recorder.find("files", f"the table cannot be read: {error}", table="one_stop")
+        recorder.find("files", f"the table cannot be read: {reason(error)}", table="one_stop")
         return
     due = _due(case, stations, rooms)
     both = due.merge(said, on="site", how="outer", suffixes=("_due", ""), indicator=True).reset_index(drop=True)

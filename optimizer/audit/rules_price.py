@@ -7,7 +7,7 @@ import pandas as pd
 
 from optimizer.audit.goals import GOAL_SLACK, SHARE_SLACK, scores
 from optimizer.audit.inputs import Case
-from optimizer.audit.report import Recorder
+from optimizer.audit.report import Recorder, reason
 from optimizer.audit.tables import WHOLE_HORIZON
 
 RULE, TABLE = "price_of_fairness", "price_of_fairness"
@@ -49,7 +49,7 @@ def _table(case: Case, recorder: Recorder) -> pd.DataFrame | None:
         frame = pd.read_csv(path, dtype={"community": str}, na_values=[""], keep_default_na=False, encoding="utf-8")
         frame = frame.set_index("community")[FIGURES].astype(float)
     except (OSError, ValueError, KeyError) as error:
-        recorder.find("files", f"the table cannot be read: {error}", table=TABLE)
+        recorder.find("files", f"the table cannot be read: {reason(error)}", table=TABLE)
         return None
     if sorted(frame.index) != sorted(case.communities.index):  # also where one stands twice
         recorder.find("complete", "the communities are not those of the city", table=TABLE)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.audit.report import Recorder
+from optimizer.audit.report import Recorder, reason
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "grants": ("community", "year", "entitled_yuan", "grant_yuan", "class"),
@@ -107,7 +107,7 @@ def read_tables(folder: Path, recorder: Recorder) -> dict[str, pd.DataFrame] | N
         try:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
         except (OSError, ValueError) as error:
-            recorder.find("files", f"the table cannot be read: {error}", table=name)
+            recorder.find("files", f"the table cannot be read: {reason(error)}", table=name)
             continue
         for column in MAY_LACK.get(name, ()):
             table[column] = table[column] if column in table.columns else "0"
@@ -174,7 +174,7 @@ def read_json(path: Path, recorder: Recorder) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        recorder.find("files", f"the record cannot be read: {error}", table=path.name)
+        recorder.find("files", f"the record cannot be read: {reason(error)}", table=path.name)
         return None
     if not isinstance(value, dict):
         recorder.find("files", "the record is no mapping", table=path.name)
@@ -191,7 +191,7 @@ def read_yaml(path: Path, recorder: Recorder) -> dict[str, Any] | None:
     try:
         value = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, YAMLError) as error:
-        recorder.find("files", f"the scenario cannot be read: {error}", table=path.name)
+        recorder.find("files", f"the scenario cannot be read: {reason(error)}", table=path.name)
         return None
     if not isinstance(value, dict):
         recorder.find("files", "the scenario is no mapping", table=path.name)

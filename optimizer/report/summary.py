@@ -73,6 +73,8 @@ def how_sure(run: Run) -> str:
     proof = "without a proof of how good it is" if gap is None else f"proven within {percent(gap)} of the best possible"
     if gap is not None and gap <= 0:
         proof = "proven the best possible"
+    elif gap is not None and gap >= 1:
+        proof = "hardly anything proven of how good it is"
     if _all_met(run):
         proof = "proven to leave no need unmet"
     if status.startswith("stopped"):
