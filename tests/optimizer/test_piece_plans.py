@@ -1,12 +1,20 @@
 """Plans of pieces put together: two pieces, money for one and a quarter of them."""
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_array
 
 from optimizer.coupling import Coupling, Piece
+from optimizer.fair import Fair
+from optimizer.fit import build_fit
 from optimizer.highs_arrays import Arrays
+from optimizer.joint import build_joint
+from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans
+from optimizer.price_plan import PricePlan, Settings
 from optimizer.price_search import Search
+from optimizer.problem_data import build_problem
+from tests.optimizer.tiny import make_city, make_scenario
 
 NONE = np.zeros(0, dtype=np.int64)
 
@@ -41,3 +49,29 @@ def test_a_mix_takes_for_each_piece_the_plan_with_the_largest_part() -> None:
     nothing = {0: np.zeros(1), 1: np.zeros(1)}
     chosen = [mix_plans(city_with_money_for(m), [everything, nothing]) for m in (0.5, 2.5, 3.5, 4.0)]
     assert [[round(c[0].item()), round(c[1].item())] for c in chosen] == [[0, 0], [1, 0], [1, 1], [1, 1]]
+
+
+def test_the_best_of_what_all_plans_decide_is_put_together() -> None:
+    # One piece, so that exchanging whole plans of pieces has one service or the other; money pays for both.
+    desk = {"siting": "own", "unit": "cases", "fixed_yuan": 1000, "capital_yuan_per_unit": 0, "min_capacity": 0}
+    scenario = make_scenario(
+        programmes={"services": {"desk": desk, "clinic": desk}},
+        sources={"city": {"role": "city", "amount_yuan": 2000}},
+        solver={"method": "prices"},
+    )
+    city = make_city([{"community": "a"}], needs=[("a", "desk", 100), ("a", "clinic", 60)])
+    joint = build_joint(build_problem(city, scenario))
+    method = PricePlan(Fair(joint), Settings(), lambda: False, lambda *_: None)
+    levels = set_aside(joint.problem, np.ones(1), 0.0)
+    method.best = method.nothing_new(levels)
+    search = method.relaxed()
+    (piece,) = search.coupling.pieces
+    fit = build_fit(method.fair, joint.second, levels, hard=True)
+    opens = np.flatnonzero(joint.integer)
+    for one in opens:
+        decided = np.zeros(joint.n_columns)
+        decided[one] = 1.0
+        method.patterns.append({0: decided[piece.columns]})
+    assert method._united(fit, search) == pytest.approx(0.0, abs=1e-3)
+    assert method.best is not None
+    assert np.rint(method.best[opens]).tolist() == [1, 1]
