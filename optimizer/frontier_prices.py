@@ -97,7 +97,7 @@ class PricedPoints:
         return raised.levels.common
 
     def find_all(self, asked: Sequence[Asked]) -> list[Point | None]:
-        """Return a plan for all asked, None where there is none; rounds first at both ends, then at the widest gap."""
+        """Return a plan for all asked, None where there is none; rounds at both ends, then where gaps are wide."""
         found: list[Point | None] = [None] * len(asked)
         for number in dict.fromkeys([0, len(asked) - 1]):
             if not self.watch.stopped():
@@ -109,28 +109,46 @@ class PricedPoints:
         return self._raised(self._point(asked, (), rounds=rounds))
 
     def find_between(self, asked: Sequence[Asked], found: Sequence[Point | None]) -> list[Point | None]:
-        """The same where some points, such as the ends, are `found` already."""
+        """The same where some points, such as the ends, are `found` already, with rounds of their own."""
         points = list(found)
-        fresh = {number for number, point in enumerate(found) if self._settled(point)}
+        fresh = {number for number, point in enumerate(found) if point is not None}
         most = len(fresh) + max(1, len(asked) // 3)
         while not self.watch.stopped():
             for number, one in enumerate(asked):
                 if number not in fresh and not self._settled(points[number]) and not self.watch.stopped():
                     new = self._point(one, _beside(points, number), rounds=False)
                     points[number] = self._better(points[number], new)
-            gaps = {n: self._gap(point) for n, point in enumerate(points) if point and n not in fresh}
-            wide = {n: gap for n, gap in gaps.items() if gap > self.settings.target_gap}
-            if not wide or len(fresh) >= most or self.watch.stopped():
+            chosen = self._next(points, fresh)
+            if chosen is None or len(fresh) >= most or self.watch.stopped():
                 break
-            number = max(wide, key=wide.__getitem__)
-            new = self._point(asked[number], _beside(points, number), rounds=True)
-            points[number] = self._better(points[number], new)
-            fresh.add(number)
+            new = self._point(asked[chosen], _beside(points, chosen), rounds=True)
+            points[chosen] = self._better(points[chosen], new)
+            fresh.add(chosen)
         plans = [None if point is None else point.x for point in found]
         return [
             point if point is None or point.x is plan else self._raised(point)
             for point, plan in zip(points, plans, strict=True)
         ]
+
+    def _next(self, points: Sequence[Point | None], fresh: set[int]) -> int | None:
+        """Return the point for which new rounds are made: half the gaps of its stretch lie before it, half behind.
+
+        A stretch ends where rounds were made. What they prove holds for all points behind them, what they find for all
+        before, so it is the one whose points have the widest gaps together.
+        """
+        stretches: list[list[tuple[int, float]]] = [[]]
+        for n, point in enumerate(points):
+            if n in fresh:
+                stretches.append([])
+            elif point is not None and not self._settled(point):
+                stretches[-1].append((n, self._gap(point)))
+        widest = max(stretches, key=lambda stretch: sum(gap for _, gap in stretch))
+        left = 0.5 * sum(gap for _, gap in widest)
+        for n, gap in widest:
+            left -= gap
+            if left <= 0:
+                return n
+        return None
 
     def _settled(self, point: Point | None) -> bool:
         return point is not None and self._gap(point) <= self.settings.target_gap

@@ -59,8 +59,8 @@ def run_frontier(
     with clock.phase("building"):
         joint = build_joint(problem)
     refuse_city(question, joint)
-    watch = Watch(progress, stop or threading.Event(), scenario.solver.time_limit_seconds)
     count = question.points
+    watch = Watch(progress, stop or threading.Event(), count * scenario.solver.time_limit_seconds)
     watch.start(FIRST, 1, 1)
     with clock.phase("solving") as said, searching(problem):
         traced = trace(joint, question, watch)

@@ -151,15 +151,16 @@ def how_sure(frame: pd.DataFrame, question: Question, traced: Traced) -> str:
     """Say what the points are, and what is not claimed of them."""
     if frame.empty:
         return "No point was found."
-    worst = float(frame["gap"].max())
+    ended = {"hand": " The search was stopped by hand.", "time": " The search was stopped by its time limit."}
+    worst, end = float(frame["gap"].max()), ended.get(traced.stopped, "")
     exact = int((frame["proof"] == "exact").sum())
     if exact == len(frame):
         said = "Every point is proven: no plan is better in one of these goals and as good in the others."
         if traced.complete:
             return f"{said} There are no other efficient plans but those next to one of these."
-        return f"{said} Between them there are, or may be, others; ask for more points to see them."
+        return f"{said} Between them there are, or may be, others; ask for more points to see them.{end}"
     named = listed(TITLES[goal] for goal in question.between) or "unmet need and money"
     return (
         f"No point found is better than another in {named}. How far a point may be from the best is its gap, "
-        f"{100 * worst:.2f} % of its unmet need at most: none of them is claimed to be the very best."
+        f"{100 * worst:.2f} % of its unmet need at most: none of them is claimed to be the very best.{end}"
     )

@@ -150,8 +150,12 @@ def later_goals(fair: Fair, watch: Watch, found: Found, main: str = "unmet_need"
             if watch.stopped():
                 return
             watch.start(goal.goal, index, len(goals))
-            fit = build_fit(fair, vector, found.levels, tuple(kept), hard=True)
-            outcome = fit.solve(found.x, options=Options(time_limit_seconds=watch.left))
+            for margin in (0.0, ROOM):  # a level that the plan just reaches may be missed by a rounding error
+                levels = replace(found.levels, common=found.levels.common - margin, floor=found.levels.floor - margin)
+                fit = build_fit(fair, vector, levels, tuple(kept), hard=True)
+                outcome = fit.solve(found.x, options=Options(time_limit_seconds=watch.left))
+                if outcome.x is not None or watch.stopped():
+                    break
             if outcome.x is None:
                 watch.end(goal.goal, None, None, "not reached")
                 return

@@ -211,7 +211,9 @@ class Solver(Part):
     method: Literal["auto", "whole", "prices"] = "auto"
     threads: int = Field(2, ge=1, le=256)
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    time_limit_seconds: float = Field(900.0, gt=0, description="Safety net for the whole run.")
+    time_limit_seconds: float = Field(
+        900.0, gt=0, description="Safety net for the whole run; a frontier has as much for each point asked for."
+    )
 
 
 def _goals() -> list[Goal]:
