@@ -29,13 +29,15 @@ NODES = 2000
 class Wish:
     """Rows of the joint model that follow from one wish: what it is called and where it stands, and how it gives way.
 
-    `far` says by how much at the least, with `{yuan}` in it; empty where that has no unit.
+    What a wish asks is the lower limit of its rows, or the upper one where they have no lower; each of them may give way
+    by `most`. `far` says by how much at the least, with `{yuan}` in it; empty where that has no unit.
     """
 
     said: str
     way: str
     rows: Ints
     far: str = ""
+    most: float = np.inf
 
 
 def contradiction(problem: Problem) -> str:
@@ -52,11 +54,11 @@ def contradiction(problem: Problem) -> str:
     within = linear if _fail(linear) or not is_whole(joint) else model
     if not _fail(within):
         return ""
-    left_out, kept = np.zeros(0, dtype=np.int64), list[Wish]()
+    kept = list[Wish]()
     for wish in _wishes(joint):
-        rows = np.append(left_out, wish.rows)
-        if _fail(_without(within, rows)):
-            left_out = rows
+        without = _without(within, wish)
+        if _fail(without):
+            within = without
         else:
             kept.append(wish)
     if not kept:
@@ -85,25 +87,24 @@ def _fail(model: Arrays) -> bool:
     return _solved(model).status is Status.INFEASIBLE
 
 
-def _without(model: Arrays, rows: Ints) -> Arrays:
-    low, high = model.row_lower.copy(), model.row_upper.copy()
-    low[rows], high[rows] = -np.inf, np.inf
+def _without(model: Arrays, wish: Wish) -> Arrays:
+    low, high, rows = model.row_lower.copy(), model.row_upper.copy(), wish.rows
+    below = np.isfinite(low[rows])
+    low[rows[below]] -= wish.most
+    high[rows[~below]] += wish.most
     return replace(model, row_lower=low, row_upper=high)
 
 
 def _least(model: Arrays, wish: Wish) -> float | None:
     """Least sum, in yuan for rows of money, by which the rows of a wish must be broken; None where that is no way."""
-    count = len(model.cost)
-    low, high = model.row_lower[wish.rows], model.row_upper[wish.rows]
-    sides = [(np.isfinite(low), 1.0), (np.isfinite(high), -1.0)]
-    entries = [(wish.rows[finite], np.full(int(finite.sum()), sign)) for finite, sign in sides]
-    rows, signs = (np.concatenate(part) for part in zip(*entries, strict=True))
+    count, rows = len(model.cost), wish.rows
+    signs = np.where(np.isfinite(model.row_lower[rows]), 1.0, -1.0)
     more = coo_array((signs, (rows, np.arange(len(rows)))), shape=(model.matrix.shape[0], len(rows)))
     found = _solved(
         Arrays(
             cost=np.append(np.zeros(count), np.ones(len(rows))),
             lower=np.append(model.lower, np.zeros(len(rows))),
-            upper=np.append(model.upper, np.full(len(rows), np.inf)),
+            upper=np.append(model.upper, np.full(len(rows), wish.most)),
             integer=np.append(model.integer, np.zeros(len(rows), dtype=bool)),
             matrix=csr_array(hstack([model.matrix, more])),
             row_lower=model.row_lower,
@@ -197,10 +198,10 @@ def _of_programmes(joint: Joint) -> Iterator[Wish]:
             f"make the floor soft ({key}: false) or lower floor_yuan",
             family.positions, far=": {yuan} less at the least",
         )  # fmt: skip
-    for family in _families(joint, "eq11_services"):
-        key, least = "programmes.one_stop.min_services", scenario.programmes.one_stop.min_services
+    key, least = "programmes.one_stop.min_services", scenario.programmes.one_stop.min_services
+    for family in _families(joint, "eq11_services") if least > 1 else ():
         said = f"a building that opens holds {least} services at least ({key})"
-        yield Wish(said, f"lower {key}", family.positions)
+        yield Wish(said, f"lower {key}", family.positions, most=least - 1)  # one there must be
     gaps: dict[str, list[int]] = {}
     for family in _families(joint, "eq10_today", "eq10_continuity"):
         for row, need in zip(family.positions.tolist(), family.keys[1][0].tolist(), strict=True):

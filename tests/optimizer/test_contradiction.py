@@ -110,3 +110,26 @@ def test_floors_of_sources_against_shares_of_groups() -> None:
 
 def test_nothing_is_said_where_there_is_a_plan() -> None:
     assert contradiction(build_problem(*floors_and_a_room(40_000))) == ""
+
+
+@pytest.mark.parametrize("least", [1, 2])
+def test_a_building_that_no_service_fits_is_not_helped_by_asking_for_fewer(least: int) -> None:
+    station: Row = {"site": "st", "community": "a", "use": "station", "area_m2": 100, "min_area_m2": 0, "must": "take"}
+    scenario = make_scenario(programmes={"one_stop": {"min_services": least}, "services": {"clinic": CLINIC}})
+    text = contradiction(build_problem(make_city([A, B], sites=[station]), scenario))  # nobody needs a clinic
+    assert "building st must be taken (must: take)" in text
+    assert "min_services" not in text
+
+
+def test_a_station_that_must_close_does_not_save_its_costs_twice() -> None:
+    # Every year has 22,000 yuan; the room costs 20,000 and what stays open 3,000. What must close is no part of it.
+    stays: Row = {**OLD, "facility": "f2", "community": "b", "running_yuan": 3000, "must": "keep"}
+    scenario = make_scenario(
+        horizon={"years": 3},
+        programmes={"space": {"target_m2": 300}, "services": {"clinic": {**CLINIC, "closing": {"longest_gap_years": None}}}},
+        sources={"city": {"role": "city", "amount_yuan": 22_000}},
+    )
+    city = make_city([A, B], sites=[ROOM], facilities=[{**OLD, "running_yuan": 3000, "must": "close"}, stays])
+    text = contradiction(build_problem(city, scenario))
+    assert "building e must be taken (must: take)" in text
+    assert "must close" not in text
