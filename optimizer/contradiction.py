@@ -15,11 +15,11 @@ from scipy.sparse import coo_array, csr_array, hstack
 from optimizer.fair_rows import group_rows
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status
-from optimizer.joint import Joint, build_joint
+from optimizer.joint import ExtraRows, Joint, build_joint
 from optimizer.model import MONEY_UNIT_YUAN, Family
 from optimizer.problem import Ints, Problem
 from optimizer.search import is_whole
-from optimizer.words import need_title, number, source_title
+from optimizer.words import PURPOSE_TITLES, need_title, number, source_title
 
 NODES = 2000
 """Most nodes of each search; a set that is not proven to contradict itself is not called so."""
@@ -29,8 +29,8 @@ NODES = 2000
 class Wish:
     """Rows of the joint model that follow from one wish: what it is called and where it stands, and how it gives way.
 
-    What a wish asks is the lower limit of its rows, or the upper one where they have no lower; each of them may give way
-    by `most`. `far` says by how much at the least, with `{yuan}` in it; empty where that has no unit.
+    What a wish asks is the lower limit of its rows, or the upper one where they have no lower; each of them may give
+    way by `most`. `far` says by how much at the least, with `{yuan}` and `{in_all}` in it; empty where it has no unit.
     """
 
     said: str
@@ -46,7 +46,7 @@ def contradiction(problem: Problem) -> str:
     Bounds of inequality are left out. Cities planned by prices are looked at with their decisions relaxed, so that
     only what contradicts itself even then is told.
     """
-    joint = build_joint(problem)
+    joint = _with_carry_rows(problem)
     groups = group_rows(joint)
     joint = joint if groups is None else joint.with_rows(groups)
     model = joint.arrays((np.zeros(joint.n_columns), 0.0))
@@ -71,9 +71,34 @@ def contradiction(problem: Problem) -> str:
     currency = problem.scenario.currency.name
     lines.append("Ways out, each of them by itself:" if len(ways) > 1 else "The way out:")
     for yuan, wish in ways:
-        far = wish.far.format(yuan=f"{number(yuan)} {currency}") if wish.far and yuan >= 1 else ""
+        in_all = "" if len(wish.rows) == 1 else " in all"
+        far = wish.far.format(yuan=f"{number(yuan)} {currency}", in_all=in_all) if yuan >= 1 else ""
         lines.append(f"  {wish.way}{far}")
     return "\n".join(lines)
+
+
+def _with_carry_rows(problem: Problem) -> Joint:
+    """Return the joint model whose limits of what is carried over are rows, also where nothing may be carried over."""
+    joint = build_joint(replace(problem, carry_limit=np.full_like(problem.carry_limit, np.inf)))
+    columns: dict[tuple[str, str], list[int]] = {}
+    for column, name in enumerate(joint.money.names, start=joint.model.n_columns):
+        if name.startswith("carry("):
+            source, *_, year = name.removeprefix("carry(").removesuffix(")").split(",")
+            columns.setdefault((source, year), []).append(column)
+    if not columns:
+        return joint
+    row, column = np.array([(n, c) for n, mine in enumerate(columns.values()) for c in mine], dtype=np.int64).T
+    position = {name: n for n, name in enumerate(problem.sources)}
+    yuan = [problem.carry_limit[position[source], list(problem.years).index(int(year))] for source, year in columns]
+    return joint.with_rows(
+        ExtraRows(
+            csr_array(coo_array((np.ones(len(row)), (row, column)), shape=(len(columns), joint.n_columns))),
+            np.full(len(columns), -np.inf),
+            np.array(yuan) / MONEY_UNIT_YUAN,
+            tuple(f"eq20_carry({source},{year})" for source, year in columns),
+            (1.0,) * len(columns),
+        )
+    )
 
 
 def _solved(model: Arrays) -> Outcome:
@@ -149,25 +174,35 @@ def _of_money(joint: Joint) -> Iterator[Wish]:
 
 def _wish_of_money(problem: Problem, kind: str, where: list[str], rows: Ints) -> Wish:
     scenario = problem.scenario
-    more, less = ": {yuan} more at the least", ": {yuan} less at the least"
+    more, less = ": {yuan} more{in_all} at the least", ": {yuan} less{in_all} at the least"
     if kind in ("cap", "co_funding"):
         rule = scenario.co_funding[int(where[0])]
-        key = f"co_funding.{where[0]}.{'cap_yuan' if kind == 'cap' else 'ratio'}"
-        said = f"{rule.payer} pays its part beside {source_title(scenario, rule.of)} ({key})"
-        return Wish(said, f"{'raise' if kind == 'cap' else 'lower'} {key}", rows)
+        purpose, of = PURPOSE_TITLES[rule.purpose].lower(), source_title(scenario, rule.of)
+        if kind == "cap":
+            key = f"co_funding.{where[0]}.cap_yuan"
+            said = f"{of} pays no more than a cap for {purpose} ({key})"
+            return Wish(said, f"raise {key}", rows, far=more)
+        key = f"co_funding.{where[0]}.ratio"
+        payer = "every district" if rule.payer == "district" else source_title(scenario, rule.payer)
+        return Wish(f"{payer} pays its part of {purpose} beside {of} ({key})", f"lower {key}", rows)
     if kind == "group":
         key = f"fairness.groups.{where[0]}"
         return Wish(f"the least share of a group ({key})", f"lower {key}", rows)
     if kind == "running":
         key = "running_commitment.share"
         said = f"yearly costs of the last year are covered by {number(100 * _commitment(problem))} % of recurring money"
-        return Wish(f"{said} ({key})", f"raise {key}", rows, far=": for {yuan} more a year at the least")
+        way = f"raise {key}, or make running_commitment null"
+        return Wish(f"{said} ({key})", way, rows, far=": for {yuan} more a year{in_all} at the least")
     source, title = f"sources.{where[0]}", source_title(scenario, where[0])
+    by_share = scenario.sources[where[0]].carry_limit_yuan is None and scenario.sources[where[0]].carry_limit_share < 1
+    limit = "carry_limit_share" if by_share else "carry_limit_yuan"
     return {
         "money": Wish(
             f"{title} pays no more than it has ({source}.amount_yuan)", f"give {title} more", rows, far=more
         ),
-        "carry": Wish(f"{title} carries money on up to a limit ({source})", f"raise the carry limit of {source}", rows),
+        "carry": Wish(
+            f"{title} carries over no more than its limit ({source}.{limit})", f"raise {source}.{limit}", rows, far=more
+        ),
         "ceiling": Wish(
             f"{title} pays a part at most for {where[-1]} ({source}.ceiling_share.{where[-1]})",
             f"raise {source}.ceiling_share.{where[-1]}", rows, far=more,
@@ -196,7 +231,7 @@ def _of_programmes(joint: Joint) -> Iterator[Wish]:
         yield Wish(
             f"every entitled community gets its floor ({key})",
             f"make the floor soft ({key}: false) or lower floor_yuan",
-            family.positions, far=": {yuan} less at the least",
+            family.positions, far=": {yuan} less{in_all} at the least",
         )  # fmt: skip
     key, least = "programmes.one_stop.min_services", scenario.programmes.one_stop.min_services
     for family in _families(joint, "eq11_services") if least > 1 else ():

@@ -45,7 +45,7 @@ def test_what_lacks_money_is_named_with_every_way_out(method: str) -> None:
         "  give City more: 5,000 yuan more at the least",
         (
             "  make the floor soft (programmes.work_funds.hard_floor: false) or lower floor_yuan: "
-            "5,000 yuan less at the least"
+            "5,000 yuan less in all at the least"
         ),
     ]
 
@@ -126,10 +126,58 @@ def test_a_station_that_must_close_does_not_save_its_costs_twice() -> None:
     stays: Row = {**OLD, "facility": "f2", "community": "b", "running_yuan": 3000, "must": "keep"}
     scenario = make_scenario(
         horizon={"years": 3},
-        programmes={"space": {"target_m2": 300}, "services": {"clinic": {**CLINIC, "closing": {"longest_gap_years": None}}}},
+        programmes={
+            "space": {"target_m2": 300},
+            "services": {"clinic": {**CLINIC, "closing": {"longest_gap_years": None}}},
+        },
         sources={"city": {"role": "city", "amount_yuan": 22_000}},
     )
     city = make_city([A, B], sites=[ROOM], facilities=[{**OLD, "running_yuan": 3000, "must": "close"}, stays])
     text = contradiction(build_problem(city, scenario))
     assert "building e must be taken (must: take)" in text
     assert "must close" not in text
+
+
+def test_a_limit_of_what_is_carried_over_is_named_and_how_far_it_is_to_be_raised() -> None:
+    # The room is there from 2021 on and costs 20,000; every year has 12,000 yuan, of which 1,000 may be carried over.
+    city = make_city([A], sites=[{**ROOM, "first_year": 2021}])
+    scenario: Row = {
+        "horizon": {"years": 2},
+        "programmes": {"space": {"target_m2": 300}},
+        "sources": {"city": {"role": "city", "amount_yuan": 12_000, "carry_limit_yuan": 1000}},
+    }
+    lines = contradiction(build_problem(city, make_scenario(**scenario))).splitlines()
+    assert "  City carries over no more than its limit (sources.city.carry_limit_yuan)" in lines
+    assert "  raise sources.city.carry_limit_yuan: 7,000 yuan more at the least" in lines
+    assert "  give City more: 7,000 yuan more in all at the least" in lines
+    scenario["sources"]["city"]["carry_limit_yuan"] = 8000
+    plan(city, make_scenario(**scenario))
+
+
+def test_shares_that_others_pay_and_caps_are_told_apart() -> None:
+    scenario = make_scenario(
+        programmes={"work_funds": {"floor_yuan": 10_000, "hard_floor": True}, "space": {"target_m2": 300}},
+        sources={
+            "city": {"role": "city", "amount_yuan": 90_000},
+            "east": {"role": "district", "districts": ["east"], "amount_yuan": 12_000},
+        },
+        co_funding=[{"purpose": "space", "of": "city", "ratio": 1.0, "cap_yuan": 5000}],
+    )
+    lines = contradiction(build_problem(make_city([A], sites=[ROOM]), scenario)).splitlines()
+    assert "  City pays no more than a cap for space (co_funding.0.cap_yuan)" in lines
+    assert "  East pays no more than it has (sources.east.amount_yuan)" in lines
+
+
+def test_money_that_does_not_go_on_is_no_reason_to_raise_a_share_of_what_does() -> None:
+    # The room costs 1,000 yuan a year, and only a gift may pay; no share of recurring money helps.
+    room = {**ROOM, "capital_yuan_per_m2": 0, "yearly_yuan_per_m2": 5}
+    scenario = make_scenario(
+        programmes={"space": {"target_m2": 300}},
+        sources={
+            "city": {"role": "city", "amount_yuan": 9000, "purposes": ["work_funds"]},
+            "gift": {"role": "donor", "amount_yuan": 9000, "recurring": False},
+        },
+        running_commitment={"share": 0.5},
+    )
+    text = contradiction(build_problem(make_city([A], sites=[room]), scenario))
+    assert "or make running_commitment null" in text
