@@ -18,7 +18,7 @@ from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.joint import ExtraRows, Joint, build_joint
 from optimizer.model import MONEY_UNIT_YUAN, Family
 from optimizer.problem import Ints, Problem
-from optimizer.search import is_whole
+from optimizer.search import WHOLE_LIMIT, is_whole
 from optimizer.words import PURPOSE_TITLES, need_title, number, source_title
 
 NODES = 2000
@@ -43,15 +43,16 @@ class Wish:
 def contradiction(problem: Problem) -> str:
     """Return in words which wishes contradict each other and what could be done; empty where that cannot be told.
 
-    Bounds of inequality are left out. Cities planned by prices are looked at with their decisions relaxed, so that
-    only what contradicts itself even then is told.
+    Bounds of inequality are left out. Large cities planned by prices are looked at with their decisions relaxed, so
+    that only what contradicts itself even then is told.
     """
     joint = _with_carry_rows(problem)
     groups = group_rows(joint)
     joint = joint if groups is None else joint.with_rows(groups)
     model = joint.arrays((np.zeros(joint.n_columns), 0.0))
     linear = replace(model, integer=np.zeros_like(model.integer))
-    within = linear if _fail(linear) or not is_whole(joint) else model
+    exact = is_whole(joint) or int(model.integer.sum()) <= WHOLE_LIMIT
+    within = linear if not exact or _fail(linear) else model
     if not _fail(within):
         return ""
     kept = list[Wish]()
@@ -63,13 +64,24 @@ def contradiction(problem: Problem) -> str:
             kept.append(wish)
     if not kept:
         return ""
-    lines = ["No plan keeps these wishes together:", *(f"  {wish.said}" for wish in kept)]
-    ways = [(yuan, wish) for wish in kept if (yuan := _least(model if is_whole(joint) else linear, wish)) is not None]
+    head = "No plan keeps these wishes together:" if len(kept) > 1 else "No plan keeps this wish:"
+    lines = [head, *(f"  {wish.said}" for wish in kept)]
+    ways = [(yuan, wish) for wish in kept if (yuan := _least(model if exact else linear, wish)) is not None]
     if not ways:
-        return "\n".join([*lines, "None of them alone is in the way of a plan: more than one has to give way."])
+        which = "one of these" if len(kept) > 1 else "this one"
+        return "\n".join(
+            [*lines, f"Giving up {which} is not enough for a plan: other wishes contradict each other too."]
+        )
     ways.sort(key=lambda way: way[0] if way[1].far else 0.0)  # what has no price first, then the cheapest
     currency = problem.scenario.currency.name
-    lines.append("Ways out, each of them by itself:" if len(ways) > 1 else "The way out:")
+    fairness = problem.scenario.fairness
+    unequal = fairness is not None and (fairness.gini_at_most is not None or fairness.atkinson_at_most is not None)
+    lines.append(
+        ("Ways out, each of them by itself" if len(ways) > 1 else "The way out")
+        + (", if the bounds of inequality allow it" if unequal else "")
+        + ("" if exact else ", as far as can be told without settling every yes or no")
+        + ":"
+    )
     for yuan, wish in ways:
         in_all = "" if len(wish.rows) == 1 else " in all"
         far = wish.far.format(yuan=f"{number(yuan)} {currency}", in_all=in_all) if yuan >= 1 else ""

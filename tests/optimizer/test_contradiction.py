@@ -9,6 +9,7 @@ from optimizer.problem_data import build_problem
 from optimizer.run import Infeasible as NoPlan
 from optimizer.run import searching
 from optimizer.scenario import Scenario
+from optimizer.scenario_fairness import Fairness
 from optimizer.shortage import explain
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
 
@@ -181,3 +182,33 @@ def test_money_that_does_not_go_on_is_no_reason_to_raise_a_share_of_what_does() 
     )
     text = contradiction(build_problem(make_city([A], sites=[room]), scenario))
     assert "or make running_commitment null" in text
+
+
+def test_where_one_way_out_does_not_do_that_is_said() -> None:
+    station: Row = {"site": "st", "community": "a", "use": "station", "area_m2": 100, "min_area_m2": 0, "must": "take"}
+    scenario = make_scenario(programmes={"services": {"clinic": CLINIC}})  # nobody needs a clinic
+    city = make_city([A, B], sites=[station, {**station, "site": "st2"}])
+    head, _, last = contradiction(build_problem(city, scenario)).splitlines()
+    assert head == "No plan keeps this wish:"
+    assert last == "Giving up this one is not enough for a plan: other wishes contradict each other too."
+
+
+def test_bounds_of_inequality_may_stand_against_a_way_out() -> None:
+    city, scenario = floors_and_a_room(35_000)
+    fair = scenario.model_copy(update={"fairness": Fairness(gini_at_most=0.1)})
+    assert "Ways out, each of them by itself, if the bounds of inequality allow it:" in contradiction(
+        build_problem(city, fair)
+    )
+
+
+def test_a_small_city_by_prices_is_looked_at_with_every_yes_or_no() -> None:
+    # Half a station would be paid, a whole one is not: 2,000 yuan and 10 for each of 50 visits.
+    station: Row = {"site": "st", "community": "a", "use": "station", "area_m2": 100, "min_area_m2": 0}
+    scenario = make_scenario(
+        programmes={"services": {"clinic": CLINIC}},
+        sources={"city": {"role": "city", "amount_yuan": 1600}},
+        fairness={"groups": [{"types": ["plain"], "least_met_share": 0.5}]},
+        solver={"method": "prices"},
+    )
+    text = contradiction(build_problem(make_city([A], sites=[station], needs=[("a", "clinic", 100)]), scenario))
+    assert "give City more: 900 yuan more at the least" in text
