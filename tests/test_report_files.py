@@ -18,6 +18,7 @@ from optimizer.facts import Facts
 from optimizer.report import write_report
 from optimizer.report.fairness_section import fairness_section
 from optimizer.report.html import embedded, tag, text
+from optimizer.report.page import page
 from optimizer.run_folder import COLUMNS, RunError, read_run, read_run_city
 from tests.report_run import HOSTILE, Page, make_run
 
@@ -126,6 +127,16 @@ def test_page_data_are_those_of_the_tables(folder: Path, facts: Facts) -> None:
     assert first["score"][-1] == round(1000 * facts.score_of["c000", facts.last])
     assert first["grant"] == [60_000, 60_000]
     assert sum(row[2] for row in first["paid"]) == facts.run.ledger.query("community == 'c000'")["yuan"].sum()
+
+
+def test_page_names_who_is_set_aside_and_small_figures_as_they_are(facts: Facts) -> None:
+    stages = [{"goal": "worst_off", "value": 0.0, "bound": -1e-12, "gap": 0.0, "status": "proven"}]
+    sources = facts.run.sources.assign(lapsed_yuan=facts.run.sources["lapsed_yuan"].clip(upper=300))
+    record = facts.run.record | {"set_aside": ["c005"], "stages": stages}
+    made = page(Facts(replace(facts.run, record=record, sources=sources), facts.city))
+    assert "looked for among the others: no plan can raise these to the level of the others: " in made
+    assert "-0.0000" not in made
+    assert "0.000300 million" not in made
 
 
 def test_page_says_what_is_synthetic(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from optimizer.facts import Facts
@@ -25,6 +26,43 @@ def test_sentence_says_what_for_whom_with_what_and_how_sure(facts: Facts) -> Non
         "raises the part of all needs that is met from 0.48 in 2007 to 0.73 in 2008, costs 656,400 yuan and is proven "
         "within 0.4 % of the best possible."
     )
+
+
+def test_sentence_says_no_more_than_there_is(facts: Facts) -> None:
+    ledger, space = facts.run.ledger, facts.run.space
+    run = replace(facts.run, ledger=ledger[ledger["purpose"] != "work_funds"], space=space[:0])
+    assert "residents service stations for 2007–2008; " in summarise(Facts(run, facts.city)).sentence
+    met = facts.run.met
+    last = met["year"] == facts.last
+    for part, said in ((0.0, "lets the part of all needs met fall from 0.48 in 2007 to 0.00 in 2008"), (None, "keeps")):
+        shares = met["met_share"].where(~last, part)
+        if part is None:
+            first = met[met["year"] == facts.first].set_index(["community", "need"])
+            key = list(zip(met["community"], met["need"], strict=True))
+            met = met.assign(need_amount=first["need_amount"].loc[key].to_numpy(),
+                             persons=first["persons"].loc[key].to_numpy())  # fmt: skip
+            shares = first["met_share"].loc[key].to_numpy()
+        changed = replace(facts.run, met=met.assign(met_share=shares))
+        assert said in summarise(Facts(changed, facts.city)).sentence
+
+
+def test_few_people_are_not_none(facts: Facts) -> None:
+    met = facts.run.met.assign(persons=facts.run.met["persons"] / 1e6)
+    said = [
+        line.text for line in summarise(Facts(replace(facts.run, met=met), facts.city)).lines if line.label == "Not met"
+    ]
+    assert said
+    assert all("the need of less than one person in" in text for text in said)
+
+
+def test_debts_paid_off_have_a_line(facts: Facts) -> None:
+    met, ledger = facts.run.met, facts.run.ledger
+    debts = met[met["need"] == "space"].assign(need="debt_relief", met_share=1.0)
+    paid = ledger[:1].assign(purpose="debt_relief", yuan=2_000_000)
+    run = replace(facts.run, met=pd.concat([met, debts]), ledger=pd.concat([ledger, paid]))
+    lines = {line.label: line for line in summarise(Facts(run, facts.city)).lines}
+    assert lines["Debt relief"].figure == "2.0 M"
+    assert lines["Debt relief"].text == "debts paid off in full by 2008: 5 of 5"
 
 
 def test_lines_name_money_needs_and_what_is_left(facts: Facts) -> None:

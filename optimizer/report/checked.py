@@ -49,7 +49,7 @@ def _stages(facts: Facts) -> Html:
 def _quantity(value: object) -> str:
     if not isinstance(value, int | float):
         return "–"
-    return f"{value:,.4f}" if abs(value) < 10 else number(float(value))
+    return f"{round(value, 4) + 0.0:,.4f}" if abs(value) < 10 else number(float(value))  # no -0.0000
 
 
 def _audit(record: dict[str, object]) -> Html:

@@ -12,7 +12,7 @@ from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline
 from optimizer.report.one_stop import one_stop_section
 from optimizer.report.payload import payload
 from optimizer.report.provenance import provenance_section
-from optimizer.report.summary import period, summarise
+from optimizer.report.summary import period, set_aside_text, summarise
 from optimizer.run_folder import ALL_PLANS
 from optimizer.words import million, number, percent, share, spelled
 
@@ -134,9 +134,11 @@ def _explore(facts: Facts, made: Outline) -> Html:
         class_="right",
     )
     apart = " Parts of the city that lie far apart are moved together, all at one scale." if made.moved else ""
+    who = set_aside_text(facts)
+    left_out = f" The worst-off community is looked for among the others: {who}." if who else ""
     note = (
         f"Scores weigh the met shares of a community by what its type needs most. {facts.first} is the plan’s first "
-        f"year, not the time before it.{apart}"
+        f"year, not the time before it.{apart}{left_out}"
     )
     return sections.section(
         "explore", "Who gets what",

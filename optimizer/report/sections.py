@@ -12,6 +12,7 @@ from optimizer.words import (
     class_title,
     listed,
     million,
+    money,
     need_title,
     number,
     share,
@@ -138,7 +139,7 @@ def money_section(facts: Facts) -> Html:
 def _money_remarks(facts: Facts) -> Html:
     said = [f"Used up in {years}: {names}." for years, names in used_up(facts)]
     for yuan, text in left_over(facts):
-        said.append(f"Left over: {million(yuan)} million {facts.run.scenario.currency.name} of {text}.")
+        said.append(f"Left over: {money(yuan, facts.run.scenario.currency.name)} of {text}.")
     return tag("ul", *(tag("li", line) for line in said)) if said else Html("")
 
 

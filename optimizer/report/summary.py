@@ -103,17 +103,30 @@ def sentence(facts: Facts) -> str:
     """Return the first sentence of the report: what the plan does, for whom, with what money, how sure."""
     people = float(facts.communities["population"].sum())
     before, after = facts.met_by_year.iloc[0], facts.met_by_year.iloc[-1]
-    change = (
-        f"meets {share(after)} of all needs in {facts.last}"
-        if facts.first == facts.last
-        else f"raises the part of all needs that is met from {share(before)} in {facts.first} to {share(after)} in "
-        f"{facts.last}"
-    )
+    if facts.first == facts.last:
+        change = f"meets {share(after)} of all needs in {facts.last}"
+    elif share(before) == share(after):
+        change = f"keeps the part of all needs that is met at {share(after)}"
+    else:
+        verb = "raises the part of all needs that is met" if after > before else "lets the part of all needs met fall"
+        change = f"{verb} from {share(before)} in {facts.first} to {share(after)} in {facts.last}"
     return (
         f"This plan gives {plural(len(facts.communities), 'community', 'communities')} with {number(people)} residents "
-        f"work funds, rooms and service stations for {period(facts)}; it {change}, costs "
+        f"{listed(_given(facts)) or 'nothing'} for {period(facts)}; it {change}, costs "
         f"{money(facts.spent, facts.run.scenario.currency.name)} and is {how_sure(facts.run)}."
     )
+
+
+def _given(facts: Facts) -> list[str]:
+    """What a plan gives, as words: only what there is any of."""
+    paid = facts.run.ledger[facts.run.ledger["yuan"] > 0]["purpose"].unique()
+    there = {
+        "work funds": "work_funds" in paid,
+        "rooms": any(facts.added_area(year) > 0 for year in facts.run.years),
+        "service stations": any(len(facts.open_stations(year)) for year in facts.run.years),
+        "debt relief": "debt_relief" in paid,
+    }
+    return [words for words, any_of_it in there.items() if any_of_it]
 
 
 def warnings(facts: Facts) -> list[str]:
@@ -146,8 +159,16 @@ def _purpose_lines(facts: Facts) -> list[Line]:
         Line("Work funds", _figure(by_purpose.get("work_funds", 0)), _funds_text(facts)),
         Line("Space", _figure(space), _space_text(facts)),
         Line("Services", _figure(services), stations_text(facts)),
+        *_relief_lines(facts, float(by_purpose.get("debt_relief", 0))),
         *_one_stop_lines(facts),
     ]
+
+
+def _relief_lines(facts: Facts, yuan: float) -> list[Line]:
+    full, indebted = facts.at_full("debt_relief", facts.last)
+    if not indebted:
+        return []
+    return [Line("Debt relief", _figure(yuan), f"debts paid off in full by {facts.last}: {full} of {indebted}")]
 
 
 def _one_stop_lines(facts: Facts) -> list[Line]:
@@ -223,11 +244,16 @@ def _met_lines(facts: Facts) -> list[Line]:
             f"{share(first)} ({facts.first}) → {share(last)} ({facts.last}) of all needs; the worst-off community "
             f"{share(worst_first)} → {share(worst)} ({facts.label(where)})"
         )
-    lines = [Line("Met needs", "", text)]
-    if facts.set_aside:
-        names = listed(sorted(facts.label(c) for c in facts.set_aside), 5)
-        lines.append(Line("Set aside", "", f"no plan can raise these to the level of the others: {names}"))
-    return lines
+    aside = set_aside_text(facts)
+    return [Line("Met needs", "", text), *([Line("Set aside", "", aside)] if aside else [])]
+
+
+def set_aside_text(facts: Facts) -> str:
+    """Say who is left out when the worst-off is looked for; empty where nobody is."""
+    if not facts.set_aside:
+        return ""
+    names = listed(sorted(facts.label(c) for c in facts.set_aside), 5)
+    return f"no plan can raise these to the level of the others: {names}"
 
 
 def price_of_fairness(facts: Facts) -> str:
@@ -272,7 +298,8 @@ def not_met(facts: Facts, most: int = 3) -> list[str]:
     said = []
     for row in groups.head(most).itertuples(index=False):
         scenario = facts.run.scenario
-        people = plural(round(float(str(row.people))), "person", "people")
+        count = round(float(str(row.people)))
+        people = plural(count, "person", "people") if count else "less than one person"
         said.append(
             f"{need_title(scenario, str(row.need)).lower()} in {type_title(scenario, str(row.type)).lower()} "
             f"communities of {facts.district_label(str(row.district))}: the need of {people} in "
