@@ -72,10 +72,10 @@ class WholePoints:
             point.x = x
             if goal == self.order[0]:  # with another goal put first, its best value is one of the limits
                 point.bound = outcome.bound
+            elif goal != "worst_off":  # its bound is that of all plans
+                point.bounds[goal] = outcome.bound
             if goal in self.order:
                 point.exact &= outcome.status is Status.OPTIMAL
-            else:
-                point.bounds[goal] = outcome.bound
             stage.keep(goal, outcome.value, 0.0 if goal in self.order else tolerance.get(goal, 0.0))
         if point is not None:
             reached = -cost_of(joint, self.levels, "worst_off", point.x)

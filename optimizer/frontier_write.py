@@ -80,6 +80,9 @@ def order_for(ground: Ground, question: Question, traced: Traced, number: int, o
         found.reached["worst_off"] = level if question.budget else max(level, traced.reached)
     for goal, bound in point.bounds.items():
         found.bounds[goal], found.scopes[goal] = bound, OTHER_GOALS
+    for goal in question.between if traced.method == "whole" else ():
+        found.bounds.setdefault(goal, 0.0)  # a search that ended before it: every plan has some value of it
+        found.scopes.setdefault(goal, OTHER_GOALS)
     found.reached[FIRST] = unmet
     return Order(out, scenario, point, found)
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from optimizer.frontier import Question, read_question, trace
 from optimizer.frontier_points import Traced, efficient
 from optimizer.frontier_run import FrontierMade, run_frontier
 from optimizer.frontier_table import STEPS, frontier_lines
+from optimizer.frontier_write import Ground, order_for
 from optimizer.goals import goal_of, value_of
 from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
@@ -214,6 +216,20 @@ def test_every_point_is_a_run_that_passes_its_audit(tmp_path: Path, method: str)
         assert "There are no other efficient plans" in frontier.sure
     else:
         assert "none of them is claimed to be the very best" in frontier.sure
+
+
+@pytest.mark.parametrize("goals", [("unmet_need", "spending"), ("worst_off", "unmet_need", "spending")])
+def test_every_point_of_one_model_says_what_is_proven_of_its_spending(goals: tuple[str, ...]) -> None:
+    joint, question = joint_of(scenario()), Question(goals, None, 4)
+    ground: Any = Ground(None, None, joint)  # type: ignore[arg-type]
+    traced = trace(joint, question, watch())
+    for number, point in enumerate(traced.points):
+        order = order_for(ground, question, traced, number, Path("point"))
+        spent = value_of(joint.spending, point.x)
+        assert spent - 1e-3 <= order.found.bounds["spending"] <= spent + 1e-6
+        # Where the search ended before this goal, any plan has a value of it, and nothing is proven.
+        unproven = replace(traced, points=[replace(p, bounds={}) for p in traced.points])
+        assert order_for(ground, question, unproven, number, Path("point")).found.bounds["spending"] == 0.0
 
 
 def test_what_money_buys_is_the_difference_of_neighbours(tmp_path: Path) -> None:
