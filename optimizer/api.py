@@ -188,7 +188,7 @@ def run(
     from optimizer.run import run_scenario
     from optimizer.scenario_file import load_scenario
 
-    loaded = load_scenario(scenario, list(changes), years=years, data_must_exist=True)
+    loaded = load_scenario(scenario, _several(changes), years=years, data_must_exist=True)
     near = _folder(close_to) if close_to is not None else None
     if out is not None:
         place = jobs.Place(Path(out), finished=False)
@@ -253,8 +253,8 @@ def frontier(
     from optimizer.progress import Silent
     from optimizer.scenario_file import load_scenario
 
-    loaded = load_scenario(scenario, list(changes), years=years, data_must_exist=True)
-    question = read_question(between, budget, points, loaded.scenario)
+    loaded = load_scenario(scenario, _several(changes), years=years, data_must_exist=True)
+    question = read_question(_several(between), budget, points, loaded.scenario)
     folder = Path(out) if out is not None else jobs.free_folder(f"frontier-{loaded.scenario.name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(17, "exists already and is not empty; choose another folder with out", str(folder))
@@ -264,4 +264,10 @@ def frontier(
 
 
 def _folder(plan: "Plan | Path | str") -> Path:
-    return plan.folder if isinstance(plan, Plan) else Path(plan)
+    """Return the folder of a plan; RunError where there is no finished run."""
+    return plan.folder if isinstance(plan, Plan) else read_run(Path(plan)).folder
+
+
+def _several(given: Sequence[str]) -> list[str]:
+    """Return what is given as a list; one text is one thing, not its letters."""
+    return [given] if isinstance(given, str) else list(given)

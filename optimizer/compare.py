@@ -28,7 +28,7 @@ from optimizer.compare_figures import figure_rows
 from optimizer.compare_side import Side, measure, measured
 from optimizer.facts import Facts
 from optimizer.run_folder import Run, RunError, read_run, read_run_city
-from optimizer.words import need_title, source_title, type_title, years_listed
+from optimizer.words import listed, need_title, source_title, type_title, years_listed
 
 if TYPE_CHECKING:
     from altair import Chart
@@ -56,6 +56,9 @@ class Comparison:
     figures: pd.DataFrame
     communities: pd.DataFrame
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {listed(self.labels)}>"
 
     @property
     def labels(self) -> list[str]:

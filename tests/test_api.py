@@ -10,6 +10,9 @@ import pytest
 import vl_convert
 
 import optimizer as allot
+from optimizer.audit.report import AuditCheck, AuditReport
+from optimizer.run_folder import RunError
+from optimizer.scenario_find import ScenarioError
 from tests.report_run import make_run
 
 
@@ -71,6 +74,24 @@ def test_plans_are_compared(plan: allot.Plan, runs: list[Path]) -> None:
     with pytest.raises(KeyError, match="no such need"):
         comparison.map("cut", "bread")
     assert allot.compare(plan, allot.load(runs[1])).value("money", "", "cut") == comparison.value("money", "", "cut")
+
+
+def test_what_a_cell_shows_is_short(plan: allot.Plan, runs: list[Path]) -> None:
+    assert repr(plan.compare(runs[1])).startswith("<Comparison of ")
+    report = AuditReport(passed=False, checks=[AuditCheck("ledger", "19", 1234)], findings=[], findings_count=2)
+    assert repr(report) == "<AuditReport not passed, 2 findings; 1 rules, 1,234 figures recomputed>"
+
+
+def test_one_text_is_one_change(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"^--set  horizon\.yeers  unknown key"):
+        allot.run("one_year", changes="horizon.yeers=1", out=tmp_path / "a")
+
+
+def test_who_and_what_is_not_there_is_named(plan: allot.Plan, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="nobody: there is no such community; communities are c000, "):
+        plan.why("nobody")
+    with pytest.raises(RunError, match="not a run folder"):
+        allot.run("one_year", close_to=tmp_path / "none", out=tmp_path / "a")
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:

@@ -145,6 +145,10 @@ class AuditReport:
     findings_count: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        said = "passed" if self.passed else f"not passed, {self.findings_count:,} findings"
+        return f"<AuditReport {said}; {len(self.checks)} rules, {self.figures:,} figures recomputed>"
+
     @property
     def figures(self) -> int:
         """Number of figures recomputed by all rules together; rules that only read the files are left out."""

@@ -21,6 +21,9 @@ Row = Mapping[Hashable, Any]
 
 def why(facts: Facts, community: str) -> list[str]:
     """Say why a community gets what it gets: its class and reason, its entitlement, its rooms, what stays unmet."""
+    if community not in facts.rows:
+        known = listed(sorted(map(str, facts.rows)), 12)
+        raise KeyError(f"{community}: there is no such community; communities are {known}")
     row = facts.rows[community]
     said = [
         _why_class(facts, community),
