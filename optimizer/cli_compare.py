@@ -78,10 +78,13 @@ def compare_all(
 
 def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -> list[_Entry]:
     """Return what is to be compared; ScenarioError with the mistakes of all scenarios at once."""
+    from optimizer.run_folder import read_record
+
     entries: list[_Entry] = []
     findings: list[str] = []
     for ref in refs:
-        if jobs.is_run(Path(ref)):
+        if (Path(ref) / "run.json").is_file():
+            read_record(Path(ref))  # a broken one is named, and not planned anew
             entries.append(_Entry(ref, folder=Path(ref), reused=True))
             continue
         try:

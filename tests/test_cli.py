@@ -398,6 +398,17 @@ def test_finished_runs_are_compared_as_they_are(fake: FakeRuns, compared: list[l
     assert len(compared) == 1
 
 
+def test_a_broken_run_folder_is_named_and_not_planned_anew(fake: FakeRuns, folder: Path) -> None:
+    broken = folder / "broken"
+    broken.mkdir()
+    write(broken, "run.json", '{"scenario": ')
+    write(broken, "scenario.yaml", TOWN)
+    done = allot("compare", "broken", "less")
+    assert done.exit_code == 2
+    assert "run.json: cannot be read" in done.stderr
+    assert fake.calls == []
+
+
 def test_other_years_are_told_before_anything_is_run(fake: FakeRuns, compared: list[list[Path]]) -> None:
     Path("long.yaml").write_text("extends: town\nhorizon: {years: 3}\n", encoding="utf-8")
     done = allot("compare", "town", "less", "long")
