@@ -64,6 +64,8 @@ class WholePoints:
             self.solves += 1
             outcome = solve(stage.arrays(goal), self._options(), start=stage.x, stop=self.watch.ending)
             if outcome.x is None or outcome.value is None:
+                if point is not None and goal in self.order:
+                    point.exact = False  # another plan may be better in this goal
                 break
             stage.x = outcome.x
             x = outcome.x[: joint.n_columns]

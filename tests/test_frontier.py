@@ -19,6 +19,7 @@ from optimizer.frontier_run import FrontierMade, run_frontier
 from optimizer.frontier_table import STEPS, frontier_lines
 from optimizer.frontier_write import Ground, order_for
 from optimizer.goals import goal_of, value_of
+from optimizer.highs import solve
 from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
@@ -230,6 +231,17 @@ def test_every_point_of_one_model_says_what_is_proven_of_its_spending(goals: tup
         # Where the search ended before this goal, any plan has a value of it, and nothing is proven.
         unproven = replace(traced, points=[replace(p, bounds={}) for p in traced.points])
         assert order_for(ground, question, unproven, number, Path("point")).found.bounds["spending"] == 0.0
+
+
+def test_a_point_whose_other_goals_were_not_reached_is_not_called_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_the_first(arrays: Any, *args: Any, **more: Any) -> Any:
+        outcome = solve(arrays, *args, **more)
+        return outcome if "start" in more and more["start"] is None else replace(outcome, x=None)
+
+    monkeypatch.setattr("optimizer.frontier_whole.solve", only_the_first)
+    traced = trace(joint_of(scenario()), Question(("unmet_need", "spending"), None, 2), watch())
+    assert traced.points
+    assert not any(point.exact for point in traced.points)
 
 
 def test_what_money_buys_is_the_difference_of_neighbours(tmp_path: Path) -> None:
