@@ -1,9 +1,9 @@
 """Wishes that contradict each other where money alone does not tell (`shortage`), and each single way out.
 
-Of all wishes a smallest set is kept that no plan fulfils together, by leaving out one after another (the deletion
-filter of J. W. Chinneck and E. W. Dravnieks, ORSA Journal on Computing 3, 1991). How far a wish must give way alone is
-the least sum by which its rows have to be broken while all others hold (elastic programming, G. G. Brown and G. W.
-Graves, 1975).
+Of all wishes a set is kept that no plan fulfils together and that needs each of its members, by leaving out one after
+another (the deletion filter of J. W. Chinneck and E. W. Dravnieks, ORSA Journal on Computing 3, 1991). How far a wish
+must give way alone is the least sum by which its rows have to be broken while all others hold (elastic programming,
+G. G. Brown and G. W. Graves, 1975).
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.joint import ExtraRows, Joint, build_joint
 from optimizer.model import MONEY_UNIT_YUAN, Family
 from optimizer.problem import Ints, Problem
-from optimizer.search import WHOLE_LIMIT, is_whole
+from optimizer.search import WHOLE_LIMIT
 from optimizer.words import PURPOSE_TITLES, need_title, number, source_title
 
 NODES = 2000
-"""Most nodes of each search; a set that is not proven to contradict itself is not called so."""
+"""Most nodes of each search: what is not proven by then, that wishes contradict each other or that one of them alone is
+no way out, is not said."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class Wish:
 def contradiction(problem: Problem) -> str:
     """Return in words which wishes contradict each other and what could be done; empty where that cannot be told.
 
-    Bounds of inequality are left out. Large cities planned by prices are looked at with their decisions relaxed, so
-    that only what contradicts itself even then is told.
+    Bounds of inequality are left out. Large cities are looked at with their decisions relaxed, so that only what
+    contradicts itself even then is told.
     """
     joint = _with_carry_rows(problem)
     groups = group_rows(joint)
     joint = joint if groups is None else joint.with_rows(groups)
     model = joint.arrays((np.zeros(joint.n_columns), 0.0))
     linear = replace(model, integer=np.zeros_like(model.integer))
-    exact = is_whole(joint) or int(model.integer.sum()) <= WHOLE_LIMIT
+    exact = int(model.integer.sum()) <= WHOLE_LIMIT
     within = linear if not exact or _fail(linear) else model
     if not _fail(within):
         return ""
@@ -66,7 +67,14 @@ def contradiction(problem: Problem) -> str:
         return ""
     head = "No plan keeps these wishes together:" if len(kept) > 1 else "No plan keeps this wish:"
     lines = [head, *(f"  {wish.said}" for wish in kept)]
-    ways = [(yuan, wish) for wish in kept if (yuan := _least(model if exact else linear, wish)) is not None]
+    tried = [(_giving_way(model if exact else linear, wish), wish) for wish in kept]
+    ways = [
+        (max(0.0, found.bound) * MONEY_UNIT_YUAN, wish)  # of rows of money, in yuan
+        for found, wish in tried
+        if found.x is not None
+    ]
+    if any(found.x is None and found.status is not Status.INFEASIBLE for found, _ in tried) and not ways:
+        return "\n".join(lines)
     if not ways:
         which = "one of these" if len(kept) > 1 else "this one"
         return "\n".join(
@@ -132,12 +140,12 @@ def _without(model: Arrays, wish: Wish) -> Arrays:
     return replace(model, row_lower=low, row_upper=high)
 
 
-def _least(model: Arrays, wish: Wish) -> float | None:
-    """Least sum, in yuan for rows of money, by which the rows of a wish must be broken; None where that is no way."""
+def _giving_way(model: Arrays, wish: Wish) -> Outcome:
+    """Find a plan that breaks the rows of a wish, and no others, by the least sum; its value is that sum."""
     count, rows = len(model.cost), wish.rows
     signs = np.where(np.isfinite(model.row_lower[rows]), 1.0, -1.0)
     more = coo_array((signs, (rows, np.arange(len(rows)))), shape=(model.matrix.shape[0], len(rows)))
-    found = _solved(
+    return _solved(
         Arrays(
             cost=np.append(np.zeros(count), np.ones(len(rows))),
             lower=np.append(model.lower, np.zeros(len(rows))),
@@ -148,7 +156,6 @@ def _least(model: Arrays, wish: Wish) -> float | None:
             row_upper=model.row_upper,
         )
     )
-    return None if found.x is None else max(0.0, found.bound) * MONEY_UNIT_YUAN
 
 
 def _wishes(joint: Joint) -> Iterator[Wish]:

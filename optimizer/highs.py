@@ -165,17 +165,18 @@ class Session:
         if start is not None and self._mip:
             load.set_start(self._highs, self._arrays, start)
         outcome = self._search(began, on_progress, stop)
-        if start is None or not self._mip or outcome.status is not Status.FEASIBLE or outcome.stopped:
+        value = outcome.value
+        if start is None or not self._mip or value is None or outcome.status is Status.OPTIMAL or outcome.stopped:
             return outcome
         # HiGHS called the start the best plan, at a value it has not: its presolve had lost count. Without a start:
         self.forget()
         again = self._search(began, on_progress, stop)
-        best = again if again.value is not None and again.value <= (outcome.value or 0.0) else outcome
-        bound = min(best.value or 0.0, max(outcome.bound, again.bound))
-        proven = Status.OPTIMAL if within(best.value, bound, self._options) else Status.FEASIBLE
-        return replace(
-            again, status=proven, value=best.value, bound=bound, gap=relative_gap(best.value, bound), x=best.x
-        )
+        x = outcome.x
+        if again.value is not None and again.value <= value:
+            value, x = again.value, again.x
+        bound = min(value, max(outcome.bound, again.bound))
+        proven = Status.OPTIMAL if within(value, bound, self._options) else Status.FEASIBLE
+        return replace(again, status=proven, value=value, bound=bound, gap=relative_gap(value, bound), x=x)
 
     def _search(
         self, began: float, on_progress: Callable[[Progress], None] | None, stop: threading.Event | None

@@ -20,7 +20,7 @@ settings.register_profile(
 )
 settings.register_profile("search", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
-# Tables of a few rows take a third less time with plain strings; commands in processes of their own keep the default.
+# Tables of a few rows take less time with plain strings; commands in processes of their own keep the default.
 pd.set_option("mode.string_storage", "python")
 os.environ.setdefault("ALLOT_CACHE", tempfile.mkdtemp(prefix="allot-cache-"))  # not the cache of whoever tests
 

@@ -1,9 +1,13 @@
 """Wishes that contradict each other are named, no more than needed, and what each way out takes at the least."""
 
+from dataclasses import replace
+
 import pytest
 
 from geodata.city import City
-from optimizer.contradiction import contradiction
+from optimizer.contradiction import Wish, contradiction
+from optimizer.highs import solve
+from optimizer.highs_arrays import Arrays, Outcome, Status
 from optimizer.price_plan import Infeasible
 from optimizer.problem_data import build_problem
 from optimizer.run import Infeasible as NoPlan
@@ -212,3 +216,14 @@ def test_a_small_city_by_prices_is_looked_at_with_every_yes_or_no() -> None:
     )
     text = contradiction(build_problem(make_city([A], sites=[station], needs=[("a", "clinic", 100)]), scenario))
     assert "give City more: 900 yuan more at the least" in text
+
+
+def test_what_a_search_has_not_settled_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given_up(model: Arrays, wish: Wish) -> Outcome:
+        found = solve(model)
+        return replace(found, x=None, value=None, status=Status.NO_PLAN)
+
+    monkeypatch.setattr("optimizer.contradiction._giving_way", given_up)
+    lines = contradiction(build_problem(*floors_and_a_room(35_000))).splitlines()
+    assert lines[0] == "No plan keeps these wishes together:"
+    assert len(lines) == 4
