@@ -121,12 +121,14 @@ def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Ite
     prices = method.settings.level_gap
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * prices * abs(search.bound)
-    first = None if before is None else completed(search, before, search.prices)
-    plans = plan_pieces(search, search.prices, gap=gap, ties=0.0, start=first, event=method.stop)
-    method.extra_use = plans.use - search.mixed_use()
-    yield method.assembled(search, plans.plans)
-    corrected = search.corrected(method.extra_use)
-    corrected.improve(gap=prices, rounds=25, width=0.3)
-    plans = plan_pieces(search, corrected.prices, gap=gap, ties=0.0, start=plans.plans, event=method.stop)
-    method.extra_use = plans.use - corrected.mixed_use()
-    yield method.assembled(search, plans.plans)
+    plans = None if before is None else completed(search, before, search.prices)
+    extra_use = None if before is None else method.leaves.extra_use.get(NEAR)
+    for _ in range(2):
+        at = search
+        if extra_use is not None:
+            at = search.corrected(extra_use)
+            at.improve(gap=prices, rounds=25, width=0.3)
+        done = plan_pieces(search, at.prices, gap=gap, ties=0.0, start=plans, event=method.stop)
+        extra_use, plans = done.use - at.mixed_use(), done.plans
+        method.extra_use = method.leaves.extra_use[NEAR] = extra_use
+        yield method.assembled(search, plans)

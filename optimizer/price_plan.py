@@ -233,7 +233,7 @@ class PricePlan:
         elif self.near is not None:
             before = self.near.astype(float)
         plans = None if before is None else completed(search, before, search.prices)
-        proof = 0 if extra_use is not None and before is None else 1
+        proof = 0 if extra_use is not None else 1
         x, bound = self.in_rounds(search, levels, plans, extra_use, proof)
         self.note_plan(KEPT, x)
         if self.extra_use is not None:

@@ -3,15 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.instances import write_instance
 from geodata.read import read_city
+from optimizer import price_plan
 from optimizer.beginning import FILE, KEPT, NEAR, Beginning, read_beginning
 from optimizer.goals import Found
 from optimizer.joint import Joint, build_joint
+from optimizer.piece_plans import PiecePlans, plan_pieces
 from optimizer.price_plan import names_of
 from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
@@ -110,3 +113,21 @@ def test_what_is_left_fits_the_model_it_came_from(city: Problem) -> None:
     assert left.fitted(*names_of(joint)) is left
     assert {NEAR, KEPT} <= left.plans.keys()
     assert all(plan.shape == (int(joint.integer.sum()),) for plan in left.plans.values())
+
+
+def test_a_search_with_corrections_to_begin_with_proves_in_its_first_round(
+    city: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joint = build_joint(city)
+    left = found(joint).leaves
+    assert left is not None
+    assert KEPT in left.extra_use
+    rounds: list[float | None] = []
+
+    def counted(*args: Any, **words: Any) -> PiecePlans:
+        rounds.append(words["ties"])
+        return plan_pieces(*args, **words)
+
+    monkeypatch.setattr(price_plan, "plan_pieces", counted)
+    found(joint, left)
+    assert rounds[0] is None
