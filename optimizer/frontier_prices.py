@@ -48,11 +48,16 @@ class _Proof:
 
 
 @dataclass
-class _Prices:
-    """Best prices of a point's relaxed pieces, and the bound they give."""
+class _Known:
+    """What is known of a point: best prices of its relaxed pieces, its bound, after how many proofs, rounds' plans.
+
+    `kept` are plans of pieces with amounts that keep its level, by the number of the round.
+    """
 
     prices: Floats
     bound: float
+    proofs: int = 0
+    kept: dict[int, dict[int, Floats]] = field(default_factory=dict)
 
 
 Key = tuple[float, float, float]  # level, money of the sources, most that may be spent
@@ -75,8 +80,8 @@ class PricedPoints:
     safe: list[Floats] = field(default_factory=list)  # plans that open nothing, and that reach the highest level
     _start: Search = field(init=False)
     _proofs: list[_Proof] = field(default_factory=list)
-    _patterns: list[Mapping[int, Floats]] = field(default_factory=list)
-    _known: dict[Key, _Prices] = field(default_factory=dict)
+    _patterns: dict[int, Mapping[int, Floats]] = field(default_factory=dict)
+    _known: dict[Key, _Known] = field(default_factory=dict)
     _extra_use: Floats | None = None
 
     def begin(self, asked: Asked, *, raise_level: bool) -> float:
@@ -168,12 +173,16 @@ class PricedPoints:
         joint = joint_for(self.joint, asked)
         levels = replace(self.levels, common=asked.level)
         try:
-            search, bound = self._priced(joint, levels, asked)
-            patterns = [kept for kept in (self._keeping(search, plans) for plans in self._patterns) if kept]
-            bound = max(bound, self._proven(search, asked))
+            search, known = self._priced(joint, levels, asked)
+            known.kept = {
+                number: known.kept.get(number) or self._keeping(search, plans)
+                for number, plans in self._patterns.items()
+            }
+            bound = known.bound = max(known.bound, self._proven(search, asked, self._proofs[known.proofs :]))
+            known.proofs = len(self._proofs)
         except NoPlan:
             return None
-        candidates = [self._mixed(search, patterns), *near, *self.safe]
+        candidates = [self._mixed(search, [kept for kept in known.kept.values() if kept]), *near, *self.safe]
         best, value = self._fitted(joint, levels, [x for x in candidates if x is not None], bound)
         if best is None:
             return None
@@ -202,8 +211,8 @@ class PricedPoints:
     def _leveled(self) -> bool:
         return bool(self.levels.follows.any())
 
-    def _priced(self, joint: Joint, levels: Levels, asked: Asked) -> tuple[Search, float]:
-        """Return the search of a point's relaxed pieces at its best prices."""
+    def _priced(self, joint: Joint, levels: Levels, asked: Asked) -> tuple[Search, _Known]:
+        """Return the search of a point's relaxed pieces at its best prices, and what is known of the point."""
         key = _key(asked)
         known = self._known.get(key)
         nearest = min(
@@ -211,21 +220,21 @@ class PricedPoints:
             key=lambda k: [0.0 if a == b else abs(a - b) for a, b in zip(k, key, strict=True)],
             default=None,
         )
-        prices = known or (self._known[nearest] if nearest else _Prices(self._start.prices, -np.inf))
+        prices = self._start.prices if nearest is None else self._known[nearest].prices
         coupling = couple(joint, joint.unmet, levels)
         threads = self.settings.threads
-        search = Search(coupling, prices.prices.copy(), levels.follows, threads, self.watch.stopped)
+        search = Search(coupling, prices.copy(), levels.follows, threads, self.watch.stopped)
         search.follow(self._start)
         if known is None:
             search.improve(gap=self.settings.price_gap, rounds=40)
-            self._known[key] = known = _Prices(search.prices, search.bound)
+            self._known[key] = known = _Known(search.prices, search.bound)
         search.bound = known.bound
-        return search, known.bound
+        return search, known
 
-    def _proven(self, search: Search, asked: Asked) -> float:
-        """Best bound that earlier rounds give this point; minus infinity where they give none."""
+    def _proven(self, search: Search, asked: Asked, proofs: Sequence[_Proof]) -> float:
+        """Best bound that earlier rounds' proofs give this point; minus infinity where they give none."""
         best = -np.inf
-        for proof in self._proofs:
+        for proof in proofs:
             if proof.level > asked.level + 1e-12 or self.watch.stopped():
                 continue
             bounds = dict(proof.bounds)
@@ -279,7 +288,8 @@ class PricedPoints:
         x, proven = method.in_rounds(search, levels, start, self._extra_use, proof)
         self._proofs += [_Proof(asked.level, proof.prices, proof.bounds) for proof in method.proofs]
         own = {n: x[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
-        self._patterns = [*self._patterns, *method.patterns, own][-PATTERNS:]
+        more = enumerate([*method.patterns, own], start=max(self._patterns, default=-1) + 1)
+        self._patterns = dict([*self._patterns.items(), *more][-PATTERNS:])
         self._extra_use = method.extra_use
         return x, proven
 

@@ -1,6 +1,6 @@
 """The first goal of the price method: the bound of the common level, and a plan that reaches it nearly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -121,7 +121,7 @@ def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Ite
     prices = method.settings.level_gap
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * prices * abs(search.bound)
-    plans = None if before is None else completed(search, before, search.prices)
+    plans: Mapping[int, Floats] | None = None if before is None else completed(search, before, search.prices)
     extra_use = None if before is None else method.leaves.extra_use.get(NEAR)
     for _ in range(2):
         at = search
@@ -131,4 +131,4 @@ def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Ite
         done = plan_pieces(search, at.prices, gap=gap, ties=0.0, start=plans, event=method.stop)
         extra_use, plans = done.use - at.mixed_use(), done.plans
         method.extra_use = method.leaves.extra_use[NEAR] = extra_use
-        yield method.assembled(search, plans)
+        yield method.assembled(search, done.plans)
