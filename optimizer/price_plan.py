@@ -31,7 +31,7 @@ FIRST_NODES = 1000
 """Most nodes of the search for a first plan where deciding nothing is none."""
 MOST_UNITED = 300
 """Where the plans of all rounds differ in no more decisions, these are searched together; else piece by piece."""
-UNITED_NODES = 500
+UNITED_NODES = 100
 """Most nodes of that search."""
 MOST_EXCHANGED = 60
 """In a large city a try takes seconds and a single piece is worth little: so many are tried, the largest first."""
