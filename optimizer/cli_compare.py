@@ -15,6 +15,7 @@ from optimizer.cli_run import (
     heading,
     load,
     must_be_free,
+    must_be_writable,
     print_json,
     run_facts,
     run_here,
@@ -141,6 +142,7 @@ def _place(
             entry.folder, entry.reused = place.folder, True
             terminal.note(f"{entry.name}: unchanged, {shown(place.folder)} is used again")
         else:
+            must_be_writable(place.folder)
             todo.append((entry, jobs.Job(entry.loaded, place.folder, close_to)))
     if len(todo) == 1:
         entry, job = todo[0]

@@ -11,7 +11,7 @@ import typer
 
 from optimizer import jobs
 from optimizer.answers import STOPPED
-from optimizer.cli_run import heading, load, must_be_free, print_json, shown, stoppable
+from optimizer.cli_run import heading, load, must_be_free, must_be_writable, print_json, shown, stoppable
 from optimizer.terminal import Terminal, percent
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def frontier_all(
     words = json.dumps([ref, *overrides, *question.between, question.budget, question.points, years])
     name = f"frontier-{loaded.scenario.name}-{hashlib.sha256(words.encode('utf-8')).hexdigest()[:4]}"
     target = out or jobs.free_folder(name)
+    must_be_writable(target)
     with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         terminal.note(heading(loaded))
         with jobs.whole_folder(target) as part:

@@ -39,6 +39,8 @@ def run_one(loaded: LoadedScenario, out: Path | None, *, again: bool, as_json: b
         place = jobs.Place(out, finished=False)
     else:
         place = jobs.place_for(loaded, again=again)
+        if not place.finished:
+            must_be_writable(place.folder)
     folder = place.folder
     with Terminal(currency=loaded.scenario.currency.name) as terminal, stoppable(terminal) as stop:
         terminal.note(heading(loaded))
@@ -86,14 +88,15 @@ def must_be_free(out: Path) -> None:
         what = "is not empty" if out.is_dir() else "is a file"
         typer.echo(f"--out {out}: {what}; name a folder that is not there yet. Nothing was changed.", err=True)
         raise typer.Exit(WRONG)
-    if not _writable(out):
-        typer.echo(f"--out {out}: cannot be written there; choose another folder.", err=True)
+    must_be_writable(out)
+
+
+def must_be_writable(folder: Path) -> None:
+    """Refuse, before anything is run, a folder to be made where nothing can be written."""
+    parent = next((p for p in folder.absolute().parents if p.exists()), None)
+    if parent is None or not parent.is_dir() or not os.access(parent, os.W_OK):
+        typer.echo(f"{folder}: cannot be written there; work in another folder, or name one with --out.", err=True)
         raise typer.Exit(WRONG)
-
-
-def _writable(out: Path) -> bool:
-    parent = next((p for p in out.absolute().parents if p.exists()), None)
-    return parent is not None and parent.is_dir() and os.access(parent, os.W_OK)
 
 
 def heading(loaded: LoadedScenario) -> str:

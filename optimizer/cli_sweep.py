@@ -13,7 +13,7 @@ import typer
 from optimizer import jobs
 from optimizer.answers import STOPPED, WRONG, Answer, counted
 from optimizer.beginning import read_beginning
-from optimizer.cli_run import load, must_be_free, print_json, shown, side_by_side, stoppable
+from optimizer.cli_run import load, must_be_free, must_be_writable, print_json, shown, side_by_side, stoppable
 from optimizer.scenario_file import LoadedScenario, ScenarioError, scenario_hash
 from optimizer.sweep import Vary, grid, read_vary, sweep_table
 from optimizer.terminal import Terminal, percent
@@ -112,6 +112,7 @@ def _plan(
             if place.finished:
                 made[hashes[n]] = place.folder
             else:
+                must_be_writable(place.folder)
                 todo[hashes[n]] = jobs.Job(scenarios[n], place.folder, label=labels[n], begin=left)
         if len(todo) < len(some):
             terminal.note(f"{counted(len(some) - len(todo), 'plan')} finished before and used again")

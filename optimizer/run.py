@@ -94,7 +94,7 @@ def run_scenario(
     data, Infeasible, RunStopped, FileExistsError where `out` holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(17, "exists already and is not empty; choose another folder with --out", str(out))
+        raise FileExistsError(17, "exists already and is not empty; choose another folder", str(out))
     progress = progress or Silent()
     clock = Clock(progress)
     scenario = loaded.scenario

@@ -188,6 +188,25 @@ def test_an_output_folder_that_holds_something_is_refused_before_anything_is_run
     assert len(fake.calls) == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "town"),
+        ("sweep", "town", "--vary", "horizon.discount=0.02,0.04"),
+        ("compare", "town", "less"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_run(
+    fake: FakeRuns, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    Path("less.yaml").write_text("extends: town\nsources: {city: {scale: 0.9}}\n", encoding="utf-8")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    done = allot(*words)
+    assert done.exit_code == 2, done.stderr
+    assert "cannot be written there; work in another folder, or name one with --out" in done.stderr
+    assert not fake.calls
+
+
 def test_json_is_all_that_stands_on_stdout(fake: FakeRuns) -> None:
     content = json.loads(allot("run", "town", "--json").stdout)
     assert content["status"] == "proven"
