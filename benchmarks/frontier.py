@@ -1,13 +1,15 @@
 """Measure a frontier against one run: `python -m benchmarks.frontier base --points 15`.
 
-Prints seconds of search and in all of `allot run` and of `allot frontier`, and how many runs the frontier costs. On a
-quiet machine; nothing is written but in a temporary folder.
+Prints seconds of search and in all of `allot run` and of `allot frontier`, how many runs the frontier costs, and the
+gap of every plan. On a quiet machine; nothing is written but in a temporary folder.
 """
 
 import argparse
 import json
 import tempfile
 from pathlib import Path
+
+import pandas as pd
 
 from benchmarks.run_benchmarks import machine, measure, plan, table
 
@@ -27,6 +29,7 @@ def main() -> None:
         asked = ["--budget", words.budget] if words.budget else ["--between", ",".join(words.between)]
         wall = measure(["frontier", words.scenario, *asked, "--points", str(words.points), "--out", str(out)], folder)
         made = json.loads((out / "frontier.json").read_text(encoding="utf-8"))
+        gaps = pd.read_csv(out / "frontier.csv")["gap"]
     single, many = float(one["seconds"]["solving"]), float(made["seconds"]["solving"])
     rows = [
         ["one run", f"{single:.0f}", f"{one['wall_seconds']:.0f}"],
@@ -35,6 +38,7 @@ def main() -> None:
     ]
     print(machine())
     print(table(["what", "search, s", "in all, s"], rows))
+    print("gaps of the plans, %:", ", ".join(f"{100 * gap:.2g}" for gap in gaps))
 
 
 if __name__ == "__main__":
