@@ -75,20 +75,20 @@ def _by_shares(state: State, purses: list[Purse], first: Bools) -> None:
     """
     problem = state.problem
     order = sorted(range(len(purses)), key=problem.communities.__getitem__)
-    aside, market = _aside(problem), Market(state)
+    aside, market = _aside(problem), Market(state, across=False)
     for i in order:
         for need in own_needs(problem, i):
             if first[i, need]:
-                buy(state, i, need, purses[i])
+                buy(market.openings, i, need, purses[i])
     if (first & _network(problem)).any():
         _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for i in order:
-        buy(state, i, WORK_FUNDS, purses[i])
+        buy(market.openings, i, WORK_FUNDS, purses[i])
     _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for _ in range(2):  # rooms may give the floor that a station of a heavier need lacked
         for i in order:
             for need in own_needs(problem, i):
-                buy(state, i, need, purses[i])
+                buy(market.openings, i, need, purses[i])
     _open_from_pots(market, [purse.part(np.ones(len(problem.sources))) for purse in purses], purses)
 
 
@@ -112,7 +112,7 @@ def _by_need(state: State, purse: Purse, first: Bools) -> None:
 
     Needs that come `first` (n, K) come before all others.
     """
-    market = Market(state)
+    market = Market(state, across=True)
     if first.any():
         _once_by_need(state, market, purse, first)
     for _ in range(PASSES):
@@ -139,7 +139,7 @@ def _once_by_need(state: State, market: Market, purse: Purse, some: Bools) -> bo
     while heap:
         worth, name, need, n = heapq.heappop(heap)
         if need >= 0:
-            bought |= buy(state, n, need, purse)
+            bought |= buy(market.openings, n, need, purse)
             continue
         offer = market.first(n)
         if offer is None:

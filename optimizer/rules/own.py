@@ -4,13 +4,16 @@ Of every purchase it takes the start year and the size that meet most over the y
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Problem
 from optimizer.rules.bills import Bill, room_bills, space_bills, station_bills
+from optimizer.rules.levels import down
+from optimizer.rules.openings import Openings, has_levels
 from optimizer.rules.purse import Purse
-from optimizer.rules.state import State, down
+from optimizer.rules.state import State
 from optimizer.solution import AREA_STEP_M2
 
 _Take = Callable[[State, int, int, Purse], bool]
@@ -35,12 +38,11 @@ def buy_grants(state: State, i: int, purse: Purse) -> bool:
 def buy_rooms(state: State, i: int, purse: Purse) -> bool:
     """Take rooms for a community, what costs least per m2 first; return whether anything was taken."""
     problem = state.problem
-    used = {r for r, _, _ in state.rooms}
     rooms = [r for r in np.flatnonzero(problem.rooms.community == i).tolist() if not problem.rooms.is_station[r]]
     shared = {problem.hall_arcs.target[a] for a, _, _ in state.halls if problem.hall_arcs.community[a] == i}
     arcs: list[int] = np.flatnonzero(problem.hall_arcs.community == i).tolist()
     offers: list[tuple[float, str, int, _Take]] = [
-        (_room_price(problem, r), problem.rooms.site[r], r, _take_room) for r in rooms if r not in used
+        (_room_price(problem, r), problem.rooms.site[r], r, _take_room) for r in rooms if r not in state.rooms
     ]
     offers += [
         (_hall_price(problem, h), problem.halls.site[h], a, _take_hall)
@@ -51,15 +53,18 @@ def buy_rooms(state: State, i: int, purse: Purse) -> bool:
     return any(took)
 
 
-def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
+def buy_station(openings: Openings, i: int, k: int, purse: Purse) -> bool:
     """Open or upgrade the own station of service `k` of a community; return whether it was opened."""
+    state = openings.state
     problem, places = state.problem, state.problem.places
     found = np.flatnonzero((places.community == i) & (places.service == k) & (places.room < 0))
     if not len(found) or state.open[found[0]] or state.left[i, k + 2] <= 0:
         return False
     place = int(found[0])
+    if has_levels(problem, place):
+        return _open_levelled(openings, place, purse)
     rule = list(problem.scenario.services.values())[k]
-    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity, state.most_at(place))
+    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity)
     least = max(rule.min_capacity, min(1.0, problem.peak[i, k + 2]))
 
     def most(t: int) -> float:
@@ -77,6 +82,38 @@ def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
     purse.pay(bills(year, size), state.cells)
     state.floor_m2[i, year:] -= size * rule.area_m2_per_unit
     state.serve(place, year, size, np.flatnonzero(problem.arcs.target == place))
+    return True
+
+
+def _open_levelled(openings: Openings, place: int, purse: Purse) -> bool:
+    """Open an own station with levels, with all this brings about, in the year in which it is worth most."""
+    state, problem = openings.state, openings.state.problem
+    best, plan = 0.0, dict[str, Any]()
+
+    def tried(year: int, scale: float) -> tuple[float, tuple[Bill, ...], dict[str, Any]]:
+        before = openings.begin(int(problem.district[problem.places.community[place]]))
+        done = openings.open(place, year, scale)
+        found = openings.worth(before) if done else 0.0, openings.bills(before) if done else (), {}
+        after = openings.finish(state.save()) if done else {}
+        state.load(before)
+        return *found[:2], after
+
+    chosen: tuple[Bill, ...] = ()
+    for year in range(len(problem.years)):
+        low, high = 0.0, 1.0
+        for step in range(HALVINGS):
+            worth, bills, after = tried(year, high if step == 0 else (low + high) / 2)
+            able = worth > 0 and purse.can_pay(bills, state.cells)
+            if able and worth > best * (1 + 1e-9):
+                best, plan, chosen = worth, after, bills
+            if step == 0 and (able or worth <= best):
+                break
+            if step:
+                low, high = ((low + high) / 2, high) if able else (low, (low + high) / 2)
+    if not plan:
+        return False
+    purse.pay(chosen, state.cells)
+    state.load(plan)
     return True
 
 
@@ -160,7 +197,7 @@ def _take_room(state: State, i: int, room: int, purse: Purse) -> bool:
         return False
     year, size = chosen
     purse.pay(bills(year, size), state.cells)
-    state.rooms.append((room, year, size))
+    state.rooms[room] = year, size
     state.office_m2[i] -= gives
     state.short_m2[i, year + lead :] -= size - gives
     state.floor_m2[i, year + lead :] += size - gives
@@ -201,8 +238,9 @@ def own_needs(problem: Problem, i: int) -> list[int]:
     return sorted((k for k in own if problem.peak[i, k] > 0), key=lambda k: (-problem.weight[i, k], problem.needs[k]))
 
 
-def buy(state: State, i: int, need: int, purse: Purse) -> bool:
+def buy(openings: Openings, i: int, need: int, purse: Purse) -> bool:
     """Buy as much of one need of a community as a purse can pay; return whether anything was bought."""
+    state = openings.state
     if need == WORK_FUNDS:
         return buy_grants(state, i, purse)
-    return buy_rooms(state, i, purse) if need == SPACE else buy_station(state, i, need - 2, purse)
+    return buy_rooms(state, i, purse) if need == SPACE else buy_station(openings, i, need - 2, purse)
