@@ -97,18 +97,26 @@ class Levels:
         self.upper[unit], self.since[unit] = -1, self.room.shape[1]
 
     def most(self, unit: int, year: int, until: int, growth: Growth = nothing) -> float:
-        """Most a unit may still serve from a year on, `until` another, as what it refers needs its room too."""
+        """Most a unit may still serve from a year on, `until` another, as what it refers needs its room too.
+
+        Where a unit has a choice, what it refers keeps its room in every year, as in the model.
+        """
         limit, part = np.inf, 1.0
         while unit >= 0 and part > 0:
-            limit = min(limit, down(float(self.room[unit, year:until].min(initial=np.inf)) + growth(unit)) / part)
+            limit = min(limit, down(self._left(unit, year, until) + growth(unit)) / part)
+            year, until = (0, self.room.shape[1]) if self.tree.chooses[unit] else (year, until)
             part, unit = part * float(self.tree.share[unit]), int(self.upper[unit])
         return max(0.0, limit)
 
     def use(self, unit: int, units: float, year: int, until: int, grow: Callable[[int, float], None]) -> None:
         """Serve `units` more in a unit, and refer its share; what has no room for it is enlarged by `grow`."""
         while unit >= 0 and units > 0:
-            lacks = units - float(self.room[unit, year:until].min(initial=np.inf))
+            lacks = units - self._left(unit, year, until)
             if lacks > 0:
                 grow(unit, lacks)
             self.room[unit, year:until] -= units
+            year, until = (0, self.room.shape[1]) if self.tree.chooses[unit] else (year, until)
             units, unit = units * float(self.tree.share[unit]), int(self.upper[unit])
+
+    def _left(self, unit: int, year: int, until: int) -> float:
+        return float(self.room[unit, year:until].min(initial=np.inf))

@@ -35,6 +35,7 @@ class Openings:
         unit, tree = problem.place_unit, state.levels.tree
         levelled = np.flatnonzero(unit >= 0)
         served = (tree.most_own + tree.most_in)[unit[levelled]]
+        self.idle = set(levelled[served <= 0].tolist())  # nobody could ever need them
         self.least[levelled] = np.maximum(self.least[levelled], np.minimum(1.0, served))
         self.reach = _by_target(problem.arcs.target, nearest(problem, problem.arcs, problem.places.site))
         old = problem.existing_unit[problem.existing_arcs.target] if len(problem.existing_arcs) else unit[:0]
@@ -123,7 +124,7 @@ class Openings:
     def _may_open(self, centre: int, year: int) -> bool:
         """Whether a centre could open in a year for a station elsewhere."""
         problem, room = self.state.problem, int(self.state.problem.places.room[centre])
-        if not self._pays(centre):
+        if centre in self.idle or not self._pays(centre):
             return False
         if room in self.state.taken:
             return self.state.taken[room][0] <= year
@@ -177,10 +178,14 @@ class Openings:
         """Serve by what exists of a unit that is used from a year on; return whether anybody is."""
         problem, state, used = self.state.problem, self.state, False
         arcs = problem.existing_arcs
+
+        def growth(v: int) -> float:
+            return self._growth(v) if v != unit else 0.0  # it serves no more than what exists
+
         for a in self.old_reach.get(unit, []):
             i, e = int(arcs.community[a]), int(arcs.target[a])
             k, until = int(problem.existing.service[e]) + 2, int(state.closes[e])
-            most = state.levels.most(unit, year, until, self._growth) / problem.peak[i, k]
+            most = state.levels.most(unit, year, until, growth) / problem.peak[i, k]
             share = min(scale * float(state.open_need(i, k, year)), most)
             if share > SHARE_NOISE:
                 state.levels.use(unit, share * float(problem.peak[i, k]), year, until, self._grow)
@@ -234,7 +239,7 @@ class Openings:
             return
         start, size = state.sizes[place]
         state.sizes[place] = start, size + units
-        state.levels.room[unit, start:] += units
+        state.levels.room[unit] += units
         room, m2 = int(problem.places.room[place]), units * float(self.per_unit[place])
         if room < 0:
             state.floor_m2[problem.places.community[place], start:] -= m2

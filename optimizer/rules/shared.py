@@ -16,7 +16,7 @@ from optimizer.rules.state import State
 from optimizer.scenario_services import Service
 
 PASSES = 3
-"""Most times more that buildings are gone through for stations that can hang on what has opened."""
+"""Most times that buildings are gone through; again where centres have opened that stations can hang on."""
 SCALES = tuple(n / 8 for n in range(8, 0, -1))
 """Parts of the demand within reach that are tried where a purse cannot pay for all of it."""
 
@@ -60,7 +60,7 @@ class Market:
         places = self.state.problem.places
         found: dict[int, list[int]] = {}
         some = {*self.reach, *np.flatnonzero(places.centre).tolist()}  # some centres serve nobody themselves
-        for place in sorted(some, key=lambda p: (places.site[p], places.service[p], p)):
+        for place in sorted(some - self.openings.idle, key=lambda p: (places.site[p], places.service[p], p)):
             if places.room[place] >= 0:
                 found.setdefault(int(places.room[place]), []).append(place)
         return found
@@ -69,6 +69,15 @@ class Market:
         """District a building lies in."""
         problem = self.state.problem
         return int(problem.district[problem.rooms.community[room]])
+
+    def levelled(self, room: int) -> bool:
+        """Whether a service with levels may open in a building."""
+        return any(has_levels(self.state.problem, place) for place in self.buildings[room])
+
+    @property
+    def centres(self) -> int:
+        """Centres that are used by some year."""
+        return int((self.state.levels.since[~self.state.problem.units.must] < len(self.state.problem.years)).sum())
 
     def offers(self, room: int, year: int, scale: float = 1.0) -> Offer | None:
         """Return the stations with the most person-needs per yuan that could open in a building from a year on.
@@ -161,7 +170,7 @@ class Market:
         """Return the offer of a building as early as it could be, whoever pays."""
         start, state = int(self.state.problem.rooms.first[room]), self.state
         years = range(start, len(state.problem.years) - self._lead(room))
-        later = state.ends.any() or any(has_levels(state.problem, place) for place in self.buildings[room])
+        later = state.ends.any() or self.levelled(room)
         some = (self.offers(room, year) for year in (years if later else years[:1]))
         return next((offer for offer in some if offer is not None), None)
 
@@ -193,16 +202,19 @@ class Market:
 
 def open_by_yuan(market: Market, purses: Callable[[int], Purse]) -> bool:
     """Open stations, the most person-needs per yuan first, each from the purse of its building; whether any opened."""
-    opened = _once_by_yuan(market, purses)
-    for _ in range(PASSES if opened and len(market.state.problem.units) else 0):
-        if not _once_by_yuan(market, purses):  # what opened is something for others to hang on
+    opened, rooms = False, list(market.buildings)
+    for _ in range(PASSES):
+        centres = market.centres
+        opened |= _once_by_yuan(market, purses, rooms)
+        if market.centres == centres:
             break
+        rooms = [room for room in rooms if market.levelled(room)]  # what opened is there for stations to hang on
     return opened
 
 
-def _once_by_yuan(market: Market, purses: Callable[[int], Purse]) -> bool:
+def _once_by_yuan(market: Market, purses: Callable[[int], Purse], rooms: list[int]) -> bool:
     names = market.state.problem.rooms.site
-    first = [(room, market.first(room)) for room in market.buildings]
+    first = [(room, market.first(room)) for room in rooms]
     heap = [(-offer.per_yuan, names[room], room) for room, offer in first if offer is not None]
     heapq.heapify(heap)
     opened = False
