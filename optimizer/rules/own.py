@@ -3,15 +3,17 @@
 Of every purchase it takes the start year and the size that meet most over the years, the earlier and cheaper of equals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from optimizer.problem import SPACE, WORK_FUNDS, Problem
-from optimizer.rules.bills import Bill, room_bills, space_bills, station_bills
+from optimizer.problem import SPACE, WORK_FUNDS, Ints, Problem
+from optimizer.rules.bills import Bill, more, room_bills, space_bills, station_bills
 from optimizer.rules.levels import down
 from optimizer.rules.openings import Openings, has_levels
+from optimizer.rules.payers import Payers
 from optimizer.rules.purse import Purse
 from optimizer.rules.state import State
 from optimizer.solution import AREA_STEP_M2
@@ -53,16 +55,19 @@ def buy_rooms(state: State, i: int, purse: Purse) -> bool:
     return any(took)
 
 
-def buy_station(openings: Openings, i: int, k: int, purse: Purse) -> bool:
-    """Open or upgrade the own station of service `k` of a community; return whether it was opened."""
+def buy_station(openings: Openings, i: int, k: int, purse: Purse, pot: Purse | None = None) -> bool:
+    """Open or upgrade the own station of service `k` of a community; return whether it was opened.
+
+    What it needs of a centre is paid from `pot`, if that is given.
+    """
     state = openings.state
     problem, places = state.problem, state.problem.places
-    found = np.flatnonzero((places.community == i) & (places.service == k) & (places.room < 0))
+    found: Ints = np.flatnonzero((places.community == i) & (places.service == k) & (places.room < 0))
     if not len(found) or state.open[found[0]] or state.left[i, k + 2] <= 0:
         return False
     place = int(found[0])
     if has_levels(problem, place):
-        return _open_levelled(openings, place, purse)
+        return _open_levelled(openings, place, purse, pot)
     rule = list(problem.scenario.services.values())[k]
     wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity)
     least = max(rule.min_capacity, min(1.0, problem.peak[i, k + 2]))
@@ -85,36 +90,56 @@ def buy_station(openings: Openings, i: int, k: int, purse: Purse) -> bool:
     return True
 
 
-def _open_levelled(openings: Openings, place: int, purse: Purse) -> bool:
-    """Open an own station with levels, with all this brings about, in the year in which it is worth most."""
-    state, problem = openings.state, openings.state.problem
-    best, plan = 0.0, dict[str, Any]()
+@dataclass(frozen=True)
+class _Tried:
+    """An own station that was tried: what it is worth, its own cost, that of the centre above, the plan with it."""
 
-    def tried(year: int, scale: float) -> tuple[float, tuple[Bill, ...], dict[str, Any]]:
-        before = openings.begin(int(problem.district[problem.places.community[place]]))
-        done = openings.open(place, year, scale)
-        found = openings.worth(before) if done else 0.0, openings.bills(before) if done else (), {}
-        after = openings.finish(state.save()) if done else {}
-        state.load(before)
-        return *found[:2], after
+    worth: float
+    own: tuple[Bill, ...]
+    above: tuple[Bill, ...]
+    plan: dict[str, Any]
 
-    chosen: tuple[Bill, ...] = ()
-    for year in range(len(problem.years)):
-        low, high = 0.0, 1.0
-        for step in range(HALVINGS):
-            worth, bills, after = tried(year, high if step == 0 else (low + high) / 2)
-            able = worth > 0 and purse.can_pay(bills, state.cells)
-            if able and worth > best * (1 + 1e-9):
-                best, plan, chosen = worth, after, bills
-            if step == 0 and (able or worth <= best):
+    def paid(self, purse: Purse, pot: Purse | None, cells: Sequence[Payers], *, dry: bool) -> bool:
+        """Pay it, the centre from the pot if there is one; return whether that can be done. `dry`: only ask."""
+        if pot is None:
+            bills = (*self.own, *self.above)
+            return purse.can_pay(bills, cells) if dry else purse.pay(bills, cells)
+        able = purse.can_pay(self.own, cells) and pot.can_pay(self.above, cells)
+        return able and (dry or (purse.pay(self.own, cells) and pot.pay(self.above, cells)))
+
+
+def _open_levelled(openings: Openings, place: int, purse: Purse, pot: Purse | None) -> bool:
+    """Open an own station with levels, and what it needs above, in the year in which it is worth most."""
+    state, best = openings.state, _Tried(0.0, (), (), {})
+    for year in range(len(state.problem.years)):
+        low, high = 0.0, 2.0
+        for _ in range(HALVINGS):  # all of it first
+            middle = (low + high) / 2
+            found = _try(openings, place, year, middle)
+            if middle == 1 and found.worth <= best.worth * (1 + 1e-9):
                 break
-            if step:
-                low, high = ((low + high) / 2, high) if able else (low, (low + high) / 2)
-    if not plan:
-        return False
-    purse.pay(chosen, state.cells)
-    state.load(plan)
-    return True
+            able = found.worth > 0 and found.paid(purse, pot, state.cells, dry=True)
+            best = found if able and found.worth > best.worth * (1 + 1e-9) else best
+            if able and middle == 1:
+                break
+            low, high = (middle, high) if able else (low, middle)
+    if best.plan:
+        best.paid(purse, pot, state.cells, dry=False)
+        state.load(best.plan)
+    return bool(best.plan)
+
+
+def _try(openings: Openings, place: int, year: int, scale: float) -> _Tried:
+    """Open an own station in a year, for a part `scale` of the need, and take it back."""
+    state, problem = openings.state, openings.state.problem
+    before = openings.begin(int(problem.district[problem.places.community[place]]))
+    found = _Tried(0.0, (), (), {})
+    if openings.open(place, year, scale):
+        own = tuple(station_bills(problem, place, *state.sizes[place]))
+        above = tuple(more(openings.bills(before), own))
+        found = _Tried(openings.worth(before), own, above, openings.finish(state.save()))
+    state.load(before)
+    return found
 
 
 def best_start(
