@@ -153,9 +153,9 @@ def test_outlets_of_own_services_join_the_station_at_their_office() -> None:
     assert rows[["site", "capacity", "area_m2"]].to_numpy().tolist() == [["o_a", *[pytest.approx(60, abs=1e-3)] * 2]]
 
 
-@pytest.mark.parametrize("yuan", [5000, 1200])
+@pytest.mark.parametrize("yuan", [5000, 1500])
 def test_the_district_pays_the_centre_that_own_stations_need(yuan: int) -> None:
-    # Of 400 each no community could pay 500 for the centre, but the others of its district can.
+    # Of 500 each no community could pay a desk and 500 for the centre, but the others of its district can.
     offices = [{"community": c, "office": 300} for c in "abc"]
     city = make_city(offices, sites=[AT_A], needs=[("a", "desk", 100), ("b", "desk", 200), ("c", "desk", 4)])
     said = desks(limit_m=2600, centre={"fixed_yuan": 500})
