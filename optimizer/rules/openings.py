@@ -25,8 +25,9 @@ class Openings:
         """Look up who reaches what; `across`: whether the money of one district pays for centres in another too."""
         problem = state.problem
         self.state, self.across = state, across
-        self.district: int = -1  # whose money pays
+        self.district, self.building = -1, -1  # whose money pays, for which building
         self.fresh: dict[int, int] = {}  # buildings that are taken with it -> the year in which
+        self.touched, self.wider = set[int](), set[int]()  # places, and buildings taken before, that it may change
         self.counter_m2 = problem.scenario.programmes.one_stop.counter_m2
         self.fewest = problem.scenario.programmes.one_stop.min_services
         self.ready = np.cumsum(problem.year_weight[::-1])[::-1]
@@ -44,9 +45,13 @@ class Openings:
         for place in levelled.tolist():
             self.twins.setdefault((problem.places.site[place], int(problem.places.service[place])), []).append(place)
 
-    def begin(self, district: int) -> dict[str, Any]:
-        """Begin to try something that money of a district pays for; return what `State.load` takes it back with."""
-        self.district, self.fresh = district, {}
+    def begin(self, district: int, building: int = -1) -> dict[str, Any]:
+        """Begin to try something that money of a district pays for; return what `State.load` takes it back with.
+
+        `building` is the one that it is about.
+        """
+        self.district, self.building, self.fresh = district, building, {}
+        self.touched, self.wider = set(), set()
         return self.state.save()
 
     def take(self, room: int, year: int) -> None:
@@ -61,6 +66,8 @@ class Openings:
             area = self._area(room)
             used = self._used_m2(room)
             saved["rooms"][room] = year, area
+            if room != self.building:
+                saved["wide"].add(room)
             saved["taken"][room] = saved["taken"][room][0], max(0.0, area - self.counter_m2 - used - STEP)
         return saved
 
@@ -70,13 +77,15 @@ class Openings:
         for room, year in self.fresh.items():
             if room != without:
                 found += room_bills(problem, room, year, self._area(room))
-        for room, (year, area) in sorted(state.rooms.items() - before["rooms"].items()):
-            paid = room_bills(problem, room, year, before["rooms"][room][1])
-            found += more(room_bills(problem, room, year, area), paid)
-        for place, (start, size) in sorted(state.sizes.items() - before["sizes"].items()):
-            had = before["sizes"].get(place)
-            paid = station_bills(problem, place, *had) if had else iter(())
-            found += more(station_bills(problem, place, start, size), paid)
+        for room in sorted(self.wider):
+            was, now = before["rooms"][room], state.rooms[room]
+            if now != was:
+                found += more(room_bills(problem, room, *now), room_bills(problem, room, *was))
+        for place in sorted(self.touched):
+            had, has = before["sizes"].get(place), state.sizes.get(place)
+            if has is not None and has != had:
+                paid = station_bills(problem, place, *had) if had else iter(())
+                found += more(station_bills(problem, place, *has), paid)
         return tuple(found)
 
     def worth(self, before: dict[str, Any]) -> float:
@@ -155,6 +164,7 @@ class Openings:
         for twin in self.twins[problem.places.site[place], int(problem.places.service[place])]:
             state.open[twin] = True  # a station or a centre in one building, not both
         state.sizes[place] = year, 0.0
+        self.touched.add(place)
         if state.levels.waits(unit):
             state.levels.begin(unit, upper, year)
             self._use_existing(unit, year, scale)
@@ -228,8 +238,7 @@ class Openings:
         if room < 0:
             floor = float(state.floor_m2[problem.places.community[place], start:].min())
         else:
-            floor = state.taken[room][1]
-            floor += float(problem.rooms.area_m2[room]) - state.rooms[room][1] if room in state.rooms else 0.0
+            floor = self.floor_m2(room, wider=True)
         return min(limit, max(0.0, floor) / per_unit)
 
     def _grow(self, unit: int, units: float) -> None:
@@ -239,16 +248,29 @@ class Openings:
             return
         start, size = state.sizes[place]
         state.sizes[place] = start, size + units
+        self.touched.add(place)
         state.levels.room[unit] += units
         room, m2 = int(problem.places.room[place]), units * float(self.per_unit[place])
         if room < 0:
             state.floor_m2[problem.places.community[place], start:] -= m2
-            return
+        else:
+            self.use_floor(room, m2)
+
+    def floor_m2(self, room: int, *, wider: bool) -> float:
+        """Floor that nothing uses yet of a building that is taken; `wider`: with what could be taken of it yet."""
+        state = self.state
+        more_m2 = float(state.problem.rooms.area_m2[room]) - state.rooms[room][1] if room in state.rooms else 0.0
+        return state.taken[room][1] + (more_m2 if wider else 0.0)
+
+    def use_floor(self, room: int, m2: float) -> None:
+        """Use floor of a building, and take more of it where that is too small."""
+        state = self.state
         ready, floor = state.taken[room]
-        if floor < m2 and room in state.rooms:
+        if floor < m2 - STEP and room in state.rooms:
             year, area = state.rooms[room]
-            wider = min(float(problem.rooms.area_m2[room]), _up(area + m2 - floor))
+            wider = min(float(state.problem.rooms.area_m2[room]), _up(area + m2 - floor))
             floor, state.rooms[room] = floor + wider - area, (year, wider)
+            self.wider.add(room)
         state.taken[room] = ready, floor - m2
 
     def _used_m2(self, room: int) -> float:

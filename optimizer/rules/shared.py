@@ -87,7 +87,7 @@ class Market:
         """
         problem, state, openings = self.state.problem, self.state, self.openings
         fewest = 1 if room in state.taken else problem.scenario.programmes.one_stop.min_services
-        before = openings.begin(self.district(room))
+        before = openings.begin(self.district(room), room)
         if room not in state.taken:
             openings.take(room, year)
         ready = max(state.taken[room][0], year)
@@ -116,21 +116,21 @@ class Market:
                     state.load(plan)
                     openings.fresh = fresh
                 continue
-            size = self._size(place, state.taken[room][1], scale, ready)
+            size = self._size(place, openings.floor_m2(room, wider=room in state.wide), scale, ready)
             if size > 0:
                 yuan = sum(bill.yuan for bill in station_bills(problem, place, ready, size))
                 yield -self._worth(place, size, ready) / max(1, yuan), name, place
 
     def _opened(self, place: int, room: int, ready: int, scale: float) -> bool:
         """Open a place in a building that is ready in a year; return whether it could be."""
-        state = self.state
+        state, openings = self.state, self.openings
         if has_levels(state.problem, place):
-            return not state.open[place] and self.openings.open(place, ready, scale)
-        floor = state.taken[room][1]
-        size = self._size(place, floor, scale, ready)
+            return not state.open[place] and openings.open(place, ready, scale)
+        size = self._size(place, openings.floor_m2(room, wider=room in state.wide), scale, ready)
         if size > 0:
             state.serve(place, ready, size, np.array(self.reach[place], dtype=np.int64))
-            state.taken[room] = state.taken[room][0], floor - size * self._service(place).area_m2_per_unit
+            openings.touched.add(place)
+            openings.use_floor(room, size * self._service(place).area_m2_per_unit)
         return size > 0
 
     def _service(self, place: int) -> Service:

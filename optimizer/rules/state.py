@@ -12,7 +12,7 @@ from optimizer.rules.payers import Payers
 from optimizer.solution import SHARE_NOISE, Decisions
 
 CHANGES = (
-    "left", "ends", "levels", "floor_m2", "open", "taken", "rooms", "sizes", "serves", "kept", "joined"
+    "left", "ends", "levels", "floor_m2", "open", "taken", "wide", "rooms", "sizes", "serves", "kept", "joined"
 )  # fmt: skip
 """What opening stations changes."""
 
@@ -26,6 +26,7 @@ class State:
     `room_left` (existing,): capacity that nobody uses, of what has no levels; `levels` knows that of the rest;
     `short_m2` (n, T): rooms missing to the target; `floor_m2` (n, T): office floor that no own station uses;
     `office_m2` (n,): of the office, what no swap gives up; `taken`: building -> (year it is ready, floor left);
+    `wide`: buildings taken for a centre that stations elsewhere needed, of which more may still be taken;
     `rooms`: room taken -> (year, area); `sizes`: place -> (start year, capacity).
     """
 
@@ -44,6 +45,7 @@ class State:
     hall_user_left: Floats = field(init=False)
     open: Bools = field(init=False)
     taken: dict[int, tuple[int, float]] = field(default_factory=dict)
+    wide: set[int] = field(default_factory=set)
     rooms: dict[int, tuple[int, float]] = field(default_factory=dict)
     halls: list[tuple[int, int, float]] = field(default_factory=list)
     sizes: dict[int, tuple[int, float]] = field(default_factory=dict)
