@@ -112,6 +112,22 @@ def test_a_building_of_several_services_is_not_taken_for_a_centre_alone() -> Non
     assert stations(by_rule(city, found)) == []
 
 
+def test_other_services_may_still_open_in_a_building_taken_for_a_centre() -> None:
+    # The centre in a takes 5 m2 for what b refers; care comes later, as it meets less for a yuan, and takes 8 m2 more.
+    one = centres.scenario(inclusive=False)
+    care = {"siting": "network", "limit_m": 1000, "area_m2_per_unit": 0.1, "capital_yuan_per_unit": 100}
+    changes = {"programmes": {"services": {"care": care}}}
+    needs = [("b", "clinic", 200), ("a", "care", 80)]
+    for split in EVERY:
+        found = by_rule(
+            make_city([centres.A, centres.B], sites=[AT_A, AT_B], needs=needs), ruled(one, split, **changes)
+        )
+        assert (found.met("b", "clinic"), found.met("a", "care")) == (1.0, 1.0)
+        assert found.tables.space.set_index("site")["area_m2"].to_dict() == pytest.approx(
+            {"sa": 13, "sb": 20}, abs=1e-4
+        )
+
+
 @pytest.mark.parametrize("split", EVERY)
 def test_outlets_come_first_and_refer_what_fits(split: str) -> None:
     # a's 100 at the outlet refer 20 to the station of 50 in b, which leaves 30 for b's 200.
