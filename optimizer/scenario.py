@@ -301,10 +301,6 @@ def _contradictions(scenario: Scenario) -> list[str]:
     found += money_contradictions(scenario)
     found += _of_debt_relief(scenario)
     found += _of_guidance(scenario)
-    if scenario.rule is not None:
-        found += [
-            f"{path}: plans by rule do not keep it; leave it out or drop rule" for path in _beyond_rules(scenario)
-        ]
     order = [goal.goal for goal in scenario.goals]
     found += fairness_contradictions(
         scenario.fairness, scenario.types, scenario.guidance, order, by_rule=scenario.rule is not None
@@ -325,14 +321,6 @@ def _of_order(order: Sequence[str]) -> Iterator[str]:
             f"goals: {early[0]} comes before {main[0]}; name it after, as {early[0]} is least where nothing is met, "
             "or have both weighed in one goal (goal: weighted)"
         )
-
-
-def _beyond_rules(scenario: Scenario) -> Iterator[str]:
-    """Yield the path of everything that plans by rule cannot keep."""
-    for name, service in scenario.services.items():
-        for key in ("centre", "outlets"):
-            if service.hierarchy is not None and getattr(service.hierarchy, key) is not None:
-                yield f"programmes.services.{name}.hierarchy.{key}"
 
 
 def _of_debt_relief(scenario: Scenario) -> Iterator[str]:

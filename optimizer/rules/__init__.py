@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Bools, Floats, Problem
-from optimizer.rules.own import buy, own_needs
+from optimizer.rules.own import buy, buy_station, own_needs
 from optimizer.rules.purse import Purse
 from optimizer.rules.shared import Market, open_by_yuan
 from optimizer.rules.split import Funds, all_funds, may_use, pass_on, split
@@ -70,26 +70,44 @@ def _by_shares(state: State, purses: list[Purse], first: Bools) -> None:
     """Every community spends its own part: work funds first, then what its type weighs most.
 
     For stations shared with others it first sets aside, of what work funds leave, the part that their weights make,
-    into the pot of its district. What a pot does not use goes back; what is left at last opens more stations. Needs
-    that come `first` (n, K) come before work funds.
+    into the pot of its district. What a pot does not use goes back; what is left at last opens more stations, and
+    centres for own stations. Needs that come `first` (n, K) come before work funds.
     """
     problem = state.problem
     order = sorted(range(len(purses)), key=problem.communities.__getitem__)
-    aside, market = _aside(problem), Market(state)
+    aside, market = _aside(problem), Market(state, across=False)
     for i in order:
         for need in own_needs(problem, i):
             if first[i, need]:
-                buy(state, i, need, purses[i])
+                buy(market.openings, i, need, purses[i])
     if (first & _network(problem)).any():
         _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for i in order:
-        buy(state, i, WORK_FUNDS, purses[i])
+        buy(market.openings, i, WORK_FUNDS, purses[i])
     _open_from_pots(market, [purse.part(aside[i]) for i, purse in enumerate(purses)], purses)
     for _ in range(2):  # rooms may give the floor that a station of a heavier need lacked
         for i in order:
             for need in own_needs(problem, i):
-                buy(state, i, need, purses[i])
+                buy(market.openings, i, need, purses[i])
     _open_from_pots(market, [purse.part(np.ones(len(problem.sources))) for purse in purses], purses)
+    for i in order:
+        _with_centre(market, purses, i)
+
+
+def _with_centre(market: Market, purses: list[Purse], i: int) -> None:
+    """Open own stations of a community for which it could not pay the centre: the others of its district pay that."""
+    problem, services = market.state.problem, list(market.state.problem.scenario.services.values())
+    for need in own_needs(problem, i):
+        rule = services[need - 2].hierarchy if need != SPACE else None
+        if rule is not None and rule.centre is not None:
+            others = [purses[j] for j in np.flatnonzero(problem.district == problem.district[i]).tolist() if j != i]
+            parts = [purse.part(np.ones(len(problem.sources))) for purse in others]
+            if parts:
+                pot = parts[0].copy()
+                for part in parts[1:]:
+                    pot.add(part)
+                buy_station(market.openings, i, need - 2, purses[i], pot)
+                pot.give_back(others, parts)
 
 
 def _open_from_pots(market: Market, parts: list[Purse], back_to: list[Purse]) -> None:
@@ -112,7 +130,7 @@ def _by_need(state: State, purse: Purse, first: Bools) -> None:
 
     Needs that come `first` (n, K) come before all others.
     """
-    market = Market(state)
+    market = Market(state, across=True)
     if first.any():
         _once_by_need(state, market, purse, first)
     for _ in range(PASSES):
@@ -139,7 +157,7 @@ def _once_by_need(state: State, market: Market, purse: Purse, some: Bools) -> bo
     while heap:
         worth, name, need, n = heapq.heappop(heap)
         if need >= 0:
-            bought |= buy(state, n, need, purse)
+            bought |= buy(market.openings, n, need, purse)
             continue
         offer = market.first(n)
         if offer is None:

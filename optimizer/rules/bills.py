@@ -1,10 +1,12 @@
 """Bills: what stations and rooms cost, year by year, in whole yuan (equations 7 and 19)."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from optimizer.plan_tables import half_up
 from optimizer.problem import YEARLY_SPACE, Problem
+from optimizer.scenario_services import Service
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,16 @@ class Bill:
     yuan: int
 
 
+def rule_at(problem: Problem, place: int) -> Service:
+    """Return the costs, floor and limits of a new station, or of a new centre (13)."""
+    rule = list(problem.scenario.services.values())[int(problem.places.service[place])]
+    return rule.of_centre if problem.places.centre[place] else rule
+
+
 def station_bills(problem: Problem, place: int, start: int, size: float) -> Iterator[Bill]:
     """Yield what a station of a capacity costs from its start year on, in whole yuan (equation 19)."""
     i, k, shared = int(problem.places.community[place]), int(problem.places.service[place]), problem.places.room[place]
-    rule, index = list(problem.scenario.services.values())[k], problem.price_index
+    rule, index = rule_at(problem, place), problem.price_index
     capital, running = (problem.cell(f"service_{p}", i, k, shared=bool(shared >= 0)) for p in ("capital", "running"))
     yield Bill(capital, start, half_up(index[start] * (rule.fixed_yuan + rule.capital_yuan_per_unit * size)))
     for t in range(start, len(problem.years)):
@@ -44,3 +52,15 @@ def space_bills(problem: Problem, i: int, t: int, once: float, yearly: float, *,
     yield Bill(cell, t, yuan - apart)
     if apart:
         yield Bill(again, t, apart)
+
+
+def more(bills: Iterable[Bill], paid: Iterable[Bill]) -> Iterator[Bill]:
+    """Yield what bills ask for beyond those `paid` already for the same cells and years."""
+    had = Counter[tuple[int, int]]()
+    for bill in paid:
+        had[bill.cell, bill.year] += bill.yuan
+    for bill in bills:
+        yuan = bill.yuan - had[bill.cell, bill.year]
+        had[bill.cell, bill.year] = 0
+        if yuan:
+            yield Bill(bill.cell, bill.year, yuan)

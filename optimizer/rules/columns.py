@@ -1,11 +1,17 @@
 """Decisions as columns of the joint model: the inverse of `optimizer.solution.decode`."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from optimizer.hanging import Tree
 from optimizer.joint import Joint
+from optimizer.levels_table import flows, taken_in
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import Floats, Ints
+from optimizer.problem import Floats, Ints, Problem
 from optimizer.solution import Decisions
+
+_Put = Callable[[str, list[tuple[int, ...]], Floats], None]
 
 
 def encode(joint: Joint, decisions: Decisions) -> Floats:
@@ -53,8 +59,34 @@ def encode(joint: Joint, decisions: Decisions) -> Floats:
         arc, target = decisions.handed_arc, existing.target[decisions.handed_arc]
         keys = _keys(existing.community[arc], target, existing_need(target), decisions.handed_year)
         put("handed", keys, decisions.handed_share)
+    if len(problem.units):
+        _put_levels(problem, decisions, put)
     _space_met(joint, x)
     return x
+
+
+def _put_levels(problem: Problem, decisions: Decisions, put: _Put) -> None:
+    """Say what hangs on what, what is referred there, and who is served by existing stations from then on (13)."""
+    flow, tree, service = flows(problem, decisions), Tree(problem), problem.units.service + 2
+    chooses = tree.chooses[decisions.hang_lower]
+    lower, upper, since = (
+        of[chooses] for of in (decisions.hang_lower, decisions.hang_upper, decisions.hang_year)
+    )  # fmt: skip
+    put("hang", _keys(lower, upper, service[lower], since), np.ones(len(lower)))
+    some = tree.most_out[lower] > 0
+    lower, upper = lower[some], upper[some]
+    put("refer", _keys(lower, upper, service[lower]), tree.share[lower] * flow.total[lower].max(axis=1))
+    arcs, arc = problem.existing_arcs, decisions.joined_arc
+    target = arcs.target[arc]
+    need = problem.existing.service[target] + 2
+    put("joined", _keys(arcs.community[arc], target, need, decisions.joined_year), decisions.joined_share)
+    start = dict(zip(decisions.opened.tolist(), decisions.open_year.tolist(), strict=True))
+    taken = {place: units for place, units in taken_in(problem, decisions, flow).items() if units > 0}
+    place = np.array(list(taken), dtype=np.int64)
+    keys = _keys(place, problem.places.service[place] + 2, np.array([start[p] for p in taken], dtype=np.int64))
+    put("referred", keys, np.array(list(taken.values()), dtype=float))
+    built = np.flatnonzero(~problem.places.own[place])
+    put("size", [keys[n] for n in built.tolist()], np.array(list(taken.values()), dtype=float)[built])
 
 
 def _keys(*positions: Ints) -> list[tuple[int, ...]]:

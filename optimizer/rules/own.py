@@ -3,14 +3,19 @@
 Of every purchase it takes the start year and the size that meet most over the years, the earlier and cheaper of equals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from optimizer.problem import SPACE, WORK_FUNDS, Problem
-from optimizer.rules.bills import Bill, room_bills, space_bills, station_bills
+from optimizer.problem import SPACE, WORK_FUNDS, Ints, Problem
+from optimizer.rules.bills import Bill, more, room_bills, space_bills, station_bills
+from optimizer.rules.levels import down
+from optimizer.rules.openings import Openings, has_levels
+from optimizer.rules.payers import Payers
 from optimizer.rules.purse import Purse
-from optimizer.rules.state import State, down
+from optimizer.rules.state import State
 from optimizer.solution import AREA_STEP_M2
 
 _Take = Callable[[State, int, int, Purse], bool]
@@ -35,12 +40,11 @@ def buy_grants(state: State, i: int, purse: Purse) -> bool:
 def buy_rooms(state: State, i: int, purse: Purse) -> bool:
     """Take rooms for a community, what costs least per m2 first; return whether anything was taken."""
     problem = state.problem
-    used = {r for r, _, _ in state.rooms}
     rooms = [r for r in np.flatnonzero(problem.rooms.community == i).tolist() if not problem.rooms.is_station[r]]
     shared = {problem.hall_arcs.target[a] for a, _, _ in state.halls if problem.hall_arcs.community[a] == i}
     arcs: list[int] = np.flatnonzero(problem.hall_arcs.community == i).tolist()
     offers: list[tuple[float, str, int, _Take]] = [
-        (_room_price(problem, r), problem.rooms.site[r], r, _take_room) for r in rooms if r not in used
+        (_room_price(problem, r), problem.rooms.site[r], r, _take_room) for r in rooms if r not in state.rooms
     ]
     offers += [
         (_hall_price(problem, h), problem.halls.site[h], a, _take_hall)
@@ -51,15 +55,21 @@ def buy_rooms(state: State, i: int, purse: Purse) -> bool:
     return any(took)
 
 
-def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
-    """Open or upgrade the own station of service `k` of a community; return whether it was opened."""
+def buy_station(openings: Openings, i: int, k: int, purse: Purse, pot: Purse | None = None) -> bool:
+    """Open or upgrade the own station of service `k` of a community; return whether it was opened.
+
+    What it needs of a centre is paid from `pot`, if that is given.
+    """
+    state = openings.state
     problem, places = state.problem, state.problem.places
-    found = np.flatnonzero((places.community == i) & (places.service == k) & (places.room < 0))
+    found: Ints = np.flatnonzero((places.community == i) & (places.service == k) & (places.room < 0))
     if not len(found) or state.open[found[0]] or state.left[i, k + 2] <= 0:
         return False
     place = int(found[0])
+    if has_levels(problem, place):
+        return _open_levelled(openings, place, purse, pot)
     rule = list(problem.scenario.services.values())[k]
-    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity, state.most_at(place))
+    wanted = min(state.left[i, k + 2] * problem.peak[i, k + 2], rule.max_capacity)
     least = max(rule.min_capacity, min(1.0, problem.peak[i, k + 2]))
 
     def most(t: int) -> float:
@@ -78,6 +88,58 @@ def buy_station(state: State, i: int, k: int, purse: Purse) -> bool:
     state.floor_m2[i, year:] -= size * rule.area_m2_per_unit
     state.serve(place, year, size, np.flatnonzero(problem.arcs.target == place))
     return True
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """An own station that was tried: what it is worth, its own cost, that of the centre above, the plan with it."""
+
+    worth: float
+    own: tuple[Bill, ...]
+    above: tuple[Bill, ...]
+    plan: dict[str, Any]
+
+    def paid(self, purse: Purse, pot: Purse | None, cells: Sequence[Payers], *, dry: bool) -> bool:
+        """Pay it, the centre from the pot if there is one; return whether that can be done. `dry`: only ask."""
+        if pot is None:
+            bills = (*self.own, *self.above)
+            return purse.can_pay(bills, cells) if dry else purse.pay(bills, cells)
+        able = purse.can_pay(self.own, cells) and pot.can_pay(self.above, cells)
+        return able and (dry or (purse.pay(self.own, cells) and pot.pay(self.above, cells)))
+
+
+def _open_levelled(openings: Openings, place: int, purse: Purse, pot: Purse | None) -> bool:
+    """Open an own station with levels, and what it needs above, in the year in which it is worth most."""
+    state, best = openings.state, _Tried(0.0, (), (), {})
+    for year in range(len(state.problem.years)):
+        low, high = 0.0, 2.0
+        for _ in range(HALVINGS):  # all of it first
+            middle = (low + high) / 2
+            found = _try(openings, place, year, middle)
+            if middle == 1 and found.worth <= best.worth * (1 + 1e-9):
+                break
+            able = found.worth > 0 and found.paid(purse, pot, state.cells, dry=True)
+            best = found if able and found.worth > best.worth * (1 + 1e-9) else best
+            if able and middle == 1:
+                break
+            low, high = (middle, high) if able else (low, middle)
+    if best.plan:
+        best.paid(purse, pot, state.cells, dry=False)
+        state.load(best.plan)
+    return bool(best.plan)
+
+
+def _try(openings: Openings, place: int, year: int, scale: float) -> _Tried:
+    """Open an own station in a year, for a part `scale` of the need, and take it back."""
+    state, problem = openings.state, openings.state.problem
+    before = openings.begin(int(problem.district[problem.places.community[place]]))
+    found = _Tried(0.0, (), (), {})
+    if openings.open(place, year, scale):
+        own = tuple(station_bills(problem, place, *state.sizes[place]))
+        above = tuple(more(openings.bills(before), own))
+        found = _Tried(openings.worth(before), own, above, openings.finish(state.save()))
+    state.load(before)
+    return found
 
 
 def best_start(
@@ -160,7 +222,7 @@ def _take_room(state: State, i: int, room: int, purse: Purse) -> bool:
         return False
     year, size = chosen
     purse.pay(bills(year, size), state.cells)
-    state.rooms.append((room, year, size))
+    state.rooms[room] = year, size
     state.office_m2[i] -= gives
     state.short_m2[i, year + lead :] -= size - gives
     state.floor_m2[i, year + lead :] += size - gives
@@ -201,8 +263,9 @@ def own_needs(problem: Problem, i: int) -> list[int]:
     return sorted((k for k in own if problem.peak[i, k] > 0), key=lambda k: (-problem.weight[i, k], problem.needs[k]))
 
 
-def buy(state: State, i: int, need: int, purse: Purse) -> bool:
+def buy(openings: Openings, i: int, need: int, purse: Purse) -> bool:
     """Buy as much of one need of a community as a purse can pay; return whether anything was bought."""
+    state = openings.state
     if need == WORK_FUNDS:
         return buy_grants(state, i, purse)
-    return buy_rooms(state, i, purse) if need == SPACE else buy_station(state, i, need - 2, purse)
+    return buy_rooms(state, i, purse) if need == SPACE else buy_station(openings, i, need - 2, purse)

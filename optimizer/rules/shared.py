@@ -1,34 +1,38 @@
 """Stations shared by several communities, opened one building after another (equations 8 to 12)."""
 
 import heapq
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from optimizer.rules.bills import Bill, room_bills, station_bills
+from optimizer.rules.bills import Bill, station_bills
+from optimizer.rules.levels import STEP, down
+from optimizer.rules.openings import Openings, has_levels
 from optimizer.rules.purse import Purse
-from optimizer.rules.state import State, down, nearest
+from optimizer.rules.state import State
 from optimizer.scenario_services import Service
 
+PASSES = 3
+"""Most times that buildings are gone through; again where centres have opened that stations can hang on."""
 SCALES = tuple(n / 8 for n in range(8, 0, -1))
 """Parts of the demand within reach that are tried where a purse cannot pay for all of it."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Stations that would open in a building: places with their capacities, the area taken, what they meet and cost.
+    """Stations that would open in a building: what they meet and cost, and the plan with them.
 
-    `worth` is person-needs (goal 2) over the horizon; `area_m2` is 0 for a building that is taken already.
+    `worth` is person-needs (goal 2) over the horizon.
     """
 
     room: int
     year: int
-    area_m2: float
-    sizes: tuple[tuple[int, float], ...]
     worth: float
     bills: tuple[Bill, ...]
+    plan: dict[str, Any]
 
     @property
     def yuan(self) -> int:
@@ -44,23 +48,19 @@ class Offer:
 class Market:
     """Buildings and what could open in them."""
 
-    def __init__(self, state: State) -> None:
-        """Look up which places are in which building and whom they reach, the nearest first."""
-        problem = state.problem
-        self.state = state
-        self.counter_m2 = problem.scenario.programmes.one_stop.counter_m2
-        self.services = list(problem.scenario.services.values())
-        self.ready = np.cumsum(problem.year_weight[::-1])[::-1]
-        self.reach: dict[int, list[int]] = {}
-        for a in nearest(problem, problem.arcs, problem.places.site):
-            self.reach.setdefault(int(problem.arcs.target[a]), []).append(a)
+    def __init__(self, state: State, *, across: bool) -> None:
+        """Look up which places are in which building; `across`: money of a district pays for centres in another too."""
+        self.state, self.openings = state, Openings(state, across=across)
+        self.services = list(state.problem.scenario.services.values())
+        self.reach, self.ready = self.openings.reach, self.openings.ready
 
     @cached_property
     def buildings(self) -> dict[int, list[int]]:
         """Building -> its places, in order of names."""
         places = self.state.problem.places
         found: dict[int, list[int]] = {}
-        for place in sorted(self.reach, key=lambda p: (places.site[p], places.service[p])):
+        some = {*self.reach, *np.flatnonzero(places.centre).tolist()}  # some centres serve nobody themselves
+        for place in sorted(some - self.openings.idle, key=lambda p: (places.site[p], places.service[p], p)):
             if places.room[place] >= 0:
                 found.setdefault(int(places.room[place]), []).append(place)
         return found
@@ -70,48 +70,68 @@ class Market:
         problem = self.state.problem
         return int(problem.district[problem.rooms.community[room]])
 
+    def levelled(self, room: int) -> bool:
+        """Whether a service with levels may open in a building."""
+        return any(has_levels(self.state.problem, place) for place in self.buildings[room])
+
+    @property
+    def centres(self) -> int:
+        """Centres that are used by some year."""
+        return int((self.state.levels.since[~self.state.problem.units.must] < len(self.state.problem.years)).sum())
+
     def offers(self, room: int, year: int, scale: float = 1.0) -> Offer | None:
         """Return the stations with the most person-needs per yuan that could open in a building from a year on.
 
         In `year` a building is taken, or, where it is taken already, stations open in it. `scale` is the part of the
         demand within reach they are built for. None where nothing can open.
         """
-        problem = self.state.problem
-        whole_m2 = max(0.0, float(problem.rooms.area_m2[room]) - self.counter_m2)
-        ready, floor = self.state.taken.get(room, (year + self._lead(room), whole_m2))
-        ready = max(ready, year)
-        alone = []
-        for place in self.buildings.get(room, []):
-            size = self._size(place, floor, scale, ready)
-            if size > 0:
-                yuan = sum(bill.yuan for bill in station_bills(problem, place, ready, size))
-                name = problem.needs[problem.places.service[place] + 2]
-                alone.append((-self._worth(place, size, ready) / max(1, yuan), name, place))
-        fewest = 1 if room in self.state.taken else problem.scenario.programmes.one_stop.min_services
-        best: Offer | None = None
-        sizes: list[tuple[int, float]] = []
-        used = 0.0
-        for _, _, place in sorted(alone):
-            size = self._size(place, floor - used, scale, ready)
-            if size > 0:
-                sizes.append((place, size))
-                used += size * self._service(place).area_m2_per_unit
-                if len(sizes) >= fewest:
-                    offer = self._offer(room, year, ready, used, sizes)
-                    best = offer if best is None or offer.per_yuan > best.per_yuan * (1 + 1e-9) else best
+        problem, state, openings = self.state.problem, self.state, self.openings
+        fewest = 1 if room in state.taken else problem.scenario.programmes.one_stop.min_services
+        before = openings.begin(self.district(room), room)
+        if room not in state.taken:
+            openings.take(room, year)
+        ready = max(state.taken[room][0], year)
+        best, count = None, 0
+        for _, _, place in sorted(self._alone(room, before, ready, scale)):
+            if not self._opened(place, room, ready, scale):
+                continue
+            count += 1
+            bills, worth = openings.bills(before), openings.worth(before)
+            offer = Offer(room, year, worth, bills, {})
+            if count >= fewest and (best is None or offer.per_yuan > best.per_yuan * (1 + 1e-9)):
+                best = replace(offer, plan=openings.finish(state.save()))
+        state.load(before)
         return best
 
-    def _offer(self, room: int, year: int, ready: int, used_m2: float, sizes: list[tuple[int, float]]) -> Offer:
-        problem, area, bills = self.state.problem, 0.0, list[Bill]()
-        if room not in self.state.taken:
-            rooms = problem.rooms
-            area = min(float(rooms.area_m2[room]), max(float(rooms.min_area_m2[room]), used_m2 + self.counter_m2))
-            area = float(np.ceil(area * 1e6 - 1e-3)) / 1e6
-            bills += room_bills(problem, room, year, area)
-        for place, size in sizes:
-            bills += station_bills(problem, place, ready, size)
-        worth = sum(self._worth(place, size, ready) for place, size in sizes) * float(self.ready[ready])
-        return Offer(room, year, area, tuple(sizes), worth, tuple(bills))
+    def _alone(self, room: int, before: dict[str, Any], ready: int, scale: float) -> Iterator[tuple[float, str, int]]:
+        """Yield the places of a building that could open: less person-needs a year per yuan, name, place."""
+        problem, state, openings = self.state.problem, self.state, self.openings
+        for place in self.buildings.get(room, []):
+            name = problem.needs[problem.places.service[place] + 2]
+            if has_levels(problem, place):
+                plan, fresh = state.save(), dict(openings.fresh)
+                if not state.open[place] and openings.open(place, ready, scale):
+                    yuan = sum(bill.yuan for bill in openings.bills(before, without=room))
+                    yield -openings.worth(before) / float(self.ready[ready]) / max(1, yuan), name, place
+                    state.load(plan)
+                    openings.fresh = fresh
+                continue
+            size = self._size(place, openings.floor_m2(room, wider=room in state.wide), scale, ready)
+            if size > 0:
+                yuan = sum(bill.yuan for bill in station_bills(problem, place, ready, size))
+                yield -self._worth(place, size, ready) / max(1, yuan), name, place
+
+    def _opened(self, place: int, room: int, ready: int, scale: float) -> bool:
+        """Open a place in a building that is ready in a year; return whether it could be."""
+        state, openings = self.state, self.openings
+        if has_levels(state.problem, place):
+            return not state.open[place] and openings.open(place, ready, scale)
+        size = self._size(place, openings.floor_m2(room, wider=room in state.wide), scale, ready)
+        if size > 0:
+            state.serve(place, ready, size, np.array(self.reach[place], dtype=np.int64))
+            openings.touched.add(place)
+            openings.use_floor(room, size * self._service(place).area_m2_per_unit)
+        return size > 0
 
     def _service(self, place: int) -> Service:
         return self.services[int(self.state.problem.places.service[place])]
@@ -126,7 +146,7 @@ class Market:
         if self.state.open[place]:
             return 0.0
         rule, demand = self._service(place), self._demand(place, year)
-        most = min(demand, rule.max_capacity, self.state.most_at(place))
+        most = min(demand, rule.max_capacity)
         if rule.area_m2_per_unit > 0:
             most = min(most, max(0.0, floor_m2) / rule.area_m2_per_unit)
         least = max(rule.min_capacity, min(1.0, demand))
@@ -150,7 +170,8 @@ class Market:
         """Return the offer of a building as early as it could be, whoever pays."""
         start, state = int(self.state.problem.rooms.first[room]), self.state
         years = range(start, len(state.problem.years) - self._lead(room))
-        some = (self.offers(room, year) for year in (years if state.ends.any() else years[:1]))
+        later = state.ends.any() or self.levelled(room)
+        some = (self.offers(room, year) for year in (years if later else years[:1]))
         return next((offer for offer in some if offer is not None), None)
 
     def _lead(self, room: int) -> int:
@@ -171,22 +192,29 @@ class Market:
         if best is None:
             return False
         purse.pay(best.bills, state.cells)
-        new = best.year + int(problem.rooms.lead[room]), best.area_m2 - self.counter_m2
-        ready, floor = state.taken.get(room, new)
-        if room not in state.taken:
-            state.rooms.append((room, best.year, best.area_m2))
-        start = max(ready, best.year)
-        for place, size in best.sizes:
-            floor -= size * self._service(place).area_m2_per_unit
-            state.serve(place, start, size, np.array(self.reach[place], dtype=np.int64))
-        state.taken[room] = ready, max(0.0, floor - 1e-6)
+        was_taken = room in state.taken
+        state.load(best.plan)
+        if was_taken:
+            ready, floor = state.taken[room]
+            state.taken[room] = ready, max(0.0, floor - STEP)
         return True
 
 
 def open_by_yuan(market: Market, purses: Callable[[int], Purse]) -> bool:
     """Open stations, the most person-needs per yuan first, each from the purse of its building; whether any opened."""
+    opened, rooms = False, list(market.buildings)
+    for _ in range(PASSES):
+        centres = market.centres
+        opened |= _once_by_yuan(market, purses, rooms)
+        if market.centres == centres:
+            break
+        rooms = [room for room in rooms if market.levelled(room)]  # what opened is there for stations to hang on
+    return opened
+
+
+def _once_by_yuan(market: Market, purses: Callable[[int], Purse], rooms: list[int]) -> bool:
     names = market.state.problem.rooms.site
-    first = [(room, market.first(room)) for room in market.buildings]
+    first = [(room, market.first(room)) for room in rooms]
     heap = [(-offer.per_yuan, names[room], room) for room, offer in first if offer is not None]
     heapq.heapify(heap)
     opened = False

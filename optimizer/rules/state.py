@@ -1,22 +1,20 @@
 """What a plan made by a rule has decided so far, and what is still unmet, free or open."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Arcs, Bools, Floats, Ints, Problem
 from optimizer.rules.forced import closing_years, fullest, seen_to
-from optimizer.rules.levels import Levels
+from optimizer.rules.levels import Levels, down
 from optimizer.rules.payers import Payers
 from optimizer.solution import SHARE_NOISE, Decisions
 
-STEP = 1e-6
-"""Capacities and areas are multiples of it."""
-
-
-def down(amount: float) -> float:
-    """Return an amount rounded down to six decimals."""
-    return float(np.floor(amount / STEP + 1e-6)) * STEP
+CHANGES = (
+    "left", "ends", "levels", "floor_m2", "open", "taken", "wide", "rooms", "sizes", "serves", "kept", "joined"
+)  # fmt: skip
+"""What opening stations changes."""
 
 
 @dataclass
@@ -25,9 +23,11 @@ class State:
 
     `left` (n, K): share of each need that nothing serves yet; `ends` (n, K, T): share that nothing serves from the year
     on in which a station closes; `closes` (existing,): that year, T for those that stay;
-    `room_left` (existing,): capacity that nobody uses, by itself or by referrals;
+    `room_left` (existing,): capacity that nobody uses, of what has no levels; `levels` knows that of the rest;
     `short_m2` (n, T): rooms missing to the target; `floor_m2` (n, T): office floor that no own station uses;
-    `office_m2` (n,): of the office, what no swap gives up; `taken`: building -> (year it is ready, floor left).
+    `office_m2` (n,): of the office, what no swap gives up; `taken`: building -> (year it is ready, floor left);
+    `wide`: buildings taken for a centre that stations elsewhere needed, of which more may still be taken;
+    `rooms`: room taken -> (year, area); `sizes`: place -> (start year, capacity).
     """
 
     problem: Problem
@@ -45,11 +45,13 @@ class State:
     hall_user_left: Floats = field(init=False)
     open: Bools = field(init=False)
     taken: dict[int, tuple[int, float]] = field(default_factory=dict)
-    rooms: list[tuple[int, int, float]] = field(default_factory=list)
+    wide: set[int] = field(default_factory=set)
+    rooms: dict[int, tuple[int, float]] = field(default_factory=dict)
     halls: list[tuple[int, int, float]] = field(default_factory=list)
-    stations: list[tuple[int, int]] = field(default_factory=list)
+    sizes: dict[int, tuple[int, float]] = field(default_factory=dict)
     serves: list[tuple[int, int, float]] = field(default_factory=list)
     kept: list[tuple[int, float]] = field(default_factory=list)
+    joined: list[tuple[int, int, float]] = field(default_factory=list)
     handed: list[tuple[int, int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class State:
         self.open = np.zeros(len(problem.places), dtype=bool)
         self.ends = np.zeros(problem.need.shape)
         self.closes = closing_years(problem)
-        self.levels, self.room_left = Levels(problem), problem.existing.capacity.copy()
+        self.levels, self.room_left = Levels(problem, self.closes), problem.existing.capacity.copy()
         self._use_existing()
         self._take_forced()
 
@@ -80,24 +82,13 @@ class State:
         order = nearest(problem, arcs, old.site)
         full = [a for a in order if self._kind(a) in seen_to(problem)]
         shares = dict(zip(full, fullest(problem, np.array(full, dtype=np.int64)), strict=True)) if full else {}
-
-        def room(a: int) -> float:
-            e = int(arcs.target[a])
-            most = min(down(self.room_left[e]), self._most_above(*self.levels.of_existing(e)))
-            return float(most / problem.peak[arcs.community[a], self._kind(a) + 2])
-
-        def use(a: int, share: float) -> None:
-            e, units = int(arcs.target[a]), share * problem.peak[arcs.community[a], self._kind(a) + 2]
-            self.room_left[e] -= units
-            self._refer(*self.levels.of_existing(e), units)
-
         for a in order:
             i, k = int(arcs.community[a]), self._kind(a) + 2
-            share = min(self.left[i, k], room(a), shares.get(a, 1.0))
+            share = min(self.left[i, k], self._room(a, 0), shares.get(a, 1.0))
             if share > SHARE_NOISE:
                 self.kept.append((a, share))
                 self.left[i, k] -= share
-                use(a, share)
+                self._use(a, share, 0)
         stay = self.closes == len(problem.years)
         for gone, share in [(a, share) for a, share in self.kept if not stay[arcs.target[a]]]:
             i, k, t = int(arcs.community[gone]), self._kind(gone), int(self.closes[arcs.target[gone]])
@@ -105,15 +96,32 @@ class State:
             for a in order:
                 e = arcs.target[a]
                 if arcs.community[a] == i and old.service[e] == k and stay[e] and old.level[e] != "outlet":
-                    some = min(left, room(a))
+                    some = min(left, self._room(a, t))
                     if some > SHARE_NOISE:
                         self.handed.append((a, t, some))
-                        use(a, some)
+                        self._use(a, some, t)
                         left -= some
             self.ends[i, k + 2, t] += left if left > SHARE_NOISE else 0.0
         closing = {(old.site[e], int(old.service[e])) for e in np.flatnonzero(~stay).tolist()}
         at = zip(problem.places.site, problem.places.service.tolist(), strict=True)
         self.open |= np.array([place in closing for place in at], dtype=bool)  # nothing opens in their place
+
+    def _room(self, arc: int, year: int) -> float:
+        """Largest share that what exists could serve by an arc from a year on; none where it is not used yet."""
+        e, i = int(self.problem.existing_arcs.target[arc]), int(self.problem.existing_arcs.community[arc])
+        unit, most = int(self.problem.existing_unit[e]), down(self.room_left[e])
+        if unit >= 0:
+            most = self.levels.most(unit, year, int(self.closes[e])) if self.levels.since[unit] <= year else 0.0
+        return float(most / self.problem.peak[i, self._kind(arc) + 2])
+
+    def _use(self, arc: int, share: float, year: int) -> None:
+        """Serve a share by an existing arc from a year on."""
+        e, i = int(self.problem.existing_arcs.target[arc]), int(self.problem.existing_arcs.community[arc])
+        unit, units = int(self.problem.existing_unit[e]), share * float(self.problem.peak[i, self._kind(arc) + 2])
+        if unit >= 0:
+            self.levels.use(unit, units, year, int(self.closes[e]), lambda *_: None)
+        else:
+            self.room_left[e] -= units
 
     def _kind(self, arc: int) -> int:
         """Service of an existing arc."""
@@ -124,7 +132,7 @@ class State:
         rooms, counter = self.problem.rooms, self.problem.scenario.programmes.one_stop.counter_m2
         for r in np.flatnonzero(rooms.forced).tolist():
             first, ready, area = int(rooms.first[r]), int(rooms.first[r] + rooms.lead[r]), float(rooms.area_m2[r])
-            self.rooms.append((r, first, area))
+            self.rooms[r] = first, area
             if rooms.is_station[r]:
                 self.taken[r] = ready, max(0.0, area - counter)
             else:
@@ -137,44 +145,62 @@ class State:
         """Return the share of a need that a station could serve which is new in a year."""
         return np.asarray(self.left[community, need] + self.ends[community, need, : year + 1].sum(axis=-1))
 
-    def serve(self, place: int, year: int, capacity: float, arcs: Ints) -> None:
-        """Open a station in a year at a capacity; the communities of `arcs` use it, in that order."""
-        problem = self.problem
+    def serve(self, place: int, year: int, capacity: float, arcs: Ints) -> float:
+        """Serve from a place that is new in a year, up to a capacity; the communities of `arcs` use it, in that order.
+
+        Return the units that are served.
+        """
+        problem, before = self.problem, capacity
         self.open[place] = True
-        self.stations.append((place, year))
-        k, size = int(problem.places.service[place]) + 2, capacity
+        self.sizes.setdefault(place, (year, capacity))
+        k = int(problem.places.service[place]) + 2
         for a in arcs.tolist():
             i = int(problem.arcs.community[a])
             share = min(float(self.open_need(i, k, year)), capacity / problem.peak[i, k])
             if share > SHARE_NOISE:
                 self.serves.append((a, year, share))
                 capacity -= share * problem.peak[i, k]
-                for t in range(year + 1):
-                    some = min(share, self.ends[i, k, t])
-                    self.ends[i, k, t] -= some
-                    share -= some
-                self.left[i, k] -= share
-        self._refer(*self.levels.of_place(place), size - capacity)
+                self.meet(i, k, year, share)
+        return before - capacity
 
-    def most_at(self, place: int) -> float:
-        """Most that a new station may serve, as what it refers must have its place in the centre it hangs on (13)."""
-        return self._most_above(*self.levels.of_place(place))
+    def meet(self, i: int, k: int, year: int, share: float) -> None:
+        """Count a share of a need as served from a year on: first what ended by then."""
+        for t in range(year + 1):
+            some = min(share, self.ends[i, k, t])
+            self.ends[i, k, t] -= some
+            share -= some
+        self.left[i, k] -= share
 
-    def _most_above(self, centre: int, share: float) -> float:
-        return down(self.room_left[centre]) / share if centre >= 0 and share > 0 else np.inf
+    def join(self, arc: int, year: int, share: float) -> None:
+        """Serve a share by an existing arc whose station is used from a year on only, until it closes."""
+        i, e = int(self.problem.existing_arcs.community[arc]), int(self.problem.existing_arcs.target[arc])
+        k = self._kind(arc) + 2
+        self.meet(i, k, year, share)
+        if year:
+            self.joined.append((arc, year, share))
+        else:
+            self.kept.append((arc, share))
+        if self.closes[e] < len(self.problem.years):
+            self.ends[i, k, self.closes[e]] += share
 
-    def _refer(self, centre: int, share: float, units: float) -> None:
-        if centre >= 0:
-            self.room_left[centre] -= share * units
+    def save(self) -> dict[str, Any]:
+        """Return what opening stations changes, as it is."""
+        return {name: getattr(self, name).copy() for name in CHANGES}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Make the plan what it was, or would be; `saved` becomes part of it."""
+        for name, value in saved.items():
+            setattr(self, name, value)
 
     def decisions(self) -> Decisions:
         """Return the plan as decisions."""
-        room, room_year, room_m2 = _columns(self.rooms)
+        room, room_year, room_m2 = _columns([(r, year, area) for r, (year, area) in self.rooms.items()])
         hall, hall_year, hall_m2 = _columns(self.halls)
         serve, serve_year, serve_share = _columns(self.serves)
-        place = np.array([p for p, _ in self.stations], dtype=np.int64)
-        start = np.array([t for _, t in self.stations], dtype=np.int64)
-        none, no_share = np.zeros(0, dtype=np.int64), np.zeros(0)
+        place = np.array(list(self.sizes), dtype=np.int64)
+        start = np.array([t for t, _ in self.sizes.values()], dtype=np.int64)
+        joined, joined_year, joined_share = _columns(self.joined)
+        hung = np.flatnonzero(self.problem.units.must & (self.levels.since < len(self.problem.years)))
         handed, handed_year, handed_share = _columns(self.handed)
         closed = np.flatnonzero(self.closes < len(self.problem.years))
         return Decisions(
@@ -186,12 +212,12 @@ class State:
             handed_arc=handed,
             handed_year=handed_year,
             handed_share=handed_share,
-            hang_lower=none,
-            hang_upper=none,
-            hang_year=none,
-            joined_arc=none,
-            joined_year=none,
-            joined_share=no_share,
+            hang_lower=hung,
+            hang_upper=self.levels.upper[hung],
+            hang_year=self.levels.since[hung],
+            joined_arc=joined,
+            joined_year=joined_year,
+            joined_share=joined_share,
             room=room,
             room_year=room_year,
             room_m2=room_m2,

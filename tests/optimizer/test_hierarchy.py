@@ -10,7 +10,7 @@ from optimizer.problem import Problem
 from optimizer.problem_data import build_problem
 from optimizer.scenario import Scenario
 from tests.optimizer.test_rules import run_folder
-from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, merged, plan
+from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
 
 A: Row = {"community": "a"}
 B: Row = {"community": "b"}
@@ -93,13 +93,6 @@ def test_pieces_of_the_city_hold_stations_and_their_centres_together() -> None:
     part = build_problem(city, scenario()).part(build_problem(city, scenario()).parts[0])
     assert hangs(part) == [("st", "o_a", 1300.0)]
     assert [part.units.site[u] for u in (*part.place_unit, *part.existing_unit)] == ["st", "o_a"]
-
-
-@pytest.mark.parametrize("levels", [{"centre": {}}, {"outlets": {"limit_m": 1300}}])
-def test_plans_by_rule_open_no_centres_and_have_no_outlets_that_hang(levels: Row) -> None:
-    (key,) = levels
-    with pytest.raises(ValueError, match=f"hierarchy.{key}: plans by rule do not keep it"):
-        Scenario.model_validate(merged(scenario(**levels).model_dump(), {"rule": {"split": "equal"}}))
 
 
 @pytest.fixture
