@@ -56,7 +56,7 @@ def _new_m2(problem: Problem, key: tuple[str, str, str], rows: pd.DataFrame) -> 
 
 
 def _alone_m2(problem: Problem, room: int, station_m2: float) -> float:
-    return max(float(problem.rooms.min_area_m2[room]), problem.scenario.programmes.one_stop.counter_m2 + station_m2)
+    return max(float(problem.rooms.smallest_m2[room]), problem.scenario.programmes.one_stop.counter_m2 + station_m2)
 
 
 def _alone_yuan(problem: Problem, room: int, start: int, area_m2: float) -> int:

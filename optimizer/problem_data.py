@@ -237,6 +237,7 @@ def _rooms(city: City, scenario: Scenario, position: dict[str, int], supported: 
         lead=chosen["lead_years"].to_numpy(np.int64),
         forced=forced,
         min_area_m2=least.astype(float),
+        smallest_m2=chosen["min_area_m2"].to_numpy(float),
         gives_m2=gives.to_numpy(float),
         fixed_yuan=fixed.to_numpy(float),
         **{name: chosen[name].to_numpy(float) for name in ("area_m2", "capital_yuan_per_m2", "yearly_yuan_per_m2")},

@@ -43,8 +43,9 @@ class Located(Rows):
 class Rooms(Located):
     """Extensions and station buildings that could be taken, equations (5), (7), (11).
 
-    `fixed_yuan` is all that is paid once whatever the size: land too, and less what `gives_m2`, floor of the own office
-    given up, is worth.
+    `min_area_m2` is the least that can be taken, all of it where the site must be; `smallest_m2` the smallest sensible
+    size of such a site. `fixed_yuan` is all that is paid once whatever the size: land too, and less what `gives_m2`,
+    floor of the own office given up, is worth.
     """
 
     site: tuple[str, ...]
@@ -53,6 +54,7 @@ class Rooms(Located):
     is_station: Bools
     area_m2: Floats
     min_area_m2: Floats
+    smallest_m2: Floats
     gives_m2: Floats
     fixed_yuan: Floats
     capital_yuan_per_m2: Floats

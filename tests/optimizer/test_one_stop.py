@@ -48,6 +48,15 @@ def test_what_sharing_saves_is_what_buildings_of_their_own_would_cost_more() -> 
     assert (row.cost_yuan, row.alone_yuan, row.saved_yuan) == (2950, 5020, 2070)
 
 
+def test_a_building_that_must_be_taken_whole_is_compared_with_small_ones(tmp_path: Path) -> None:
+    """1,300 + 100 x 55 = 6,800 yuan beside the 5,020 of two small buildings."""
+    city = make_city([A], sites=[{**BUILDING, "must": "take"}], needs=NEEDS)
+    run = run_folder(city, make_scenario(programmes=TWO), tmp_path)
+    (row,) = pd.read_csv(run / "tables" / "one_stop.csv").itertuples()
+    assert (row.cost_yuan, row.alone_yuan, row.saved_yuan) == (6800, 5020, -1780)
+    assert audit_run(run).findings == []
+
+
 def test_the_counter_takes_its_floor_from_the_stations() -> None:
     """14 m2 less 4 leave 10: 100 of the clinic's 200 units."""
     small = {**BUILDING, "area_m2": 14, "min_area_m2": 0}
