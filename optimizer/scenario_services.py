@@ -152,7 +152,13 @@ class Service(Part):
                 f"hierarchy.centre: min_capacity = {centre.min_capacity:g} is above "
                 f"max_capacity = {centre.max_capacity:g}"
             )
-        if self.hierarchy is not None and self.closing is not None and self.closing.longest_gap_years is not None:
+        levels = self.hierarchy
+        serves = levels is None or levels.referral_share > 0 or (self.siting == "network" and levels.inclusive)
+        if levels is not None and levels.centre is not None and not serves:
+            raise ValueError(
+                "hierarchy.referral_share = 0 leaves new centres nobody to serve; raise it or leave centre out"
+            )
+        if levels is not None and self.closing is not None and self.closing.longest_gap_years is not None:
             raise ValueError(
                 "closing.longest_gap_years is not kept where stations hang on centres; make it null, or leave "
                 "hierarchy out"

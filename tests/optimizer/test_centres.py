@@ -367,6 +367,10 @@ def test_a_network_without_any_centre_is_an_error() -> None:
     [
         ({"limit_m": None}, "limit_m"),
         ({"centre": {"min_capacity": 9, "max_capacity": 8}}, "min_capacity = 9 is above max_capacity = 8"),
+        (
+            {"inclusive": False, "referral_share": 0.0},
+            "hierarchy.referral_share = 0 leaves new centres nobody to serve",
+        ),
         ({"within": "town"}, "sub_district"),
     ],
 )
