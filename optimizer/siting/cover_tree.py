@@ -22,8 +22,8 @@ from optimizer.siting.limits import Limits
 from optimizer.siting.result import Floats, Ints
 
 _WHOLE = 1e-6
-_TRIED = 8  # sites tried at a branch
-_KNOWN = 2  # trials after which a site's averages are trusted
+_TRIED = 4  # sites tried at a branch
+_KNOWN = 1  # trials after which a site's averages are trusted
 _EARLY = 50_000  # steps after which the pace is looked at
 _LEAST = 0.01  # added to what the bound lacks, so that every branch has room
 
