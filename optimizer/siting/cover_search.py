@@ -2,7 +2,8 @@
 
 Both begin with the relaxed programme ``min sum_j y_j``, ``sum_{j in N(i)} y_j >= 1``, ``0 <= y <= 1`` and cuts that
 raise its bound (``cover_cuts``). As the number is whole, a bound a little above one number proves the next. Fewer sites
-are found by local search from the relaxed cover, again after every few sites that it says to open.
+are found by local search from the relaxed cover, again after every few sites that it says to open; where the bound
+stays far, by a longer one on the sites of small reduced cost.
 
 A number of sites is excluded by a search tree in which only covers of that many sites are looked for (``cover_tree``):
 fewer sites than the best cover has leave less room than the distance to the best cover would.

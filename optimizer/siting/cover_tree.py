@@ -3,9 +3,11 @@
 Each branch is bounded by the relaxed programme of ``cover_relaxed``. For multipliers ``u`` of its rows and the reduced
 costs ``d``, ``sum_r u_r b_r + sum_j min_{l_j <= y_j <= h_j} d_j y_j`` is a bound (weak duality), which is reckoned anew
 from the solver's multipliers. A closed site whose ``d_j`` lifts the bound above what is asked for stays closed, an open
-one whose ``-d_j`` does stays open. Branching is on the site whose two branches raise the bound most (product rule), by
-short trials until enough is known of the site (T. Achterberg, T. Koch and A. Martin, "Branching rules revisited",
-Operations Research Letters 33, 2005).
+one whose ``-d_j`` does stays open. Branching is on the site whose two branches raise the bound most (product rule): by
+short trials until enough is known of the site, then by what its branches raised bounds by on average (T. Achterberg,
+T. Koch and A. Martin, "Branching rules revisited", Operations Research Letters 33, 2005). Trials and branches begin at
+the basis of the branch above: from wherever the last one ended, the simplex method takes about twice the steps, and a
+short trial says little.
 """
 
 from __future__ import annotations
