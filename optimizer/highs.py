@@ -147,6 +147,14 @@ class Session:
         self._added.append(rows)
         return np.arange(first, first + count)
 
+    def basis(self) -> Any:
+        """The basis of an LP as the last run left it, for ``set_basis`` while there are as many columns and rows."""
+        return self._highs.getBasis()
+
+    def set_basis(self, basis: Any) -> None:
+        """Let the next run of an LP begin at a basis that ``basis`` gave."""
+        load.accept(self._highs.setBasis(basis), "the basis")
+
     def forget(self) -> None:
         """Solve afresh next time: after new rows that change a lot, presolve saves more than the last basis."""
         load.accept(self._highs.clearSolver(), "that it is to begin afresh")

@@ -426,6 +426,23 @@ def test_session_goes_on_from_the_last_basis():
     assert model.cost[0] != 0.5  # the caller's arrays stay as they are
 
 
+def test_session_goes_back_to_an_earlier_basis():
+    session = Session(transport(40), Options(presolve=False))
+    first = session.run()
+    basis = session.basis()
+    session.set_bounds(np.arange(40), np.zeros(40), np.zeros(40))
+    assert session.run().iterations > 0
+    session.set_bounds(np.arange(40), np.zeros(40), np.full(40, INF))
+    session.set_basis(basis)
+    again = session.run()
+    assert again.iterations == 0
+    assert again.value == pytest.approx(first.value)
+    rows = session.add_rows(sparse.csr_matrix(np.ones((1, 1600))), np.array([0.0]), np.array([INF]))
+    assert rows.size == 1
+    with pytest.raises(ValueError, match="the basis"):
+        session.set_basis(basis)
+
+
 def test_session_of_integers_and_time_limit_of_each_run():
     session = Session(slow(), Options(time_limit_seconds=0.7))
     first = session.run()

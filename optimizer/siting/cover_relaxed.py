@@ -13,7 +13,7 @@ from optimizer.siting.cover_cuts import cuts
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats
 
-_TRIAL_STEPS = 100  # of the simplex method
+_TRIAL_STEPS = 50  # of the simplex method
 
 Branch = tuple[Floats, Floats]
 """Lower and upper bound of each site (and of what follows them: where left out, as at the root)."""
@@ -67,19 +67,29 @@ class RelaxedCover:
                 row_upper=np.concatenate([[float(self._p)], arrays.row_upper]),
             )
         self._session = Session(arrays, self._options)
+        self._stand: Any = None
         self._branch = self.root
 
     def _counted(self) -> Floats:
         return np.asarray(np.arange(self._cost.size) < self.allowed.shape[1], float)
 
-    def solved(self, branch: Branch) -> Outcome:
-        """The relaxed cover of a branch."""
+    @property
+    def basis(self) -> Any:
+        """Where the simplex method stands now, until rows are added or left out."""
+        self._stand = self._session.basis()
+        return self._stand
+
+    def solved(self, branch: Branch, basis: Any = None) -> Outcome:
+        """The relaxed cover of a branch, from ``basis`` or where the last one ended."""
         lower, upper = (np.concatenate([part, end[part.size :]]) for part, end in zip(branch, self.root, strict=True))
         branch = lower, upper
         changed = np.flatnonzero((lower != self._branch[0]) | (upper != self._branch[1]))
         if changed.size:
             self._session.set_bounds(changed, lower[changed], upper[changed])
         self._branch = branch
+        if basis is not self._stand and basis is not None:
+            self._session.set_basis(basis)
+        self._stand = None
         outcome = self._session.run()
         self.steps += outcome.iterations
         return outcome
@@ -112,15 +122,15 @@ class RelaxedCover:
         if not keep.all():
             self._load(self.rows[np.flatnonzero(keep)])
 
-    def tried(self, parts: tuple[Branch, Branch], bound: float) -> tuple[float, float]:
-        """Bounds of two branches of one with ``bound``, by a few steps of the simplex method."""
+    def tried(self, parts: tuple[Branch, Branch], bound: float, basis: Any) -> tuple[float, float]:
+        """Bounds of two branches of one with ``bound``, by a few steps of the simplex method from its ``basis``."""
         self._session.set_options(replace(self._options, extra={"simplex_iteration_limit": _TRIAL_STEPS}))
-        first, second = (self._trial(part, bound) for part in parts)
+        first, second = (self._trial(part, bound, basis) for part in parts)
         self._session.set_options(self._options)
         return first, second
 
-    def _trial(self, branch: Branch, bound: float) -> float:
-        outcome = self.solved(branch)
+    def _trial(self, branch: Branch, bound: float, basis: Any) -> float:
+        outcome = self.solved(branch, basis)
         if outcome.status is Status.INFEASIBLE:
             return np.inf
         return bound if outcome.row_dual is None else max(bound, self.dual(outcome)[0])

@@ -2,7 +2,8 @@
 
 Both begin with the relaxed programme ``min sum_j y_j``, ``sum_{j in N(i)} y_j >= 1``, ``0 <= y <= 1`` and cuts that
 raise its bound (``cover_cuts``). As the number is whole, a bound a little above one number proves the next. Fewer sites
-are found by local search from the relaxed cover, again after every few sites that it says to open.
+are found by local search from the relaxed cover, again after every few sites that it says to open; where the bound
+stays far, by a longer one on the sites of small reduced cost.
 
 A number of sites is excluded by a search tree in which only covers of that many sites are looked for (``cover_tree``):
 fewer sites than the best cover has leave less room than the distance to the best cover would.
@@ -30,8 +31,11 @@ _GAIN = 0.02  # of the bound: what a round of cuts brings at least, or it is the
 _ROUNDS_BETWEEN = 4  # dives
 _LOOSE = 0.05  # what a cut has to spare when a tree begins, or it is left out
 _OPEN = (0.6, 0.8)  # sites this open or more are opened together in a dive
-_FEW = 250  # sites touched by a step up to which lists are faster than arrays
+_FEW = 1_200  # sites touched by a step up to which lists are faster than arrays
 _LOCAL = 500  # steps of the local search for each number of sites
+_LONGER = 40  # times as many where the relaxed bound is far
+_FAR = 1.0  # sites between the relaxed bound before cuts and the number to exclude from which it is
+_NEEDLESS = 0.1  # reduced cost up to which sites are looked at then
 _LOCAL_IN_DIVE = 100
 _LOCAL_IN_BRANCH = 200
 _BRANCHES_BETWEEN = 4  # local searches
@@ -49,8 +53,7 @@ class CoverSearch:
         self.allowed, self.chosen, self.limits = allowed, chosen, limits
         self.bound = 0
         self._local_steps, self._rounds = local, rounds
-        touched = allowed.sum(axis=0).mean() * allowed.sum(axis=1).mean()  # sites that a step may change
-        self._local = (LocalCoverLists if touched <= _FEW else LocalCover)(allowed, limits.seed)
+        self._local = _local(allowed, limits.seed)
         self._relaxed = RelaxedCover(allowed, limits)
         self._tree = CoverTree(self._relaxed, limits)
 
@@ -62,11 +65,12 @@ class CoverSearch:
         outcome = self._relaxed.solved(self._relaxed.root)
         if outcome.x is None or outcome.row_dual is None:
             return
-        value = self._raise(outcome)
+        value, worth = self._raise(outcome), self._relaxed.dual(outcome)[1]
         self._improve(self.bound if enough is None else enough)
         if self._going(enough) and self._number(enough) - value < (_CLOSE if enough is None else np.inf):
             self._exclude(enough, min(steps, _SHORT))
         relaxed = self._cut(outcome.x, enough)
+        self._improve_near(outcome.x, worth, enough, value + _FAR)
         if self._going(enough) and (enough is not None or self.chosen.size - self.bound <= near):
             self._relaxed.drop_loose(relaxed, _LOOSE)
             self._exclude(enough, steps)
@@ -136,6 +140,17 @@ class CoverSearch:
             found = self._local.fewer(self.chosen, self.chosen.size - 1, self._local_steps, self.limits.end)
             self._take(found)
 
+    def _improve_near(self, y: Floats, worth: Floats, enough: int | None, above: float) -> None:
+        """Longer local search, down to ``above`` sites, on those that the relaxed programme hardly calls needless."""
+        near = np.flatnonzero((worth <= _NEEDLESS) | (y > _WHOLE))
+        local, order = _local(self.allowed[:, near], self.limits.seed), np.argsort(-y[near], kind="stable")
+        while self._going(enough) and self._number(enough) > above:
+            number = self._number(enough)
+            found = local.fewer(order[:number], number, min(self._local_steps, _LOCAL) * _LONGER, self.limits.end)
+            if found is None:
+                break
+            self._take(near[found])
+
     def _exclude(self, enough: int | None, steps: int) -> None:
         """Try to prove that every cover has more sites than asked for; finds covers on the way."""
 
@@ -159,3 +174,9 @@ class CoverSearch:
     def _take(self, sites: Ints | None) -> None:
         if sites is not None and sites.size < self.chosen.size and self.allowed[:, sites].any(axis=1).all():
             self.chosen = sites
+
+
+def _local(allowed: Flags, seed: int) -> LocalCover | LocalCoverLists:
+    """The local search that is faster there."""
+    touched = allowed.sum(axis=0).mean() * allowed.sum(axis=1).mean()  # sites that a step may change
+    return (LocalCoverLists if touched <= _FEW else LocalCover)(allowed, seed)

@@ -12,8 +12,9 @@ from optimizer import siting
 from optimizer.highs import Options, solve
 from optimizer.siting.cover_local import LocalCover
 from optimizer.siting.cover_local_lists import LocalCoverLists
-from optimizer.siting.cover_relaxed import programme
+from optimizer.siting.cover_relaxed import RelaxedCover, programme
 from optimizer.siting.cover_search import CoverSearch
+from optimizer.siting.cover_tree import CoverTree
 from optimizer.siting.covering import cover, greedy_cover
 from optimizer.siting.limits import Limits
 
@@ -93,6 +94,58 @@ def test_costs_that_differ_are_proven_and_bounded_as_well(seed: int) -> None:
     assert found.bound == pytest.approx(value)
     for enough in (value - 3, value + 3):
         assert cover(allowed, cost, np.zeros(45, bool), Limits(), enough=enough).bound <= value + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_the_tree_excludes_what_is_less_than_the_fewest_and_nothing_else(seed: int, rounds: int) -> None:
+    allowed = _random(seed, 70, 50, 4)
+    fewest, relaxed = _fewest(allowed), RelaxedCover(allowed, Limits())
+    for _ in range(rounds):
+        y = relaxed.solved(relaxed.root).x
+        assert y is not None
+        relaxed.cut(y)
+    tree, shown = CoverTree(relaxed, Limits()), []
+
+    def look(number: float, y: np.ndarray) -> float:
+        shown.append(y)
+        return number + 1e-6
+
+    assert tree.excluded(fewest - 1 + 1e-6, 10**6, lambda y, _: look(fewest - 1, y))
+    assert all((allowed @ y >= 1 - 1e-6).all() for y in shown)
+    assert not tree.excluded(fewest + 1e-6, 10**6, lambda y, _: look(fewest, y))
+
+
+def test_branches_begin_where_their_parent_ended_and_end_at_the_same_bound() -> None:
+    allowed = _random(2, 80, 60, 4)
+    relaxed = RelaxedCover(allowed, Limits())
+    first = relaxed.solved(relaxed.root)
+    assert first.x is not None
+    basis, half = relaxed.basis, int(np.abs(first.x - 0.5).argmin())
+    lower, upper = relaxed.root[0].copy(), relaxed.root[1].copy()
+    lower[half], upper[half] = 1.0, 0.0
+    branches = (lower, relaxed.root[1]), (relaxed.root[0], upper)
+    for branch in (*branches, *branches):
+        bound = relaxed.dual(relaxed.solved(branch, basis))[0]
+        afresh = RelaxedCover(allowed, Limits())
+        assert bound == pytest.approx(afresh.dual(afresh.solved(branch))[0])
+    assert relaxed.solved(relaxed.root, basis).iterations == 0
+
+
+def test_longer_local_search_on_few_sites_finds_covers_of_all_clients() -> None:
+    points = np.random.default_rng(2).uniform(0, 1000, (400, 2))
+    allowed = ((points[:, None] - points[None, :]) ** 2).sum(axis=2) <= 90.0**2
+    first = greedy_cover(allowed, np.ones(400))
+    for above in (first.size + 5.0, first.size - 3.0, 0.0):
+        search = _search(allowed, 500)
+        relaxed = RelaxedCover(allowed, Limits())
+        outcome = relaxed.solved(relaxed.root)
+        assert outcome.x is not None
+        search._improve_near(outcome.x, relaxed.dual(outcome)[1], None, above)
+        assert allowed[:, search.chosen].any(axis=1).all()
+        assert search.chosen.size >= min(first.size, above)
+        assert search.bound == 0
+    assert search.chosen.size < first.size
 
 
 def test_no_time_leaves_a_cover_and_a_true_bound() -> None:
