@@ -221,7 +221,7 @@ def _payers(problem: Problem, rule: CoFunding, district: int) -> list[int]:
 
 
 def limit_places(problem: Problem, s: int, number: int) -> list[tuple[str, str, Bools]]:
-    """Places a limit (22) of a source holds in: label for names of rows, what it is called, (cells,) that count there."""
+    """Places a limit (22) of a source holds in: label for names of rows, what it is called, (cells,) that count."""
     cells, name = problem.cells, problem.sources[s]
     rule = problem.scenario.sources[name].limits[number]
     counted = np.array([not rule.purposes or p in rule.purposes for p in cells.purpose], dtype=bool)
