@@ -220,10 +220,11 @@ def _payers(problem: Problem, rule: CoFunding, district: int) -> list[int]:
     return [problem.sources.index(rule.payer)]
 
 
-def _limit(side: _Side, s: int, number: int, rule: Limit) -> None:
-    """(22): floor and ceiling of what a source pays in a year for some purposes, by place."""
-    problem, cells, name = side.problem, side.problem.cells, side.problem.sources[s]
-    counted = side.for_purpose(*rule.purposes)
+def limit_places(problem: Problem, s: int, number: int) -> list[tuple[str, str, Bools]]:
+    """Places a limit (22) of a source holds in: label for names of rows, what it is called, (cells,) that count."""
+    cells, name = problem.cells, problem.sources[s]
+    rule = problem.scenario.sources[name].limits[number]
+    counted = np.array([not rule.purposes or p in rule.purposes for p in cells.purpose], dtype=bool)
     if rule.districts:
         counted &= np.isin(cells.district, [d for d, x in enumerate(problem.districts) if x in rule.districts])
     if rule.by_community:
@@ -232,16 +233,20 @@ def _limit(side: _Side, s: int, number: int, rule: Limit) -> None:
     if rule.for_each == "community":
         there = sorted({community for mine in ours for community in mine})
         named = zip(labels(there, "c"), there, strict=True)
-        places = [(label, counted & np.array([c in mine for mine in ours], dtype=bool)) for label, c in named]
-    elif rule.for_each == "district":
-        places = [
-            (label, counted & (cells.district == d))
-            for d, label in enumerate(labels(problem.districts, "d"))
-            if not rule.districts or problem.districts[d] in rule.districts
+        return [(label, c, counted & np.array([c in mine for mine in ours], dtype=bool)) for label, c in named]
+    if rule.for_each == "district":
+        return [
+            (label, name, counted & (cells.district == d))
+            for d, (label, name) in enumerate(zip(labels(problem.districts, "d"), problem.districts, strict=True))
+            if not rule.districts or name in rule.districts
         ]
-    else:
-        places = [("all", counted)]
-    for place, mine in places:
+    return [("all", "", counted)]
+
+
+def _limit(side: _Side, s: int, number: int, rule: Limit) -> None:
+    """(22): floor and ceiling of what a source pays in a year for some purposes, by place."""
+    problem, cells, name = side.problem, side.problem.cells, side.problem.sources[s]
+    for place, _, mine in limit_places(problem, s, number):
         if rule.for_each != "source" and not mine.any():
             continue  # it may not pay there
         grants = np.array([cells.purpose[c] == "work_funds" for c in np.flatnonzero(mine)], dtype=bool)

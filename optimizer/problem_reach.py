@@ -11,7 +11,6 @@ from geodata.travel_people import city_network, city_people, people_travel
 from optimizer.problem import YEARLY_SPACE, Arcs, Bools, Cells, Existing, Floats, Halls, Ints, Places, Tag
 from optimizer.scenario import Scenario
 from optimizer.scenario_base import PURPOSES, Purpose
-from optimizer.scenario_money import Source
 from optimizer.scenario_services import Service
 
 _Kind = tuple[int, int, tuple[int, ...], tuple[Tag, ...], bool]
@@ -145,17 +144,6 @@ def _joined(a: Arcs, b: Arcs) -> Arcs:
     return _arcs(rows)
 
 
-def eligible(source: Source, purpose: Purpose, service: str, district: str, community: str, kind: str) -> bool:
-    """Whether a source may pay a cost, equation (21); `service` and `community` are empty where there is none."""
-    if purpose not in source.purposes or (source.districts and district not in source.districts):
-        return False
-    if source.services and purpose.startswith("service") and service not in source.services:
-        return False
-    if not source.communities and not source.types:
-        return True
-    return bool(community) and (community in source.communities or kind in source.types)
-
-
 def cells(
     scenario: Scenario, communities: Sequence[str], types: Sequence[str], districts: Sequence[str], district: Ints
 ) -> tuple[Cells, dict[tuple[str, int, int, int], int]]:
@@ -174,7 +162,7 @@ def cells(
         payers = tuple(
             s
             for s, source in enumerate(scenario.sources.values())
-            if eligible(source, purpose, name, districts[d], community, kind)
+            if source.may_pay(purpose, name, districts[d], community, kind)
         )
         tags = _tags(scenario, payers, purpose, community, kind)
         order = PURPOSES.index(purpose)

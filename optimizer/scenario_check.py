@@ -11,8 +11,8 @@ from geodata.findings import Finding, did_you_mean
 from optimizer.fair_groups import check_groups
 from optimizer.guidance import classify, condition_columns
 from optimizer.levels_check import check_levels
+from optimizer.money_check import check_money
 from optimizer.scenario import Scenario
-from optimizer.scenario_money import Source
 
 _DERIVED = ("office_area_m2", "own_income_yuan_per_person")
 
@@ -31,7 +31,6 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
         for n, limit in enumerate(source.limits):
             found += _unknown(f"{at}.limits.{n}.districts", limit.districts, districts, "district")
             found += _unknown(f"{at}.limits.{n}.communities", limit.communities, communities, "community")
-        found += _nowhere(city, at, source)
         if source.types and not kinds & set(source.types) and not source.communities:
             found.append(
                 Finding(
@@ -67,6 +66,7 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
                     message="a district's source without a district pays everywhere",
                 )
             )
+    found += check_money(city, scenario)
     found += check_groups(city, scenario)
     found += _last_year(city, scenario)
     found += _leases(city, scenario)
@@ -81,26 +81,6 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
         found += _unknown(f"programmes.work_funds.care_indicators.{n}", named, numbers, "column of numbers")
     found += _unknown("guidance", condition_columns(scenario.guidance), columns, "column of communities")
     return found
-
-
-def _nowhere(city: City, at: str, source: Source) -> list[Finding]:
-    """An earmark to communities none of which lies where the source may pay."""
-    frame = city.communities
-    named = set(source.communities) & set(frame["community"])
-    mine = frame["community"].isin(named) | frame["type"].isin(source.types)
-    if not named or not source.districts or (mine & frame["district"].isin(source.districts)).any():
-        return []
-    return [
-        Finding(
-            "error",
-            file="scenario",
-            column=f"{at}.communities",
-            value=", ".join(sorted(named)),
-            limit=f"communities in {', '.join(source.districts)}",
-            remedy="name communities of these districts, or widen districts",
-            message="the source has no eligible place: none of its communities lies in its districts",
-        )
-    ]
 
 
 def _last_year(city: City, scenario: Scenario) -> list[Finding]:

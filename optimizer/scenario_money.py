@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 from pydantic import Field, model_validator
 
 from optimizer.scenario_base import Part, Purpose, Share, Yuan
+from optimizer.scenario_floors import floor_contradictions
 
 USUAL: tuple[Purpose, ...] = ("work_funds", "space", "service_capital", "service_running")
 """What a source may pay for that does not say; debts are paid off only where it does."""
@@ -121,6 +122,16 @@ class Source(Part):
         taken = self.committed_yuan
         return [int(value + 0.5) for value in (taken if isinstance(taken, list) else [taken] * years)]
 
+    def may_pay(self, purpose: str, service: str, district: str, community: str, kind: str) -> bool:
+        """Whether it may pay a cost, equation (21); `service` and `community` are empty where there is none."""
+        if purpose not in self.purposes or (self.districts and district not in self.districts):
+            return False
+        if self.services and purpose.startswith("service") and service not in self.services:
+            return False
+        if not self.communities and not self.types:
+            return True
+        return bool(community) and (community in self.communities or kind in self.types)
+
     @model_validator(mode="after")
     def _purposes(self) -> Self:
         if not self.purposes:
@@ -231,7 +242,7 @@ def _limits(source: Source) -> list[tuple[int, Limit]]:
 
 
 def _of_amounts(scenario: _Scenario, name: str, source: Source) -> Iterator[str]:
-    """Commitments above the amount, and floors above ceilings or above the money there can be; the worst year each."""
+    """Commitments above the amount, the worst year; and floors above ceilings or above the money there can be."""
     at, years = f"sources.{name}", len(scenario.years)
     given: object = source.amount_yuan
     if given is None:
@@ -248,24 +259,7 @@ def _of_amounts(scenario: _Scenario, name: str, source: Source) -> Iterator[str]
             "lower the commitment or raise amount_yuan"
         )
         return
-    reserve = [0.0, *(source.carry_limit(value) for value in free[:-1])]
-    for number, limit in _limits(source):
-        for t, money in enumerate(free):
-            low, high = limit.range_yuan(money)
-            year, here = scenario.years[t], f"{at}.limits.{number}"
-            ceilings = [source.ceiling_share.get(p, 1.0) * money for p in limit.purposes or source.purposes]
-            if low > high:
-                yield f"{here}: the floor of {low:,.0f} yuan in {year} is above its ceiling of {high:,.0f}"
-            elif low > money + reserve[t]:
-                yield (
-                    f"{here}: the floor of {low:,.0f} yuan in {year} is above the {money + reserve[t]:,.0f} yuan that "
-                    "the source can have; lower it or raise the amount"
-                )
-            elif source.ceiling_share and low > sum(ceilings):
-                yield f"{here}: the floor of {low:,.0f} yuan in {year} is above ceiling_share, {sum(ceilings):,.0f}"
-            else:
-                continue
-            break
+    yield from floor_contradictions(name, source, scenario.years, free)
 
 
 def _of_co_funding(scenario: _Scenario, position: int, rule: CoFunding) -> Iterator[str]:

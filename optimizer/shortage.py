@@ -9,7 +9,7 @@ from scipy.sparse import block_array, csr_array, eye_array
 from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.money import build_money
+from optimizer.money import build_money, limit_places
 from optimizer.problem import WORK_FUNDS, Floats, Ints, Problem
 from optimizer.programmes import build_model
 
@@ -60,7 +60,7 @@ def missing_money(problem: Problem, cost: Floats) -> Floats:
 
 
 def unkept_floors(problem: Problem, cost: Floats | None = None) -> list[tuple[str, str, str, float, float]]:
-    """Return floors of sources (22) that no plan can keep: the source, the rule and its place, year, floor, what lacks.
+    """Return floors of sources (22) that no plan can keep: the rule, its place (empty: all), year, floor, what lacks.
 
     Asked is whether there is anything to spend the money on, and money beside the other rules; a plan may fail for
     other reasons too. With `cost` (cells, T) it is the plan with these costs that cannot keep them. In yuan.
@@ -95,9 +95,10 @@ def unkept_floors(problem: Problem, cost: Floats | None = None) -> list[tuple[st
     for row, yuan in zip(floors, lacks, strict=True):
         said = re.fullmatch(r"eq22_floor\((.+),(\d+),(.+),(\d+)\)", money.row_names[row])
         if yuan >= 1 and said:
-            found.append(
-                (f"sources.{said[1]}.limits.{said[2]}", said[3], said[4], float(-money.upper[row]), float(yuan))
-            )
+            source, number = problem.sources.index(said[1]), int(said[2])
+            called = {label: name for label, name, _ in limit_places(problem, source, number)}
+            floor = float(-money.upper[row])
+            found.append((f"sources.{said[1]}.limits.{number}", called[said[3]], said[4], floor, float(yuan)))
     return found
 
 
@@ -105,7 +106,7 @@ def said_of_floors(problem: Problem, cost: Floats | None = None) -> str:
     """Return in words which floors of sources no plan, or not the one with these costs, can keep; empty if it can."""
     name = problem.scenario.currency.name
     lines = [
-        f"  {rule}{'' if place == 'all' else f' ({place})'} {year}: the floor is {floor:,.0f} {name}, "
+        f"  {rule}{f' ({place})' if place else ''} {year}: the floor is {floor:,.0f} {name}, "
         f"{lacks:,.0f} of it cannot be spent"
         for rule, place, year, floor, lacks in unkept_floors(problem, cost)
     ]

@@ -615,6 +615,20 @@ def capital_called_yearly(plan: Plan) -> None:
     plan.set("ledger", {"site": "ob", "purpose": "service_capital"}, yearly_yuan=430)
 
 
+@decision("yearly_cost")
+def one_yuan_of_capital_called_yearly(plan: Plan) -> None:
+    strict(plan)
+    plan.set("ledger", {"site": "ob", "purpose": "service_capital"}, yearly_yuan=1)
+
+
+@decision("yearly_cost")
+def one_yuan_of_running_cost_not_called_yearly(plan: Plan) -> None:
+    strict(plan)
+    row = plan.tables["ledger"].query("site == 'ob' and purpose == 'service_running'").iloc[0]
+    where = {"site": "ob", "purpose": "service_running", "year": int(row["year"]), "source": row["source"]}
+    plan.set("ledger", where, yearly_yuan=int(row["yearly_yuan"]) - 1)
+
+
 @decision("columns")
 def yearly_costs_not_told_apart(plan: Plan) -> None:
     strict(plan)

@@ -138,20 +138,23 @@ def _yearly(case: Case, ledger: pd.DataFrame, rooms: Rooms, recorder: Recorder) 
             "year": room["year"],
             "service": "",
             "site": room["site"],
-            "due": np.minimum(np.floor(due + 0.5), room["cost_yuan"].to_numpy(float)),
+            "due": np.minimum(due, room["cost_yuan"].to_numpy(float)),
+            # Half a yuan is rounding; tables round areas to six decimals.
+            "slack": 0.5 + 1e-6 * (1 + room["site_yearly_yuan_per_m2"].to_numpy(float) * case.prices(room["year"])),
         }
     )
     ledger = ledger.astype({column: str for column in COST if column != "year"})
     said = ledger.groupby(COST)[["yuan", "yearly_yuan"]].sum().reset_index()
-    frame = said.merge(owed.astype({c: str for c in COST if c != "year"}), how="left", on=COST).fillna({"due": 0.0})
+    frame = said.merge(owed.astype({c: str for c in COST if c != "year"}), how="left", on=COST).fillna(
+        {"due": 0.0, "slack": 0.0}
+    )
     frame["due"] = frame["due"].where(frame["purpose"] != "service_running", frame["yuan"])
     frame["said"] = frame["yearly_yuan"].astype(float)
     recorder.judge(
         "yearly_cost",
         "ledger",
         frame,
-        # The last digit of a float decides where the formula ends on half a yuan.
-        ((frame["said"] - frame["due"]).abs() <= 1.0).to_numpy(dtype=bool),
+        ((frame["said"] - frame["due"]).abs() <= frame["slack"]).to_numpy(dtype=bool),
         key=tuple(COST),
         value="said",
         limit="due",

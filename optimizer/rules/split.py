@@ -9,7 +9,6 @@ import pandas as pd
 from geodata.city import City
 from optimizer.ledger import payments
 from optimizer.problem import SPACE, Floats, Ints, Problem
-from optimizer.problem_reach import eligible
 from optimizer.rounding import Margin, round_table
 from optimizer.rules.forced import forced_costs
 from optimizer.rules.payers import Limits, Payers, limits, payers
@@ -108,12 +107,12 @@ def may_use(problem: Problem) -> "np.ndarray[tuple[int, int, int], np.dtype[np.b
     for s, source in enumerate(problem.scenario.sources.values()):
         for i in range(n):
             place = (problem.districts[problem.district[i]], problem.communities[i], problem.types[i])
-            found[i, s, 0] = eligible(source, "work_funds", "", *place)
-            found[i, s, 1] = eligible(source, "space", "", *place)
+            found[i, s, 0] = source.may_pay("work_funds", "", *place)
+            found[i, s, 1] = source.may_pay("space", "", *place)
             for k, (name, service) in enumerate(names):
                 where = place if service.siting == "own" else (place[0], "", "")
-                found[i, s, k + 2] = eligible(source, "service_capital", name, *where) or eligible(
-                    source, "service_running", name, *where
+                found[i, s, k + 2] = source.may_pay("service_capital", name, *where) or source.may_pay(
+                    "service_running", name, *where
                 )
     return np.asarray(found & short[:, None, :])
 

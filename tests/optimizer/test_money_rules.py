@@ -110,6 +110,17 @@ def test_a_floor_that_nothing_can_be_spent_on_is_explained_before_any_search() -
         plan(city, scenario)
 
 
+@pytest.mark.parametrize(("place", "name"), [("district", "城东 1"), ("community", '=a, "b"')])
+def test_places_of_a_floor_have_their_own_names(place: str, name: str) -> None:
+    # The floor asks for 5,000 in each place; work funds of 2,000 are all there is to pay for.
+    rule = [{"purposes": ["work_funds"], "for_each": place, "at_least_yuan": 5000}]
+    city = make_city([{"community": '=a, "b"', "district": "城东 1"}], needs=[])
+    funds = {"work_funds": {"floor_yuan": 2000}}
+    scenario = make_scenario(programmes=funds, sources=city_money(9000, limits=rule))
+    said = explain(build_problem(city, scenario))
+    assert f"sources.city.limits.0 ({name}) 2020: the floor is 5,000 yuan, 3,000 of it cannot be spent" in said
+
+
 def test_a_floor_on_grants_is_one_in_whole_units() -> None:
     # Grants come in thousands: a floor of 90 is one of 1,000, more than there is, or what is paid.
     rule = [{"purposes": ["work_funds"], "at_least_yuan": 90}]

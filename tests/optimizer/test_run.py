@@ -251,11 +251,20 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypa
 
 
 def test_a_hard_floor_without_money_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    programmes = {"work_funds": {"floor_yuan": 1_000_000, "ceiling_yuan": None, "hard_floor": True}}
+    # 16,200 yuan in the first year; of 8,000 in the east the city may add a tenth.
+    programmes = {"work_funds": {"floor_yuan": 6000, "ceiling_yuan": None, "hard_floor": True}}
+    matched = [{"purpose": "work_funds", "of": "city", "ratio": 10}]
     with pytest.raises(Infeasible) as caught:
-        run_scenario(loaded("work_funds", tmp_path, programmes=programmes), tmp_path / "out")
+        run_scenario(loaded("work_funds", tmp_path, programmes=programmes, co_funding=matched), tmp_path / "out")
     assert "are missing" in caught.value.report
     assert "east 2020" in caught.value.report
+    assert left(tmp_path) == []
+
+
+def test_a_hard_floor_above_the_budget_is_an_error_in_the_scenario(tmp_path: Path) -> None:
+    programmes = {"work_funds": {"floor_yuan": 1_000_000, "ceiling_yuan": None, "hard_floor": True}}
+    with pytest.raises(InputError, match="the hard floor is above the budget"):
+        run_scenario(loaded("work_funds", tmp_path, programmes=programmes), tmp_path / "out")
     assert left(tmp_path) == []
 
 
