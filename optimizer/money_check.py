@@ -186,6 +186,9 @@ def _for_work_funds(scenario: Scenario, districts: set[str]) -> Floats:
     for name, source in scenario.sources.items():
         if "work_funds" in source.purposes and (not source.districts or districts & set(source.districts)):
             free = scenario.free_yuan(name)
-            share = np.floor(source.ceiling_share.get("work_funds", np.inf) * np.array(free, dtype=float) + 1e-6)
-            total += np.minimum(most_yuan(source, free), share)
+            most = np.array(most_yuan(source, free))
+            if "work_funds" in source.ceiling_share:
+                share = source.ceiling_share["work_funds"] * np.array(free, dtype=float)
+                most = np.minimum(most, np.floor(share + 1e-6))
+            total += most
     return total

@@ -101,6 +101,16 @@ def test_a_hard_floor_above_the_budget_or_the_ceiling_is_an_error() -> None:
     assert "work funds in 城东 come to 10,000 yuan in 2020, above the 9,000" in found[0]
 
 
+def test_a_hard_floor_is_weighed_against_years_without_new_money_too() -> None:
+    """A source that brings nothing in its second year leaves nothing for that year's floor."""
+    funds = {"work_funds": {"floor_yuan": 2_000, "hard_floor": True}}
+    sources = {"city": {"amount_yuan": [30_000, 0], "carry_limit_share": 0}, "fund": FUND}
+    found = errors({}, programmes=funds, sources=sources, horizon={"years": 2})
+    assert len(found) == 1
+    assert "the hard floor is above the budget: work funds come to" in found[0]
+    assert "yuan in 2021, above the 0 that there can be" in found[0]
+
+
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
