@@ -17,7 +17,7 @@ WHOLE = 1e-7
 """A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""
 LARGE = 60
 """Pieces with more yes-or-no columns share what the plans together may leave open; smaller ones are solved out."""
-NODES, QUICK_NODES = 4000, 200
+NODES, QUICK_NODES = 250, 200
 """Most nodes for a piece: where something is to be proven, and where only a good plan is wanted."""
 SPARING = {
     "mip_heuristic_effort": 0.01,
@@ -39,7 +39,7 @@ class PiecePlans:
     """A plan of every piece at `prices`: `plans` (columns of the piece), their use of the coupling rows, their sum.
 
     `value` is the sum with all prices paid, `bound` what no plan of the whole stage is below; `bounds` is what no plan
-    of a piece is below at the prices. In a quick round (`ties`) these hold of relaxed pieces only.
+    of a piece is below at the prices. In a quick round these hold of relaxed pieces only.
     """
 
     prices: Floats
@@ -56,20 +56,21 @@ def plan_pieces(
     *,
     gap: float,
     start: Mapping[int, Floats] | None = None,
-    ties: float | None = None,
+    quick: bool = False,
+    nodes: int = NODES,
     event: Event | None = None,
 ) -> PiecePlans:
     """Plan every piece of a stage in whole numbers at `prices`.
 
-    `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
-    to keep for a piece where the search is stopped before it has a better one. A quick round, one with `ties`, decides
-    only what the relaxed piece and the plan to begin with (without one, nothing) do not agree in, and what is near a
-    tie: whose reduced cost is at most so much, shared by the pieces. Plans are almost as good and much sooner there,
-    but nothing is proven. Raises NoPlan where a piece has none.
+    `gap`, in the unit of the goal, is what all of them together may leave open, `nodes` how many nodes a piece may take
+    where something is proven. `start` are plans to begin with, and to keep for a piece where the search is stopped
+    before it has a better one. A quick round decides only what the relaxed piece and the plan to begin with (without
+    one, nothing) do not agree in. Plans are almost as good and much sooner there, but nothing is proven. Raises NoPlan
+    where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
-    allowed, tied = gap / max(1, large), (ties or 0.0) / max(1, large)
+    allowed = gap / max(1, large)
 
     def one(number: int) -> tuple[Outcome, float]:
         piece = pieces[number]
@@ -85,11 +86,11 @@ def plan_pieces(
         options = Options(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
-            nodes=NODES if ties is None else QUICK_NODES,
-            extra=PROVING if first is not None and ties is None else SPARING,
+            nodes=QUICK_NODES if quick else nodes,
+            extra=PROVING if first is not None and not quick else SPARING,
         )
-        if ties is not None:
-            outcome = solve(_where_they_differ(arrays, relaxed, first, tied), options, start=first, stop=event)
+        if quick:
+            outcome = solve(_where_they_differ(arrays, relaxed, first), options, start=first, stop=event)
             if outcome.x is not None or (event is not None and event.is_set()):
                 return outcome, relaxed.bound
         outcome = solve(arrays, options, start=first, stop=event)
@@ -119,19 +120,16 @@ def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
     return use
 
 
-def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None, ties: float) -> Arrays:
+def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None) -> Arrays:
     """Return the piece with every decision fixed in which the relaxed plan and a plan in whole numbers agree.
 
-    Where there is no plan, it is one that decides nothing. With `ties`, decisions whose reduced cost is at most that
-    stay open too.
+    Where there is no plan, it is one that decides nothing.
     Source: E. Danna, E. Rothberg and C. Le Pape, Mathematical Programming 102 (2005), relaxation induced neighbourhood.
     """
     assert relaxed.x is not None
-    assert relaxed.reduced_cost is not None
     taken: Bools = np.zeros_like(arrays.integer) if plan is None else plan > 0.5
-    clear = arrays.integer & ((np.abs(relaxed.reduced_cost) > ties) | (ties <= 0))
-    off = clear & (relaxed.x < WHOLE) & ~taken
-    on = clear & (relaxed.x > 1 - WHOLE) & (taken | (plan is None and ties > 0))
+    off = arrays.integer & (relaxed.x < WHOLE) & ~taken
+    on = arrays.integer & (relaxed.x > 1 - WHOLE) & taken
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
 
 

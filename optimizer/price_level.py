@@ -24,7 +24,7 @@ LEVEL_NEAR = 0.05
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
 LEVEL_PIECES = 0.4
-"""Gap, of the second goal, of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
+"""Gap of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,20 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
         top = min(top, level)
         method.report("worst_off", None, top)
-    start.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
     aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
-    method.leaves.level, method.leaves.prices[RAISED] = top, prices
-    return _reach(method, set_aside(problem, best, aside), top, start.prices)
+    method.leaves.level, method.leaves.prices[RAISED] = top, prices[: len(method.names[0])]
+    raised = _reach(method, set_aside(problem, best, aside), top, start.prices, (search, prices))
+    search.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
+    return raised
 
 
-def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Raised:
-    """Make a plan whose level is near the bound: one of the second goal that must keep a level just below it.
+def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising: tuple[Search, Floats]) -> Raised:
+    """Make a plan whose level is near the bound: one that must keep a level just below it.
 
-    Its yes-or-no decisions are kept; how high the level can be with them, money decides.
+    Its yes-or-no decisions are kept; how high the level can be with them, money decides. `start` are prices of the
+    second goal without levels, `raising` is the last search for the bound and the best prices there.
     """
-    joint, settings = method.joint, method.settings
+    settings = method.settings
     before = method.decisions(method.begin, NEAR)
     x, reached = method.best, -1.0
     for plan in (method.best, before):
@@ -98,7 +100,7 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
             break
         asked = replace(without_floors(levels), common=max(0.0, top - part * settings.level_gap))
         try:
-            for plan in _near_level(method, method.search(joint.second, asked, start.copy()), before):
+            for plan in _near_level(method, asked, start, raising, before):
                 level, there = best_level(method.fair, levels, plan)
                 if level > reached:
                     x, reached = there, level
@@ -116,9 +118,19 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats) -> Rais
     return Raised(kept, top, reached, method.best)
 
 
-def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Iterator[Floats]:
-    """Yield plans in whole numbers at the prices of a stage, then at prices corrected for them."""
-    prices = method.settings.level_gap
+def _near_level(
+    method: PricePlan, asked: Levels, start: Floats, raising: tuple[Search, Floats], before: Floats | None
+) -> Iterator[Floats]:
+    """Yield plans in whole numbers that keep the levels asked for, until one is good enough.
+
+    First the cheapest at the prices of the bound. Where money is not needed where that plan needs it, it has little to
+    fall back upon: then plans of the second goal, at the prices of a stage, and at prices corrected for them.
+    """
+    prices, joint = method.settings.level_gap, method.joint
+    cheapest = method.search(None, asked, raising[1].copy(), raising[0])
+    done = plan_pieces(cheapest, cheapest.prices, gap=LEVEL_PIECES * prices, quick=True, event=method.stop)
+    yield method.assembled(cheapest, done.plans)
+    search = method.search(joint.second, asked, start.copy(), cheapest)
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * prices * abs(search.bound)
     plans: Mapping[int, Floats] | None = None if before is None else completed(search, before, search.prices)
@@ -128,7 +140,7 @@ def _near_level(method: PricePlan, search: Search, before: Floats | None) -> Ite
         if extra_use is not None:
             at = search.corrected(extra_use)
             at.improve(gap=prices, rounds=25, width=0.3)
-        done = plan_pieces(search, at.prices, gap=gap, ties=0.0, start=plans, event=method.stop)
+        done = plan_pieces(search, at.prices, gap=gap, quick=True, start=plans, event=method.stop)
         extra_use, plans = done.use - at.mixed_use(), done.plans
-        method.extra_use = method.leaves.extra_use[NEAR] = extra_use
+        method.leaves.extra_use[NEAR] = extra_use
         yield method.assembled(search, done.plans)

@@ -20,7 +20,7 @@ from optimizer.fit import Exchange, Fit, build_fit
 from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
-from optimizer.piece_plans import SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
+from optimizer.piece_plans import NODES, SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
 from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Bools, Floats
 
@@ -41,6 +41,8 @@ STUCK = 1e-5
 """A round that gains less than this part of the second goal has found nothing new."""
 FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
+FINER_NODES = 4000
+"""Most nodes for a piece then."""
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
 POOR_ROUNDS = 5
@@ -225,10 +227,10 @@ class PricePlan:
             search = self.search(joint.second, levels, start.prices.copy())
             self.improve(KEPT, search, gap=settings.price_gap)
         self.bound = max(self.bound, search.bound)
-        extra_use = self.extra_use if settings.target_gap >= ROUGH else None
+        extra_use = None
         before = self.decisions(self.begin, KEPT)
         if before is not None and self.begin is not None:
-            extra_use = self.begin.extra_use.get(KEPT, extra_use)
+            extra_use = self.begin.extra_use.get(KEPT)
             self._fitted(levels, before)
         elif self.near is not None:
             before = self.near.astype(float)
@@ -267,7 +269,7 @@ class PricePlan:
         value = np.inf
         if self.best is not None:
             value = self._value(fit)
-        gap = settings.piece_gap * worth
+        gap, nodes = settings.piece_gap * worth, NODES
         at, left, before = search, 0.0, np.inf
         for number in range(settings.rounds + proof):
             report(None if self.best is None else value, self.bound)
@@ -279,22 +281,23 @@ class PricePlan:
             before = value
             self._add_rows(search)
             if stuck or (number > proof and self._near(value, (1 - FINER) * left)):
-                gap, proof = FINER * gap, number
+                gap, nodes, proof = FINER * gap, FINER_NODES, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            ties = None if number == proof else 0.3 * gap if plans is None else 0.0
-            done = plan_pieces(search, at.prices, gap=gap, ties=ties, start=plans, event=self.stop)
-            if ties is None:
+            quick = number != proof
+            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=quick, nodes=nodes, event=self.stop)
+            if not quick:
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
-            if number >= proof and not self.stopped() and not self._near(value):
+            enough = self._near(value, (1 - FINER) * left)  # only the proof is missing
+            if number >= proof and not self.stopped() and not enough:
                 value = self._mixed(fit, search, value)
-            if number >= proof and not self.stopped() and not self._near(value) and self._may_exchange:
-                value = self._united(fit, search)
+                if not self.stopped() and not self._near(value) and self._may_exchange:
+                    value = self._united(fit, search)
         if self.best is None:
             raise NoPlan
         report(value, self.bound)
