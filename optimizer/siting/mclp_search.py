@@ -91,6 +91,7 @@ class MostSearch:
         """Exchanges from a relaxed answer, with ever more of its sites open."""
         sites = self._rows.shape[1]
         lower, upper = np.zeros(sites), np.ones(sites)
+        basis = self._relaxed.basis
         while not self.proven and self._limits.left > 0:
             self._exchange_from(x)
             y = x[:sites]
@@ -99,10 +100,11 @@ class MostSearch:
                 break
             lower = lower.copy()
             lower[free[y[free] >= min(_OPEN, float(y[free].max()))]] = 1.0
-            outcome = self._relaxed.solved((lower, upper))
+            outcome = self._relaxed.solved((lower, upper), most=self._asked())
             if outcome.x is None or outcome.row_dual is None or self._relaxed.dual(outcome)[0] > self._asked():
                 break
             x = outcome.x
+        self._relaxed.back_to(basis)
 
     def _exchange_from(self, x: Floats) -> None:
         self._exchange(np.argsort(-x[: self._rows.shape[1]], kind="stable")[: self._p])
