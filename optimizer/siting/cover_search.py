@@ -35,7 +35,7 @@ _OPEN = (0.6, 0.8)  # sites this open or more are opened together in a dive
 _FEW = 1_200  # sites touched by a step up to which lists are faster than arrays
 _FAR = 0.5  # sites between the relaxed bound and the number to exclude from which it is far
 _NEEDLESS = 0.1  # reduced cost up to which the local search opens sites
-_NEEDLESS_CUT = 0.005  # and after cuts
+_NEEDLESS_CUT = (0.005, 0.02, 0.01)  # and after cuts, in turn where it begins anew
 _LOCAL = 1_500  # steps of the local search for each number of sites
 _LOCAL_IN_ROUND = 500
 _LOCAL_IN_DIVE = 100
@@ -61,7 +61,7 @@ class CoverSearch:
         self._relaxed = RelaxedCover(allowed, limits)
         self._tree = CoverTree(self._relaxed, limits)
         self._local, self._diver = _local(allowed, limits.seed), _local(allowed, limits.seed)
-        self._at = chosen
+        self._at, self._worth = chosen, np.zeros(allowed.shape[1])
 
     def run(self, enough: int | None = None, *, steps: int = _STEPS, near: int = _NEAR) -> None:
         """Search until ``bound`` meets ``chosen``, ``steps`` or the clock are used up, or ``enough`` is decided.
@@ -113,7 +113,7 @@ class CoverSearch:
             known, y, rounds = self.bound, outcome.x, rounds + 1
             slow = 0 if self._raise(outcome) >= _GAIN else slow + 1
             self._take_whole(y)
-            self._look_near(outcome, y, _NEEDLESS_CUT)
+            self._look_near(outcome, y, _NEEDLESS_CUT[0])
             self._resume(enough, min(self._local_steps, _LOCAL_IN_ROUND))
             if slow == _SLOW or (slow and self._room(enough) < _FAR):
                 break
@@ -127,7 +127,7 @@ class CoverSearch:
             if not (self._going(enough) and self._room(enough) > _FAR):
                 return
             if number % _RESTART == 0:
-                self._restart(y)
+                self._again(number // _RESTART, y)
             self._resume(enough, min(self._local_steps, _LOCAL_FAR))
         for part in _OPEN:
             if self._room(enough) > _FAR:
@@ -162,15 +162,20 @@ class CoverSearch:
 
     def _look_near(self, outcome: Outcome, y: Floats, needless: float) -> None:
         """Let the local searches open those sites only that the relaxed programme hardly calls needless."""
-        near = (self._relaxed.dual(outcome)[1] <= needless) | (y > _WHOLE)
-        self._local.look_at(near)
-        self._diver.look_at(near)
+        self._worth = np.where(y > _WHOLE, 0.0, self._relaxed.dual(outcome)[1])
+        self._local.look_at(self._worth <= needless)
+        self._diver.look_at(self._worth <= needless)
 
     def _restart(self, y: Floats) -> None:
         """Let the local search begin anew from a relaxed cover."""
         self._take_whole(y)
         self._local.forget()
         self._at = np.argsort(-y, kind="stable")
+
+    def _again(self, number: int, y: Floats) -> None:
+        """Restart for the ``number``-th time, each time with other sites to look at."""
+        self._local.look_at(self._worth <= _NEEDLESS_CUT[number % len(_NEEDLESS_CUT)])
+        self._restart(y)
 
     def _resume(self, enough: int | None, steps: int) -> None:
         """Local search from where it stood, one site fewer each time as long as covers are found."""
@@ -194,8 +199,9 @@ class CoverSearch:
             if nodes % _BRANCHES_BETWEEN == 1 and self._going(enough):
                 self._local_from(y, self._number(enough), _LOCAL_IN_BRANCH)
                 if self._room(enough) > _FAR:
-                    if nodes // _BRANCHES_BETWEEN % _RESTART == 0:
-                        self._restart(y)
+                    round_, at = divmod(nodes // _BRANCHES_BETWEEN, _RESTART)
+                    if not at:
+                        self._again(round_, y)
                     self._resume(enough, min(self._local_steps, _LOCAL_FAR))
             return self._number(enough) + _WHOLE if self._going(enough) else -np.inf
 
