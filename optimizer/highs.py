@@ -147,6 +147,18 @@ class Session:
         self._added.append(rows)
         return np.arange(first, first + count)
 
+    def delete_rows(self, rows: Indices) -> None:
+        """Leave rows out; those behind them move up. Where none of them binds, the next run needs no step."""
+        index, arrays = np.asarray(rows, np.int32), self.arrays
+        load.accept(self._highs.deleteRows(index.size, index), "that rows are left out")
+        keep = np.delete(np.arange(arrays.row_lower.size), index)
+        self._arrays = replace(
+            arrays,
+            matrix=as_columns(arrays.matrix.tocsr()[keep]),
+            row_lower=arrays.row_lower[keep],
+            row_upper=arrays.row_upper[keep],
+        )
+
     def basis(self) -> Any:
         """The basis of an LP as the last run left it, for ``set_basis`` while there are as many columns and rows."""
         return self._highs.getBasis()

@@ -29,7 +29,7 @@ class LocalCover:
         self._allowed = allowed
         self._share: Floats = allowed.astype(float)
         self._clients_of = [np.flatnonzero(allowed[:, site]) for site in range(sites)]
-        self._sites_of = [np.flatnonzero(allowed[client]) for client in range(clients)]
+        self._sites_of = [np.flatnonzero(allowed[client]) for client in range(clients)]  # that may be opened
         self._near: dict[int, Flags] = {}
         self._random = np.random.default_rng(seed)
         self._weight = np.ones(clients)
@@ -37,6 +37,15 @@ class LocalCover:
         self._shut = np.zeros(sites)
         self._gain, self._loss = np.zeros(sites), np.zeros(sites)
         self._missing = 0
+
+    @property
+    def sites(self) -> Ints:
+        """Sites open at the end of the last search."""
+        return np.flatnonzero(self._shut == 0)
+
+    def look_at(self, sites: Flags) -> None:
+        """Open no other sites from now on; every client has one of these."""
+        self._sites_of = [np.flatnonzero(row & sites) for row in self._allowed]
 
     def forget(self) -> None:
         """Let all clients weigh the same again: what was hard elsewhere may be easy here."""

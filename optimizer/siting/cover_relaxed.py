@@ -54,19 +54,18 @@ class RelaxedCover:
             self._serving = np.hstack([allowed, np.eye(clients, dtype=bool)])
             self._cost = np.concatenate([np.zeros(sites), weight])
         self.root: Branch = (np.zeros(self._cost.size), np.ones(self._cost.size))
-        self._load(sparse.csr_matrix(self._serving.astype(float)))
-
-    def _load(self, rows: Any) -> None:
-        self.rows = rows
-        arrays = _programme(rows, self._cost, integer=False)
+        self.rows = sparse.csr_matrix(self._serving.astype(float))
+        arrays = _programme(self.rows, self._cost, integer=False)
         if self._p:
             arrays = replace(
                 arrays,
-                matrix=sparse.vstack([sparse.csr_matrix(self._counted()[None, :]), rows], format="csr"),
+                matrix=sparse.vstack([sparse.csr_matrix(self._counted()[None, :]), self.rows], format="csr"),
                 row_lower=np.concatenate([[float(self._p)], arrays.row_lower]),
                 row_upper=np.concatenate([[float(self._p)], arrays.row_upper]),
             )
-        self._session = Session(arrays, self._options)
+        self._set = replace(self._options, solver="ipm")  # at first: the simplex method takes up to five times as long
+        self._session = Session(arrays, self._set)
+        self._begun = False
         self._stand: Any = None
         self._branch = self.root
 
@@ -79,8 +78,23 @@ class RelaxedCover:
         self._stand = self._session.basis()
         return self._stand
 
-    def solved(self, branch: Branch, basis: Any = None) -> Outcome:
-        """The relaxed cover of a branch, from ``basis`` or where the last one ended."""
+    def back_to(self, basis: Any) -> None:
+        """Let the next solve begin at ``basis``, also after cuts."""
+        self._session.set_basis(basis)
+        self._stand = None
+
+    def solved(self, branch: Branch, basis: Any = None, most: float = np.inf) -> Outcome:
+        """The relaxed cover of a branch, from ``basis`` or where the last one ended.
+
+        The solver may stop, without a cover, where its multipliers prove a bound above ``most``.
+        """
+        self._go_to(branch, basis)
+        outcome = self._run(most)
+        if outcome.stopped == "other" and outcome.row_dual is not None and self.dual(outcome)[0] <= most:
+            outcome = self._run(np.inf)
+        return outcome
+
+    def _go_to(self, branch: Branch, basis: Any) -> None:
         lower, upper = (np.concatenate([part, end[part.size :]]) for part, end in zip(branch, self.root, strict=True))
         branch = lower, upper
         changed = np.flatnonzero((lower != self._branch[0]) | (upper != self._branch[1]))
@@ -90,7 +104,19 @@ class RelaxedCover:
         if basis is not self._stand and basis is not None:
             self._session.set_basis(basis)
         self._stand = None
-        outcome = self._session.run()
+
+    def _run(self, most: float, steps: int | None = None) -> Outcome:
+        """Go on until there is a relaxed cover, the bound is above ``most``, or ``steps`` are done."""
+        wanted = replace(
+            self._options,
+            solver=self._options.solver if self._begun else self._set.solver,
+            cutoff=most if most < np.inf else None,
+            extra={} if steps is None else {"simplex_iteration_limit": steps},
+        )
+        if wanted != self._set:
+            self._session.set_options(wanted)
+            self._set = wanted
+        outcome, self._begun = self._session.run(), True
         self.steps += outcome.iterations
         return outcome
 
@@ -117,20 +143,20 @@ class RelaxedCover:
 
     def drop_loose(self, y: Floats, slack: float) -> None:
         """Leave out cuts that ``y`` keeps with more than ``slack`` to spare."""
-        keep = self.rows @ y - 1 <= slack
-        keep[: self.allowed.shape[0]] = True
-        if not keep.all():
-            self._load(self.rows[np.flatnonzero(keep)])
+        loose = self.rows @ y - 1 > slack
+        loose[: self.allowed.shape[0]] = False
+        if loose.any():
+            self._session.delete_rows(np.flatnonzero(loose) + (1 if self._p else 0))
+            self.rows = self.rows[np.flatnonzero(~loose)]
 
     def tried(self, parts: tuple[Branch, Branch], bound: float, basis: Any) -> tuple[float, float]:
         """Bounds of two branches of one with ``bound``, by a few steps of the simplex method from its ``basis``."""
-        self._session.set_options(replace(self._options, extra={"simplex_iteration_limit": _TRIAL_STEPS}))
         first, second = (self._trial(part, bound, basis) for part in parts)
-        self._session.set_options(self._options)
         return first, second
 
     def _trial(self, branch: Branch, bound: float, basis: Any) -> float:
-        outcome = self.solved(branch, basis)
+        self._go_to(branch, basis)
+        outcome = self._run(np.inf, _TRIAL_STEPS)
         if outcome.status is Status.INFEASIBLE:
             return np.inf
         return bound if outcome.row_dual is None else max(bound, self.dual(outcome)[0])

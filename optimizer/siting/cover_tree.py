@@ -26,7 +26,7 @@ from optimizer.siting.result import Floats, Ints
 _WHOLE = 1e-6
 _TRIED = 4  # sites tried at a branch
 _KNOWN = 1  # trials after which a site's averages are trusted
-_EARLY = 50_000  # steps after which the pace is looked at
+_EARLY = 100_000  # steps after which the pace is looked at
 _LEAST = 0.01  # added to what the bound lacks, so that every branch has room
 
 Look = Callable[[Floats, int], float]
@@ -69,16 +69,18 @@ class CoverTree:
             if node.bound > most:
                 continue
             self.nodes += 1
-            outcome = self._relaxed.solved(node.branch, node.basis)
+            outcome = self._relaxed.solved(node.branch, node.basis, most)
             if outcome.status is Status.INFEASIBLE:
                 continue
-            if outcome.x is None or outcome.row_dual is None:
+            if outcome.row_dual is None:
                 return False
             bound, worth = self._relaxed.dual(outcome)
             if node.split is not None:
-                self._learn(*node.split, bound)
+                self._learn(*node.split, bound, stopped=outcome.stopped != "")
             if bound > most:
                 continue
+            if outcome.x is None:
+                return False
             most = look(outcome.x, self.nodes)
             if most == -np.inf:
                 return False
@@ -94,10 +96,13 @@ class CoverTree:
             stack += self._split(_Node(node.share, bound, (lower, upper), basis), y, broken, most)
         return True
 
-    def _learn(self, way: int, site: int, moved: float, before: float, bound: float) -> None:
-        """What closing (0) or opening (1) a site has raised the bound by."""
+    def _learn(self, way: int, site: int, moved: float, before: float, bound: float, *, stopped: bool = False) -> None:
+        """What closing (0) or opening (1) a site has raised the bound by, or more where the solver ``stopped``."""
         if bound < np.inf:
-            self._gain[way, site] += max(bound - before, 0.0) / moved
+            gain, tries = max(bound - before, 0.0) / moved, self._tries[way, site]
+            if stopped and tries:
+                gain = max(gain, self._gain[way, site] / tries)
+            self._gain[way, site] += gain
             self._tries[way, site] += 1
 
     def _split(self, node: _Node, y: Floats, broken: Ints, most: float) -> list[_Node]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from optimizer.highs import solve
 from optimizer.siting.cover_relaxed import programme
@@ -20,6 +21,7 @@ from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints
 
 _LARGEST = 4e10  # multiplications up to which sets are compared pair by pair
+_SPARSE = 100  # times as many multiplications that dense arrays take no longer for
 _LARGEST_SEARCH = 1e7  # pairs of clients and sites up to which the search of this package is used
 
 
@@ -105,20 +107,21 @@ def reduced(allowed: Flags, cost: Floats, keep: Flags) -> Reduced:
     clients = np.flatnonzero(~allowed[:, keep].any(axis=1))
     sites = np.flatnonzero(~keep)
     forced = list(np.flatnonzero(keep))
+    part = allowed[np.ix_(clients, sites)]
     while clients.size:
-        before = clients.size, sites.size
-        part = allowed[np.ix_(clients, sites)]
-        clients = clients[~_needless_clients(part)]
-        part = allowed[np.ix_(clients, sites)]
-        sites = sites[~_needless_sites(part, cost[sites])]
-        part = allowed[np.ix_(clients, sites)]
+        before = part.shape
+        needed = ~_needless_clients(part)
+        clients, part = clients[needed], part[needed]
+        needed = ~_needless_sites(part, cost[sites])
+        sites, part = sites[needed], part[:, needed]
         alone = part.sum(axis=1) == 1
-        single: Ints = np.unique(part[alone].argmax(axis=1)) if alone.any() else np.zeros(0, np.int64)
-        if single.size:
+        if alone.any():
+            single = np.unique(part[alone].argmax(axis=1))
             forced += list(sites[single])
-            clients = clients[~part[:, single].any(axis=1)]
+            left = np.asarray(~part[:, single].any(axis=1), bool)
+            clients, part = clients[left], np.delete(part[left], single, axis=1)
             sites = np.delete(sites, single)
-        if before == (clients.size, sites.size):
+        if before == part.shape:
             break
     return Reduced(clients, sites, np.sort(np.array(forced, np.int64)))
 
@@ -165,5 +168,9 @@ def _needless_sites(allowed: Flags, cost: Floats) -> Flags:
 
 def _common(rows: Flags) -> Floats:
     """How many members each pair of rows shares."""
+    times = rows.sum(axis=0, dtype=float)
+    if times @ times * _SPARSE < float(rows.shape[0]) * rows.size:
+        sites = sparse.csr_matrix(rows, dtype=np.float32)
+        return np.asarray((sites @ sites.T).toarray())
     part = rows.astype(np.float32)  # whole numbers up to 2^24 are exact
     return np.asarray(part @ part.T)

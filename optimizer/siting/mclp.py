@@ -141,9 +141,10 @@ def _not_included(rows: Flags, existing: Ints) -> Ints:
 def _greedy(rows: Flags, amount: Floats, p: int) -> Ints:
     """One site after another, each the one that adds most."""
     missing = np.ones(amount.size, bool)
+    share = sparse.csr_matrix(rows.T, dtype=float)
     chosen: list[int] = []
     for _ in range(p):
-        gain = (amount * missing) @ rows
+        gain = share @ (amount * missing)
         gain[chosen] = -1.0
         best = int(gain.argmax())
         chosen.append(best)

@@ -8,7 +8,10 @@ bound; what is then open between bound and best answer is searched in a tree (``
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from scipy import sparse
 
 from optimizer.highs import Outcome
 from optimizer.siting.cover_relaxed import RelaxedCover
@@ -37,6 +40,7 @@ class MostSearch:
     def __init__(self, rows: Flags, amount: Floats, p: int, chosen: Ints, limits: Limits) -> None:
         self.chosen, self.bound = chosen, 0.0
         self._rows, self._amount, self._p, self._limits = rows, amount, p, limits
+        self._share = sparse.csr_matrix(rows, dtype=float)
         self.missed, total = self._left_out(chosen), float(amount.sum())
         self._whole = bool((amount == np.rint(amount)).all()) and total <= _EXACT
         self._step = 1 - _WHOLE if self._whole else _EQUAL * (total - self.missed)
@@ -91,6 +95,7 @@ class MostSearch:
         """Exchanges from a relaxed answer, with ever more of its sites open."""
         sites = self._rows.shape[1]
         lower, upper = np.zeros(sites), np.ones(sites)
+        basis = self._relaxed.basis
         while not self.proven and self._limits.left > 0:
             self._exchange_from(x)
             y = x[:sites]
@@ -99,16 +104,17 @@ class MostSearch:
                 break
             lower = lower.copy()
             lower[free[y[free] >= min(_OPEN, float(y[free].max()))]] = 1.0
-            outcome = self._relaxed.solved((lower, upper))
+            outcome = self._relaxed.solved((lower, upper), most=self._asked())
             if outcome.x is None or outcome.row_dual is None or self._relaxed.dual(outcome)[0] > self._asked():
                 break
             x = outcome.x
+        self._relaxed.back_to(basis)
 
     def _exchange_from(self, x: Floats) -> None:
         self._exchange(np.argsort(-x[: self._rows.shape[1]], kind="stable")[: self._p])
 
     def _exchange(self, sites: Ints) -> None:
-        sites = exchanged(self._rows, self._amount, sites)
+        sites = exchanged(self._rows, self._amount, sites, self._share)
         missed = self._left_out(sites)
         if missed < self.missed - self._step / 2:
             self.chosen, self.missed = sites, missed
@@ -117,15 +123,21 @@ class MostSearch:
         return float(self._amount[~self._rows[:, sites].any(axis=1)].sum())
 
 
-def exchanged(rows: Flags, amount: Floats, sites: Ints) -> Ints:
-    """Exchange an open for a closed site, always the best exchange, until none covers more weight."""
+def exchanged(rows: Flags, amount: Floats, sites: Ints, share: Any = None) -> Ints:
+    """Exchange an open for a closed site, always the best exchange, until none covers more weight.
+
+    ``share`` are the ``rows`` as a sparse array, where they are looked at again and again.
+    """
+    share = sparse.csr_matrix(rows, dtype=float) if share is None else share
     sites = np.sort(sites)
     least = _EQUAL * float(amount.sum())
     times = rows[:, sites].sum(axis=1)
     while True:
-        once, none = np.flatnonzero(times == 1), np.flatnonzero(times == 0)
-        own = rows[np.ix_(once, sites)] * amount[once, None]
-        change = amount[none] @ rows[none] - own.sum(axis=0)[:, None] + own.T @ rows[once].astype(float)
+        once = np.flatnonzero(times == 1)
+        holder, weight = rows[np.ix_(once, sites)].argmax(axis=1), amount[once]
+        own = sparse.csr_matrix((weight, (holder, once)), shape=(sites.size, amount.size)) @ share
+        gain = share.T @ np.where(times == 0, amount, 0.0)
+        change = gain - np.bincount(holder, weight, sites.size)[:, None] + own.toarray()
         best = int(change.argmax())
         out, into = divmod(best, rows.shape[1])
         if change.flat[best] <= least:

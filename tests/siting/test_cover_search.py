@@ -132,18 +132,50 @@ def test_branches_begin_where_their_parent_ended_and_end_at_the_same_bound() -> 
     assert relaxed.solved(relaxed.root, basis).iterations == 0
 
 
+def test_a_bound_above_what_is_asked_for_may_end_a_branch_early() -> None:
+    allowed = _random(4, 120, 80, 4)
+    relaxed = RelaxedCover(allowed, Limits())
+    value = relaxed.dual(relaxed.solved(relaxed.root))[0]
+    basis = relaxed.basis
+    for site in range(80):
+        lower = np.zeros(80)
+        lower[site] = 1.0
+        whole = relaxed.dual(relaxed.solved((lower, relaxed.root[1]), basis))[0]
+        early = relaxed.solved((lower, relaxed.root[1]), basis, value + 0.01)
+        bound = relaxed.dual(early)[0]
+        assert bound <= whole + 1e-6
+        assert bound == pytest.approx(whole) or bound > value + 0.01
+
+
+def test_loose_cuts_leave_without_a_step_of_the_simplex_method() -> None:
+    allowed = _random(2, 80, 60, 4)
+    relaxed = RelaxedCover(allowed, Limits())
+    for _ in range(4):
+        y = relaxed.solved(relaxed.root).x
+        assert y is not None
+        relaxed.cut(y)
+    last = relaxed.solved(relaxed.root)
+    assert last.x is not None
+    rows, bound = relaxed.rows.shape[0], relaxed.dual(last)[0]
+    relaxed.drop_loose(last.x, 0.05)
+    assert allowed.shape[0] < relaxed.rows.shape[0] < rows
+    again = relaxed.solved(relaxed.root)
+    assert again.iterations == 0
+    assert relaxed.dual(again)[0] == pytest.approx(bound)
+
+
 def test_longer_local_search_on_few_sites_finds_covers_of_all_clients() -> None:
     points = np.random.default_rng(2).uniform(0, 1000, (400, 2))
     allowed = ((points[:, None] - points[None, :]) ** 2).sum(axis=2) <= 90.0**2
     first = greedy_cover(allowed, np.ones(400))
-    for above in (first.size + 5.0, first.size - 3.0, 0.0):
+    for enough in (first.size + 5, first.size - 3, 1):
         search = _search(allowed, 500)
-        relaxed = RelaxedCover(allowed, Limits())
-        outcome = relaxed.solved(relaxed.root)
+        outcome = search._relaxed.solved(search._relaxed.root)
         assert outcome.x is not None
-        search._improve_near(outcome.x, relaxed.dual(outcome)[1], None, above)
+        search._look_near(outcome, outcome.x, 0.1)
+        search._longer(outcome.x, enough)
         assert allowed[:, search.chosen].any(axis=1).all()
-        assert search.chosen.size >= min(first.size, above)
+        assert search.chosen.size >= min(first.size, enough)
         assert search.bound == 0
     assert search.chosen.size < first.size
 
@@ -176,6 +208,23 @@ def test_local_search_leaves_covers_only(search: type[LocalCover | LocalCoverLis
         assert found is None or found.size == sites.size - 1
     assert sites.size < first.size
     assert local.fewer(sites, 1, 50, perf_counter() + 60) is None
+
+
+@pytest.mark.parametrize("search", [LocalCover, LocalCoverLists])
+def test_local_search_opens_only_the_sites_it_may(search: type[LocalCover | LocalCoverLists]) -> None:
+    allowed = _random(1, 60, 40, 6)
+    may = np.zeros(40, bool)
+    may[greedy_cover(allowed, np.ones(40))] = True
+    may[:10] = True
+    local, start = search(allowed, 3), np.flatnonzero(may)
+    local.look_at(may)
+    for most in range(start.size - 1, 5, -1):
+        found = local.fewer(start, most, 200, perf_counter() + 60)
+        start = local.sites
+        assert start.size == most
+        assert found is None or allowed[:, found].any(axis=1).all()
+        assert may[start].all()
+    assert np.array_equal(local._times, allowed[:, local.sites].sum(axis=1))
 
 
 @pytest.mark.parametrize("search", [LocalCover, LocalCoverLists])
