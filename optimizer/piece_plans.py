@@ -57,6 +57,7 @@ def plan_pieces(
     gap: float,
     start: Mapping[int, Floats] | None = None,
     quick: bool = False,
+    ties: float = 0.0,
     nodes: int = NODES,
     event: Event | None = None,
 ) -> PiecePlans:
@@ -65,12 +66,14 @@ def plan_pieces(
     `gap`, in the unit of the goal, is what all of them together may leave open, `nodes` how many nodes a piece may take
     where something is proven. `start` are plans to begin with, and to keep for a piece where the search is stopped
     before it has a better one. A quick round decides only what the relaxed piece and the plan to begin with (without
-    one, nothing) do not agree in. Plans are almost as good and much sooner there, but nothing is proven. Raises NoPlan
+    one, nothing) do not agree in; with `ties`, at its first node, what is near a tie too: whose reduced cost is at most
+    so much, shared by the pieces. Plans are almost as good and much sooner there, but nothing is proven. Raises NoPlan
     where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
-    allowed = gap / max(1, large)
+    allowed, tied = gap / max(1, large), ties / max(1, large)
+    most_nodes = nodes if not quick else 1 if ties else QUICK_NODES
 
     def one(number: int) -> tuple[Outcome, float]:
         piece = pieces[number]
@@ -86,11 +89,11 @@ def plan_pieces(
         options = Options(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
-            nodes=QUICK_NODES if quick else nodes,
+            nodes=most_nodes,
             extra=PROVING if first is not None and not quick else SPARING,
         )
         if quick:
-            outcome = solve(_where_they_differ(arrays, relaxed, first), options, start=first, stop=event)
+            outcome = solve(_where_they_differ(arrays, relaxed, first, tied), options, start=first, stop=event)
             if outcome.x is not None or (event is not None and event.is_set()):
                 return outcome, relaxed.bound
         outcome = solve(arrays, options, start=first, stop=event)
@@ -120,16 +123,19 @@ def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
     return use
 
 
-def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None) -> Arrays:
+def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None, ties: float) -> Arrays:
     """Return the piece with every decision fixed in which the relaxed plan and a plan in whole numbers agree.
 
-    Where there is no plan, it is one that decides nothing.
+    Where there is no plan, it is one that decides nothing. With `ties`, decisions whose reduced cost is at most that
+    stay open too.
     Source: E. Danna, E. Rothberg and C. Le Pape, Mathematical Programming 102 (2005), relaxation induced neighbourhood.
     """
     assert relaxed.x is not None
+    assert relaxed.reduced_cost is not None
     taken: Bools = np.zeros_like(arrays.integer) if plan is None else plan > 0.5
-    off = arrays.integer & (relaxed.x < WHOLE) & ~taken
-    on = arrays.integer & (relaxed.x > 1 - WHOLE) & taken
+    clear = arrays.integer & ((np.abs(relaxed.reduced_cost) > ties) | (ties <= 0))
+    off = clear & (relaxed.x < WHOLE) & ~taken
+    on = clear & (relaxed.x > 1 - WHOLE) & (taken | (plan is None and ties > 0))
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
 
 

@@ -1,9 +1,9 @@
 """The price method: plans in whole numbers for a large city, with proven bounds.
 
 1. Prices of the second goal, pieces relaxed (`price_search`). 2. The bound of the common level, and a plan that reaches
-it nearly. 3. Prices of the second goal with that level; plans of all pieces in whole numbers at these prices
-(`piece_plans`): the bound. 4. Prices corrected for what whole numbers use more than relaxed ones, plans again, made to
-fit the money (`fit`); the best is improved by exchanging plans of single pieces.
+it nearly. 3. Prices of the second goal with that level; quick plans of all pieces in whole numbers (`piece_plans`),
+made to fit the money (`fit`). 4. Prices corrected for what these use more than relaxed ones; plans of all pieces proven
+there: the bound. The plans of all rounds are mixed, and the best is improved by exchanging those of single pieces.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ POOR_ROUNDS = 5
 NEARLY_FAIR = 1e-4
 """Relaxed plans that break a bound of inequality by no more, in mean scores, need no further rows."""
 ROUGH = 0.01
-"""For a gap as wide as this, prices corrected for the plans of the first goal are good enough for the proof."""
+"""For a gap as wide as this, plans of pieces are not sought finer than it needs."""
 
 
 class Infeasible(Exception):
@@ -104,7 +104,7 @@ class PricePlan:
     best: Floats | None = None
     bound: float = -np.inf
     patterns: list[Mapping[int, Floats]] = field(default_factory=list)
-    extra_use: Floats | None = None  # (coupling rows,) what the first goal's plans used more than relaxed ones
+    extra_use: Floats | None = None  # (coupling rows,) what the last round's plans used more than relaxed ones
     proofs: list[PiecePlans] = field(default_factory=list)  # rounds that proved a bound of every piece
     begin: Beginning | None = None  # what the search for a like plan left
 
@@ -285,11 +285,13 @@ class PricePlan:
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            quick = number != proof
-            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=quick, nodes=nodes, event=self.stop)
-            if not quick:
+            if number == proof:
+                done = plan_pieces(search, at.prices, gap=gap, start=plans, nodes=nodes, event=self.stop)
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
+            else:
+                ties = gap if plans is None else 0.0
+                done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=True, ties=ties, event=self.stop)
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
