@@ -50,7 +50,7 @@ POOR_ROUNDS = 5
 NEARLY_FAIR = 1e-4
 """Relaxed plans that break a bound of inequality by no more, in mean scores, need no further rows."""
 ROUGH = 0.01
-"""For a gap as wide as this, plans of pieces are not sought finer than it needs."""
+"""For a gap as wide as this, plans of pieces are not sought finer than it needs, and ties left as they are."""
 
 
 class Infeasible(Exception):
@@ -290,7 +290,7 @@ class PricePlan:
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
             else:
-                ties = gap if plans is None else 0.0
+                ties = gap if plans is None and settings.target_gap < ROUGH else 0.0
                 done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=True, ties=ties, event=self.stop)
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans

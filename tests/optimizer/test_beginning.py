@@ -122,12 +122,15 @@ def test_a_search_with_corrections_to_begin_with_proves_in_its_first_round(
     left = found(joint).leaves
     assert left is not None
     assert KEPT in left.extra_use
-    rounds: list[float | None] = []
+    quick: list[bool] = []
 
     def counted(*args: Any, **words: Any) -> PiecePlans:
-        rounds.append(words["ties"])
+        quick.append(words.get("quick", False))
         return plan_pieces(*args, **words)
 
     monkeypatch.setattr(price_plan, "plan_pieces", counted)
+    found(joint)
+    assert quick[0]
+    quick.clear()
     found(joint, left)
-    assert rounds[0] is None
+    assert not quick[0]
