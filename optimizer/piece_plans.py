@@ -17,7 +17,7 @@ WHOLE = 1e-7
 """A relaxed plan whose yes-or-no columns are this close to whole numbers is a plan in whole numbers."""
 LARGE = 60
 """Pieces with more yes-or-no columns share what the plans together may leave open; smaller ones are solved out."""
-NODES, QUICK_NODES = 250, 200
+NODES, QUICK_NODES = 4000, 200
 """Most nodes for a piece: where something is to be proven, and where only a good plan is wanted."""
 SPARING = {
     "mip_heuristic_effort": 0.01,
@@ -58,14 +58,12 @@ def plan_pieces(
     start: Mapping[int, Floats] | None = None,
     quick: bool = False,
     ties: float = 0.0,
-    nodes: int = NODES,
     event: Event | None = None,
 ) -> PiecePlans:
     """Plan every piece of a stage in whole numbers at `prices`.
 
-    `gap`, in the unit of the goal, is what all of them together may leave open, `nodes` how many nodes a piece may take
-    where something is proven. `start` are plans to begin with, and to keep for a piece where the search is stopped
-    before it has a better one. A quick round decides only what the relaxed piece and the plan to begin with (without
+    `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
+    to keep for a piece where the search is stopped before it has a better one. A quick round decides only what the relaxed piece and the plan to begin with (without
     one, nothing) do not agree in; with `ties`, at its first node, what is near a tie too: whose reduced cost is at most
     so much, shared by the pieces. Plans are almost as good and much sooner there, but nothing is proven. Raises NoPlan
     where a piece has none.
@@ -73,7 +71,7 @@ def plan_pieces(
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
     allowed, tied = gap / max(1, large), ties / max(1, large)
-    most_nodes = nodes if not quick else 1 if ties else QUICK_NODES
+    nodes = NODES if not quick else 1 if ties else QUICK_NODES
 
     def one(number: int) -> tuple[Outcome, float]:
         piece = pieces[number]
@@ -89,7 +87,7 @@ def plan_pieces(
         options = Options(
             gap=0.0,
             absolute_gap=0.05 * allowed if small else allowed,
-            nodes=most_nodes,
+            nodes=nodes,
             extra=PROVING if first is not None and not quick else SPARING,
         )
         if quick:

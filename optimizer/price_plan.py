@@ -20,7 +20,7 @@ from optimizer.fit import Exchange, Fit, build_fit
 from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
-from optimizer.piece_plans import NODES, SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
+from optimizer.piece_plans import SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
 from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Bools, Floats
 
@@ -41,8 +41,6 @@ STUCK = 1e-5
 """A round that gains less than this part of the second goal has found nothing new."""
 FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
-FINER_NODES = 4000
-"""Most nodes for a piece then."""
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
 POOR_ROUNDS = 5
@@ -269,7 +267,7 @@ class PricePlan:
         value = np.inf
         if self.best is not None:
             value = self._value(fit)
-        gap, nodes = settings.piece_gap * worth, NODES
+        gap = settings.piece_gap * worth
         at, left, before = search, 0.0, np.inf
         for number in range(settings.rounds + proof):
             report(None if self.best is None else value, self.bound)
@@ -281,12 +279,12 @@ class PricePlan:
             before = value
             self._add_rows(search)
             if stuck or (number > proof and self._near(value, (1 - FINER) * left)):
-                gap, nodes, proof = FINER * gap, FINER_NODES, number
+                gap, proof = FINER * gap, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
             if number == proof:
-                done = plan_pieces(search, at.prices, gap=gap, start=plans, nodes=nodes, event=self.stop)
+                done = plan_pieces(search, at.prices, gap=gap, start=plans, event=self.stop)
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
             else:
