@@ -63,10 +63,10 @@ def plan_pieces(
     """Plan every piece of a stage in whole numbers at `prices`.
 
     `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
-    to keep for a piece where the search is stopped before it has a better one. A quick round decides only what the relaxed piece and the plan to begin with (without
-    one, nothing) do not agree in; with `ties`, at its first node, what is near a tie too: whose reduced cost is at most
-    so much, shared by the pieces. Plans are almost as good and much sooner there, but nothing is proven. Raises NoPlan
-    where a piece has none.
+    to keep for a piece where the search is stopped before it has a better one. A quick round decides only what the
+    relaxed piece and the plan to begin with (without one, nothing) do not agree in; with `ties`, at its first node,
+    what is near a tie too: whose reduced cost is at most so much, shared by the pieces. Plans are almost as good and
+    much sooner there, but nothing is proven. Raises NoPlan where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)

@@ -278,7 +278,7 @@ class PricePlan:
                 break  # neither other plans nor a finer proof
             before = value
             self._add_rows(search)
-            if stuck or (number > proof and self._near(value, (1 - FINER) * left)):
+            if stuck or (number > proof + 1 and self._near(value, (1 - FINER) * left)):
                 gap, proof = FINER * gap, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
@@ -293,11 +293,11 @@ class PricePlan:
             value = self._better(fit, search, done, value)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
-            enough = self._near(value, (1 - FINER) * left)  # only the proof is missing
-            if number >= proof and not self.stopped() and not enough:
+            if number >= proof and not self.stopped() and not self._near(value):
                 value = self._mixed(fit, search, value)
-                if not self.stopped() and not self._near(value) and self._may_exchange:
-                    value = self._united(fit, search)
+            enough = self._near(value, (1 - FINER) * left)  # only the proof is missing
+            if number >= proof and not self.stopped() and not enough and self._may_exchange:
+                value = self._united(fit, search)
         if self.best is None:
             raise NoPlan
         report(value, self.bound)
