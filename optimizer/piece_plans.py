@@ -64,14 +64,14 @@ def plan_pieces(
 
     `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
     to keep for a piece where the search is stopped before it has a better one. A quick round decides only what the
-    relaxed piece and the plan to begin with (without one, nothing) do not agree in; with `ties`, at its first node,
-    what is near a tie too: whose reduced cost is at most so much, shared by the pieces. Plans are almost as good and
-    much sooner there, but nothing is proven. Raises NoPlan where a piece has none.
+    relaxed piece and the plan to begin with (without one, nothing) do not agree in, and what is near a tie: whose
+    reduced cost is at most `ties`, shared by the pieces. Plans are almost as good and much sooner there, but nothing is
+    proven. Raises NoPlan where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
     allowed, tied = gap / max(1, large), ties / max(1, large)
-    nodes = NODES if not quick else 1 if ties else QUICK_NODES
+    nodes = QUICK_NODES if quick else NODES
 
     def one(number: int) -> tuple[Outcome, float]:
         piece = pieces[number]
