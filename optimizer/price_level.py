@@ -77,16 +77,16 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         method.report("worst_off", None, top)
     aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
     method.leaves.level, method.leaves.prices[RAISED] = top, prices[: len(method.names[0])]
-    raised = _reach(method, set_aside(problem, best, aside), top, start.prices, (search, prices))
+    raised = _reach(method, set_aside(problem, best, aside), top, start.prices, search)
     search.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
     return raised
 
 
-def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising: tuple[Search, Floats]) -> Raised:
+def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising: Search) -> Raised:
     """Make a plan whose level is near the bound: one that must keep a level just below it.
 
     Its yes-or-no decisions are kept; how high the level can be with them, money decides. `start` are prices of the
-    second goal without levels, `raising` is the last search for the bound and the best prices there.
+    second goal without levels, `raising` is the last search for the bound.
     """
     settings = method.settings
     before = method.decisions(method.begin, NEAR)
@@ -119,7 +119,7 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising
 
 
 def _near_level(
-    method: PricePlan, asked: Levels, start: Floats, raising: tuple[Search, Floats], before: Floats | None
+    method: PricePlan, asked: Levels, start: Floats, raising: Search, before: Floats | None
 ) -> Iterator[Floats]:
     """Yield plans in whole numbers that keep the levels asked for, until one is good enough.
 
@@ -127,7 +127,7 @@ def _near_level(
     fall back upon: then plans of the second goal, at the prices of a stage, and at prices corrected for them.
     """
     prices, joint = method.settings.level_gap, method.joint
-    cheapest = method.search(None, asked, raising[1].copy(), raising[0])
+    cheapest = method.search(None, asked, raising.prices.copy(), raising)
     done = plan_pieces(cheapest, cheapest.prices, gap=LEVEL_PIECES * prices, quick=True, event=method.stop)
     yield method.assembled(cheapest, done.plans)
     search = method.search(joint.second, asked, start.copy(), cheapest)
