@@ -30,8 +30,9 @@ SPARING = {
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_heuristic_run_rens": False}
 """With a good plan to start from, a proof needs no search for others."""
-MIXING_BOX = 1.0
-"""When plans in whole numbers are mixed, money that is short costs up to twice its price."""
+MIXING_BOX = 0.3
+"""When plans in whole numbers are mixed, money that is short costs so much more than its price."""
+MIXING = Options(gap=5e-5, nodes=100)
 
 
 @dataclass(frozen=True)
@@ -138,17 +139,14 @@ def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None, ti
 
 
 def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[int, Floats]:
-    """Mix plans of pieces so that the coupling rows hold nearly; return every piece's plan with the largest part.
+    """Mix plans of pieces so that the coupling rows hold nearly: pick one plan of every piece.
 
-    `patterns` are plans of all pieces, from rounds at different prices. Only as many pieces as there are coupling rows
-    are mixed at all (a basic solution of Dantzig and Wolfe's master, 1960), so that in a large city nearly all of them
-    keep the plan that the mix wants.
+    `patterns` are plans of all pieces, from rounds at different prices. It is Dantzig and Wolfe's master (1960) in whole
+    numbers, money that is short at its price and `MIXING_BOX` times that.
     """
     columns = [search.column(number, x) for pattern in patterns for number, x in pattern.items()]
     mixing = Search(search.coupling, search.prices, search.follows, columns=columns)
-    mixing.master(*search.box(MIXING_BOX))
-    largest_last = sorted(mixing.mix, key=lambda part: part[1])
-    return {column.piece: column.x for column, _ in largest_last}
+    return {column.piece: column.x for column in mixing.picked(*search.box(MIXING_BOX), MIXING)}
 
 
 def with_amounts(search: Search, number: int, prices: Floats, x: Floats) -> Floats | None:

@@ -9,7 +9,7 @@ from optimizer.beginning import NEAR, RAISED
 from optimizer.coupling import Levels
 from optimizer.fit import best_level, keep_levels
 from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
-from optimizer.piece_plans import completed, plan_pieces
+from optimizer.piece_plans import completed, mix_plans, plan_pieces
 from optimizer.price_plan import PricePlan
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Floats
@@ -23,6 +23,7 @@ LEVEL_NEAR = 0.05
 """A level that moved less than this since the last try is near the one looked for."""
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
+CHEAPEST_PLANS = 4
 LEVEL_PIECES = 0.4
 """Gap of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
@@ -74,6 +75,9 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         prices = search.prices
         level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
         top = min(top, level)
+        print("tried",tried,"bound",search.bound,"top",top)
+        if search.bound > LACKING:
+            level = max(0.0, level - 0.5*(tried - level))
         method.report("worst_off", None, top)
     aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
     method.leaves.level, method.leaves.prices[RAISED] = top, prices[: len(method.names[0])]
@@ -127,13 +131,23 @@ def _near_level(
     fall back upon: then plans of the second goal, at the prices of a stage, and at prices corrected for them.
     """
     prices, joint = method.settings.level_gap, method.joint
-    cheapest = method.search(None, asked, raising.prices.copy(), raising)
-    done = plan_pieces(cheapest, cheapest.prices, gap=LEVEL_PIECES * prices, quick=True, event=method.stop)
-    yield method.assembled(cheapest, done.plans)
-    search = method.search(joint.second, asked, start.copy(), cheapest)
+    search = method.search(None, asked, raising.prices.copy(), raising)
+    plans: Mapping[int, Floats] | None = None if before is None else completed(search, before, search.prices)
+    at, patterns = search, []
+    for number in range(CHEAPEST_PLANS):
+        done = plan_pieces(search, at.prices, gap=LEVEL_PIECES * prices, quick=True, start=plans, event=method.stop)
+        plans = done.plans
+        yield method.assembled(search, plans)
+        patterns.append(plans)
+        if number:
+            yield method.assembled(search, mix_plans(search, patterns))
+        if number + 1 < CHEAPEST_PLANS:
+            at = raising.corrected(done.use - raising.mixed_use())
+            at.improve(gap=0.0, rounds=10, width=0.3, least=prices)
+    search = method.search(joint.second, asked, start.copy(), search)
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * prices * abs(search.bound)
-    plans: Mapping[int, Floats] | None = None if before is None else completed(search, before, search.prices)
+    plans = None if before is None else completed(search, before, search.prices)
     extra_use = None if before is None else method.leaves.extra_use.get(NEAR)
     for _ in range(2):
         at = search

@@ -143,8 +143,11 @@ class Search:
                 scores[community] = scores.get(community, 0.0) + score
         return scores
 
-    def master(self, low: Floats, high: Floats) -> tuple[float, Floats]:
-        """Mix the columns so that the coupling rows hold, prices kept within [low, high]; return value and prices."""
+    def _master(self, low: Floats, high: Floats) -> Arrays:
+        """Return the master: a mix of the columns, one of every piece in all, so that the coupling rows hold.
+
+        A row that does not hold costs `high` or brings `low` for every unit, so that prices stay between these.
+        """
         coupling, shared, columns = self.coupling, self.coupling.shared, self.columns
         n_rows, n_shared, n_cols, n_pieces = len(coupling.rhs), len(shared.cost), len(columns), len(coupling.pieces)
         rows = np.concatenate([coupling.pieces[c.piece].rows for c in columns])
@@ -156,7 +159,7 @@ class Search:
         own_rows = shared.matrix.shape[0]
         own = hstack([csr_array((own_rows, n_cols)), shared.matrix, csr_array((own_rows, 2 * n_rows))])
         convex = hstack([csr_array(pick), csr_array((n_pieces, n_shared + 2 * n_rows))])
-        arrays = Arrays(
+        return Arrays(
             cost=np.concatenate([[c.value for c in columns], shared.cost, high, -low]),
             lower=np.concatenate([np.zeros(n_cols), shared.lower, np.zeros(2 * n_rows)]),
             upper=np.concatenate([np.ones(n_cols), shared.upper, np.full(2 * n_rows, np.inf)]),
@@ -165,14 +168,25 @@ class Search:
             row_lower=np.concatenate([coupling.rhs, shared.row_lower, np.ones(n_pieces)]),
             row_upper=np.concatenate([coupling.rhs, shared.row_upper, np.ones(n_pieces)]),
         )
-        outcome = solve(arrays, SIMPLEX)
+
+    def picked(self, low: Floats, high: Floats, options: Options) -> list[Column]:
+        """Pick one column for every piece; the coupling rows hold as nearly as `low` and `high` make it worth it."""
+        arrays, count = self._master(low, high), len(self.columns)
+        outcome = solve(replace(arrays, integer=np.arange(len(arrays.cost)) < count), options)
+        if outcome.x is None:
+            raise NoPlan
+        return [column for column, part in zip(self.columns, outcome.x, strict=False) if part > 0.5]
+
+    def master(self, low: Floats, high: Floats) -> tuple[float, Floats]:
+        """Mix the columns so that the coupling rows hold, prices kept within [low, high]; return value and prices."""
+        outcome, columns, n_rows = solve(self._master(low, high), SIMPLEX), self.columns, len(self.coupling.rhs)
         if outcome.x is None or outcome.value is None:
             raise NoPlan
         prices = np.zeros(n_rows) if outcome.row_dual is None else outcome.row_dual[:n_rows]
         self.mix = [(c, float(w)) for c, w in zip(columns, outcome.x, strict=False) if w > 1e-9]
         used = {id(c) for c, _ in self.mix} | {id(c) for c in self.best_columns}
         self.columns = [c for c in columns if self.rounds - c.born <= KEEP_ROUNDS or id(c) in used]
-        return outcome.value + coupling.constant, prices
+        return outcome.value + self.coupling.constant, prices
 
     def mixed_use(self) -> Floats:
         """(coupling rows,) use of the rows by the mix of the last master."""
