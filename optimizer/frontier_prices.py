@@ -278,14 +278,14 @@ class PricedPoints:
         self, joint: Joint, levels: Levels, search: Search, asked: Asked, best: Floats, bound: float
     ) -> tuple[Floats, float]:
         """Plan all pieces again for this point; keep what was found and proven for the others."""
-        settings, proof = replace(self.settings, rounds=1), 1 if self._extra_use is None else 0
+        settings = replace(self.settings, rounds=1)
         method = PricePlan(Fair(joint), settings, self.watch.stopped, self.watch.update, self.watch.ending)
         method.best, method.bound, method.extra_use = best, bound, self._extra_use
         start = {n: best[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         if not search.mix:
             search.evaluate(search.prices)
             search.master(*search.box(0.3))
-        x, proven = method.in_rounds(search, levels, start, self._extra_use, proof)
+        x, proven = method.in_rounds(search, levels, start, self._extra_use, look=self._extra_use is None)
         self._proofs += [_Proof(asked.level, proof.prices, proof.bounds) for proof in method.proofs]
         own = {n: x[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         more = enumerate([*method.patterns, own], start=max(self._patterns, default=-1) + 1)

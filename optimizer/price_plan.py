@@ -41,6 +41,9 @@ STUCK = 1e-5
 """A round that gains less than this part of the second goal has found nothing new."""
 FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
+MOST_LOOKS = 3
+"""At most so many rounds look for plans before the first proof."""
+READY = 0.005
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
 POOR_ROUNDS = 5
@@ -233,8 +236,7 @@ class PricePlan:
         elif self.near is not None:
             before = self.near.astype(float)
         plans = None if before is None else completed(search, before, search.prices)
-        proof = 0 if extra_use is not None else 1
-        x, bound = self.in_rounds(search, levels, plans, extra_use, proof)
+        x, bound = self.in_rounds(search, levels, plans, extra_use, look=extra_use is None)
         self.note_plan(KEPT, x)
         if self.extra_use is not None:
             self.leaves.extra_use[KEPT] = self.extra_use
@@ -253,7 +255,8 @@ class PricePlan:
         levels: Levels,
         plans: Mapping[int, Floats] | None,
         extra_use: Floats | None,
-        proof: int,
+        *,
+        look: bool,
     ) -> tuple[Floats, float]:
         """Plan all pieces at the prices of `search` and at corrected ones until the gap is reached; see `unmet`.
 
@@ -268,36 +271,39 @@ class PricePlan:
         if self.best is not None:
             value = self._value(fit)
         gap = settings.piece_gap * worth
-        at, left, before = search, 0.0, np.inf
-        for number in range(settings.rounds + proof):
+        at, left, before, proofs, since, rounds = search, 0.0, np.inf, 0, 0, 0
+        looks = MOST_LOOKS if look else 0
+        while rounds < settings.rounds:
             report(None if self.best is None else value, self.bound)
             if self.stopped() or self._near(value):
                 break
-            stuck = number > proof and self.best is not None and value > before - STUCK * worth
+            stuck = since > 0 and self.best is not None and value > before - STUCK * worth
             if stuck and left <= 0.1 * (value - self.bound):
                 break  # neither other plans nor a finer proof
             before = value
             self._add_rows(search)
-            if stuck or (number > proof + 1 and self._near(value, (1 - FINER) * left)):
-                gap, proof = FINER * gap, number
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            if number == proof:
+            enough = since > 0 and self._near(value, (1 - FINER) * left)  # only the proof is missing
+            prove = not looks and (not proofs or stuck or enough)
+            if prove:
+                gap = FINER * gap if proofs else gap
                 done = plan_pieces(search, at.prices, gap=gap, start=plans, event=self.stop)
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
+                proofs += 1
             else:
-                ties = gap if plans is None and settings.target_gap < ROUGH else 0.0
-                done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=True, ties=ties, event=self.stop)
+                done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=True, event=self.stop)
             value = self._better(fit, search, done, value)
+            if not self.stopped() and not self._near(value):
+                value = self._mixed(fit, search, value)
+            if looks:
+                looks = looks - 1 if value - done.value > READY * worth else 0
+            else:
+                rounds, since = rounds + 1, 0 if prove else since + 1
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
-            if number >= proof and not self.stopped() and not self._near(value):
-                value = self._mixed(fit, search, value)
-            enough = self._near(value, (1 - FINER) * left)  # only the proof is missing
-            if number >= proof and not self.stopped() and not enough and self._may_exchange:
-                value = self._united(fit, search)
         if self.best is None:
             raise NoPlan
         report(value, self.bound)
