@@ -1,6 +1,6 @@
 """Plans in whole numbers: fixed decisions made to fit the money, and neighbourhoods searched again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -14,7 +14,7 @@ from optimizer.highs_arrays import Arrays, Options, Outcome
 from optimizer.highs_arrays import Progress as Tick
 from optimizer.joint import Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import Bools, Floats, Ints
+from optimizer.problem import Bools, Floats
 
 KEEPS_ROWS = 1e-6
 """A plan keeps the rows of a model where it breaks none by more."""
@@ -61,34 +61,6 @@ class Fit:
         start = x if len(x) == len(self.arrays.cost) else None
         found = solve(decided(self.arrays, x, free), options, start=start, stop=stop, on_progress=on_progress)
         return found if found.x is None or not self.fair.curved else self.session(found.x).run(stop)
-
-
-class Exchange:
-    """The fitted plan kept loaded, to try other plans of single pieces in it: a try costs some tenths of a second."""
-
-    def __init__(self, fit: Fit, x: Floats, pieces: Sequence[Ints], whole: Bools) -> None:
-        """Begin with the plan `x`; `pieces` are their columns, `whole` marks the yes-or-no columns."""
-        self._session = fit.session(x, Options(solver="simplex"))
-        self._pieces = [columns[whole[columns]] for columns in pieces]
-        outcome = self._session.run()
-        self.x = x if outcome.x is None else outcome.x
-        self.value = np.inf if outcome.value is None else outcome.value
-
-    def improve(self, patterns: Sequence[Floats], stopped: Callable[[], bool]) -> Floats:
-        """Try every piece's plan of every pattern (columns of the joint model), keep what helps; return the plan."""
-        for columns in self._pieces:
-            for pattern in patterns:
-                old, new = np.rint(self.x[columns]), np.rint(pattern[columns])
-                if stopped():
-                    return self.x
-                if not np.array_equal(old, new):
-                    self._session.set_bounds(columns, new, new)
-                    outcome = self._session.run()
-                    if outcome.x is not None and outcome.value is not None and outcome.value < self.value * (1 - 1e-9):
-                        self.x, self.value = outcome.x, outcome.value
-                    else:
-                        self._session.set_bounds(columns, old, old)
-        return self.x
 
 
 def build_fit(

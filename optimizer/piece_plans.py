@@ -58,20 +58,18 @@ def plan_pieces(
     gap: float,
     start: Mapping[int, Floats] | None = None,
     quick: bool = False,
-    ties: float = 0.0,
     event: Event | None = None,
 ) -> PiecePlans:
     """Plan every piece of a stage in whole numbers at `prices`.
 
     `gap`, in the unit of the goal, is what all of them together may leave open. `start` are plans to begin with, and
     to keep for a piece where the search is stopped before it has a better one. A quick round decides only what the
-    relaxed piece and the plan to begin with (without one, nothing) do not agree in, and what is near a tie: whose
-    reduced cost is at most `ties`, shared by the pieces. Plans are almost as good and much sooner there, but nothing is
-    proven. Raises NoPlan where a piece has none.
+    relaxed piece and the plan to begin with (without one, nothing) do not agree in: plans are almost as good and much
+    sooner there, but nothing is proven. Raises NoPlan where a piece has none.
     """
     pieces = search.coupling.pieces
     large = sum(int(p.arrays.integer.sum()) > LARGE for p in pieces)
-    allowed, tied = gap / max(1, large), ties / max(1, large)
+    allowed = gap / max(1, large)
     nodes = QUICK_NODES if quick else NODES
 
     def one(number: int) -> tuple[Outcome, float]:
@@ -92,7 +90,7 @@ def plan_pieces(
             extra=PROVING if first is not None and not quick else SPARING,
         )
         if quick:
-            outcome = solve(_where_they_differ(arrays, relaxed, first, tied), options, start=first, stop=event)
+            outcome = solve(_where_they_differ(arrays, relaxed, first), options, start=first, stop=event)
             if outcome.x is not None or (event is not None and event.is_set()):
                 return outcome, relaxed.bound
         outcome = solve(arrays, options, start=first, stop=event)
@@ -122,27 +120,24 @@ def _use(search: Search, plans: Mapping[int, Floats]) -> Floats:
     return use
 
 
-def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None, ties: float) -> Arrays:
+def _where_they_differ(arrays: Arrays, relaxed: Outcome, plan: Floats | None) -> Arrays:
     """Return the piece with every decision fixed in which the relaxed plan and a plan in whole numbers agree.
 
-    Where there is no plan, it is one that decides nothing. With `ties`, decisions whose reduced cost is at most that
-    stay open too.
+    Where there is no plan, it is one that decides nothing.
     Source: E. Danna, E. Rothberg and C. Le Pape, Mathematical Programming 102 (2005), relaxation induced neighbourhood.
     """
     assert relaxed.x is not None
-    assert relaxed.reduced_cost is not None
     taken: Bools = np.zeros_like(arrays.integer) if plan is None else plan > 0.5
-    clear = arrays.integer & ((np.abs(relaxed.reduced_cost) > ties) | (ties <= 0))
-    off = clear & (relaxed.x < WHOLE) & ~taken
-    on = clear & (relaxed.x > 1 - WHOLE) & (taken | (plan is None and ties > 0))
+    off = arrays.integer & (relaxed.x < WHOLE) & ~taken
+    on = arrays.integer & (relaxed.x > 1 - WHOLE) & taken
     return replace(arrays, lower=np.where(on, 1.0, arrays.lower), upper=np.where(off, 0.0, arrays.upper))
 
 
 def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[int, Floats]:
     """Mix plans of pieces so that the coupling rows hold nearly: pick one plan of every piece.
 
-    `patterns` are plans of all pieces, from rounds at different prices. It is Dantzig and Wolfe's master (1960) in whole
-    numbers, money that is short at its price and `MIXING_BOX` times that.
+    `patterns` are plans of all pieces, from rounds at different prices. The mix is Dantzig and Wolfe's master (1960) in
+    whole numbers; money that is short costs its price and `MIXING_BOX` times that.
     """
     columns = [search.column(number, x) for pattern in patterns for number, x in pattern.items()]
     mixing = Search(search.coupling, search.prices, search.follows, columns=columns)

@@ -23,7 +23,10 @@ LEVEL_NEAR = 0.05
 """A level that moved less than this since the last try is near the one looked for."""
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
-CHEAPEST_PLANS = 4
+BEYOND = 0.5
+"""From so far above the level is lowered by so much more than the tangent says."""
+CHEAPEST_PLANS = 3
+"""So many cheapest plans are made, the later ones at prices corrected for what the one before used."""
 LEVEL_PIECES = 0.4
 """Gap of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
@@ -43,7 +46,8 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
 
     For a level, prices tell how much more money than there is it would take, η, and what a point more of the
     level costs. η is convex in the level, so that the level at which the tangent is zero is a bound; it is tried
-    next (Newton), who cannot reach it set aside, until it stays. `start` is the search without levels.
+    next (Newton), who cannot reach it set aside, until it stays. From far above, the level tried is lower still: a
+    tangent from below is zero at a bound too. `start` is the search without levels.
     """
     problem, begin = method.joint.problem, method.begin
     best = attainable_together(problem)
@@ -53,31 +57,29 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
     if begin is not None and RAISED in begin.prices:
         tried, level, prices = begin.level, min(level, begin.level), begin.prices[RAISED].copy()
-    looked_at = np.zeros_like(who)
+    asked, beyond, looked_at = np.inf, 0.0, np.zeros_like(who)
     sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
     for _ in range(LEVEL_TRIES):
-        if not who.any() or (sure and abs(level - tried) < LEVEL_SETTLED) or method.stopped():
+        if not who.any() or (sure and abs(level - asked) < LEVEL_SETTLED) or method.stopped():
             break
         sure = abs(level - tried) < LEVEL_NEAR
-        tried, aside = level, min(aside, level)
+        asked, tried, aside = level, max(0.0, level - beyond), min(aside, level)
         low = np.flatnonzero(who & (best < aside))
         if sure:
             new = low[~looked_at[low]]
             best[new], looked_at[new] = np.maximum(best[new], attainable_alone(problem, new)), True
-        levels = replace(set_aside(problem, best, aside), common=level)
+        levels = replace(set_aside(problem, best, aside), common=tried)
         search = method.search(None, without_floors(levels), prices, search)
         try:
             search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
         except NoPlan as error:  # not even with all money; how far that goes is asked just below what can be reached
             top = min(top, attainable_level(problem, levels, error.communities))
-            level, tried = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf
+            level, asked, tried, beyond = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf, np.inf, 0.0
             continue
         prices = search.prices
         level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
         top = min(top, level)
-        print("tried",tried,"bound",search.bound,"top",top)
-        if search.bound > LACKING:
-            level = max(0.0, level - 0.5*(tried - level))
+        beyond = BEYOND * (tried - level) if search.bound >= LACKING else 0.0
         method.report("worst_off", None, top)
     aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
     method.leaves.level, method.leaves.prices[RAISED] = top, prices[: len(method.names[0])]
@@ -127,8 +129,9 @@ def _near_level(
 ) -> Iterator[Floats]:
     """Yield plans in whole numbers that keep the levels asked for, until one is good enough.
 
-    First the cheapest at the prices of the bound. Where money is not needed where that plan needs it, it has little to
-    fall back upon: then plans of the second goal, at the prices of a stage, and at prices corrected for them.
+    First the cheapest at the prices of the bound, then at prices corrected for what these use more than relaxed ones,
+    and what can be put together from them. Where that is not enough, plans of the second goal, at its prices and
+    corrected ones.
     """
     prices, joint = method.settings.level_gap, method.joint
     search = method.search(None, asked, raising.prices.copy(), raising)

@@ -2,13 +2,13 @@
 
 1. Prices of the second goal, pieces relaxed (`price_search`). 2. The bound of the common level, and a plan that reaches
 it nearly. 3. Prices of the second goal with that level; quick plans of all pieces in whole numbers (`piece_plans`),
-made to fit the money (`fit`). 4. Prices corrected for what these use more than relaxed ones; plans of all pieces proven
-there: the bound. The plans of all rounds are mixed, and the best is improved by exchanging those of single pieces.
+made to fit the money (`fit`). 4. Prices corrected for what these use more than relaxed ones; plans of all pieces there,
+quick ones or proven: the bound. The plans of all rounds are mixed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from threading import Event
 
 import numpy as np
@@ -16,11 +16,11 @@ import numpy as np
 from optimizer.beginning import FREE, KEPT, Beginning
 from optimizer.coupling import Levels, couple
 from optimizer.fair import Fair
-from optimizer.fit import Exchange, Fit, build_fit
+from optimizer.fit import Fit, build_fit
 from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
-from optimizer.piece_plans import SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
+from optimizer.piece_plans import PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
 from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Bools, Floats
 
@@ -29,12 +29,6 @@ MUST = ("close", "take", "hang")
 """Families of yes-or-no columns that may have to be yes whatever is opened."""
 FIRST_NODES = 1000
 """Most nodes of the search for a first plan where deciding nothing is none."""
-MOST_UNITED = 300
-"""Where the plans of all rounds differ in no more decisions, these are searched together; else piece by piece."""
-UNITED_NODES = 100
-"""Most nodes of that search."""
-MOST_EXCHANGED = 60
-"""In a large city a try takes seconds and a single piece is worth little: so many are tried, the largest first."""
 FINE = 5e-4
 """Plans of pieces to this part of the second goal take hardly longer than rougher ones, and prove more."""
 STUCK = 1e-5
@@ -43,7 +37,8 @@ FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
 MOST_LOOKS = 3
 """At most so many rounds look for plans before the first proof."""
-READY = 0.005
+READY = 0.015
+"""Where the best plan is within this part of the second goal of what money would allow, a proof is worth it."""
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
 POOR_ROUNDS = 5
@@ -51,7 +46,7 @@ POOR_ROUNDS = 5
 NEARLY_FAIR = 1e-4
 """Relaxed plans that break a bound of inequality by no more, in mean scores, need no further rows."""
 ROUGH = 0.01
-"""For a gap as wide as this, plans of pieces are not sought finer than it needs, and ties left as they are."""
+"""For a gap as wide as this, plans of pieces are not sought finer than it needs."""
 
 
 class Infeasible(Exception):
@@ -261,97 +256,49 @@ class PricePlan:
         """Plan all pieces at the prices of `search` and at corrected ones until the gap is reached; see `unmet`.
 
         `best` keeps the levels; `plans` are those to begin with, `extra_use` is what they use more than relaxed ones.
-        So many rounds only look for plans; the one after them, number `proof`, proves a bound.
+        First some quick rounds `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and
+        finer proofs where only these are missing or nothing better is found.
         """
-        joint, settings = self.joint, self.settings
-        report = partial(self.report, "unmet_need")
-        worth = abs(search.bound)
-        fit = build_fit(self.fair, joint.second, levels, hard=True)
-        value = np.inf
-        if self.best is not None:
-            value = self._value(fit)
-        gap = settings.piece_gap * worth
-        at, left, before, proofs, since, rounds = search, 0.0, np.inf, 0, 0, 0
-        looks = MOST_LOOKS if look else 0
+        settings = self.settings
+        worth, gap = abs(search.bound), settings.piece_gap * abs(search.bound)
+        fit = build_fit(self.fair, self.joint.second, levels, hard=True)
+        value = np.inf if self.best is None else self._value(fit)
+        at, left, before = search, 0.0, np.inf
+        looks, proofs, tries, rounds = MOST_LOOKS if look else 0, 0, 0, 0  # tries: quick rounds since the last proof
         while rounds < settings.rounds:
-            report(None if self.best is None else value, self.bound)
+            self.report("unmet_need", None if self.best is None else value, self.bound)
             if self.stopped() or self._near(value):
                 break
-            stuck = since > 0 and self.best is not None and value > before - STUCK * worth
+            stuck = tries > 0 and self.best is not None and value > before - STUCK * worth
             if stuck and left <= 0.1 * (value - self.bound):
                 break  # neither other plans nor a finer proof
-            before = value
+            missing = tries > 0 and self._near(value, (1 - FINER) * left)  # only the proof
+            before, prove = value, not looks and (not proofs or stuck or missing)
             self._add_rows(search)
             if extra_use is not None:
                 at = search.corrected(extra_use)
                 at.improve(gap=settings.price_gap, rounds=25, width=0.3)
-            enough = since > 0 and self._near(value, (1 - FINER) * left)  # only the proof is missing
-            prove = not looks and (not proofs or stuck or enough)
+            gap = FINER * gap if prove and proofs else gap
+            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, event=self.stop)
             if prove:
-                gap = FINER * gap if proofs else gap
-                done = plan_pieces(search, at.prices, gap=gap, start=plans, event=self.stop)
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
-                proofs += 1
-            else:
-                done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=True, event=self.stop)
+                proofs, tries = proofs + 1, 0
             value = self._better(fit, search, done, value)
-            if not self.stopped() and not self._near(value):
-                value = self._mixed(fit, search, value)
             if looks:
                 looks = looks - 1 if value - done.value > READY * worth else 0
             else:
-                rounds, since = rounds + 1, 0 if prove else since + 1
+                rounds, tries = rounds + 1, tries + (not prove)
             extra_use, plans = done.use - at.mixed_use(), done.plans
             self.extra_use = extra_use
         if self.best is None:
             raise NoPlan
-        report(value, self.bound)
+        self.report("unmet_need", value, self.bound)
         return self.best, self.bound
 
     def _near(self, value: float, proven: float = 0.0) -> bool:
         """Whether the best plan, of this value, is good enough, with so much more `proven` than the bound says."""
         return self.best is not None and value - self.bound - proven <= self.settings.target_gap * value
-
-    def _mixed(self, fit: Fit, search: Search, value: float) -> float:
-        """Mix the plans of all rounds, fit the money, keep the result where it is better; return the best value."""
-        if len(self.patterns) > 1:
-            outcome = fit.solve(self.assembled(search, mix_plans(search, self.patterns)))
-            if outcome.x is not None and outcome.value is not None and outcome.value < value:
-                value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
-        return value
-
-    @property
-    def _may_exchange(self) -> bool:
-        """With bounds of inequality a try takes as long as a whole fit."""
-        return self.best is not None and not self.fair.curved
-
-    def _united(self, fit: Fit, search: Search) -> float:
-        """Put the best plan together from the decisions of all rounds' plans; return its new value.
-
-        Decisions in which none of them differs from the best plan stay as they are.
-        Source: E. Rothberg, INFORMS Journal on Computing 19 (2007), a union of plans searched for a better one.
-        """
-        best, whole = self.best, self.joint.integer
-        assert best is not None
-        others = [self.assembled(search, plans) for plans in self.patterns]
-        free = whole & np.any([np.rint(other) != np.rint(best) for other in others], axis=0)
-        if free.sum() > MOST_UNITED:
-            return self._exchanged(fit, search, others)
-        options = Options(gap=0.1 * self.settings.target_gap, nodes=UNITED_NODES, extra=SPARING)
-        outcome = fit.solve(np.append(best, np.zeros(fit.misses)), free, options, self.stop)
-        if outcome.x is not None:
-            self.best = outcome.x[: self.joint.n_columns]
-        return self._value(fit)
-
-    def _exchanged(self, fit: Fit, search: Search, others: Sequence[Floats]) -> float:
-        """Exchange the plans of single pieces in the best plan for those of others; return its new value."""
-        assert self.best is not None
-        largest = search.coupling.by_size[:MOST_EXCHANGED]
-        columns = [search.coupling.pieces[number].columns for number in largest]
-        exchange = Exchange(fit, self.best, columns, self.joint.integer)
-        self.best = exchange.improve(others, self.stopped)[: self.joint.n_columns]
-        return self._value(fit)
 
     def _value(self, fit: Fit) -> float:
         """Value of the best plan."""
@@ -359,15 +306,25 @@ class PricePlan:
         return float(fit.arrays.cost[: self.joint.n_columns] @ self.best + fit.arrays.offset)
 
     def _better(self, fit: Fit, search: Search, plans: PiecePlans, value: float) -> float:
-        """Make plans of all pieces fit the money, keep the result where it is better; return the best value."""
+        """Make plans of all pieces fit the money, keep the result where it is better; return the best value.
+
+        Where that is not good enough, the plans of all rounds are mixed.
+        """
         self.patterns.append(plans.plans)
-        candidates = [plans.plans]
+        value = self._fits(fit, search, plans.plans, value)
         if self.near is not None:
-            candidates.append(nearer_plans(search, plans, self.near, self.settings.closeness))
-        for candidate in candidates:
-            outcome = fit.solve(self.assembled(search, candidate))
-            if outcome.x is not None and outcome.value is not None:
-                closer = candidate is not plans.plans and outcome.value <= value * (1 + self.settings.closeness)
-                if outcome.value < value or closer:
-                    value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
+            closer = nearer_plans(search, plans, self.near, self.settings.closeness)
+            value = self._fits(fit, search, closer, value, self.settings.closeness)
+        if len(self.patterns) > 1 and not self.stopped() and not self._near(value):
+            value = self._fits(fit, search, mix_plans(search, self.patterns), value)
+        return value
+
+    def _fits(self, fit: Fit, search: Search, plans: Mapping[int, Floats], value: float, worse: float = 0.0) -> float:
+        """Fit the money to plans of all pieces, keep the result where it is better or but a little `worse` (relative).
+
+        Return the value of the best plan.
+        """
+        outcome = fit.solve(self.assembled(search, plans))
+        if outcome.x is not None and outcome.value is not None and outcome.value < value * (1 + worse):
+            value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
         return value

@@ -87,7 +87,7 @@ def by_prices(method: PricePlan, start: Search, plan: Floats, goal: str, watch: 
         free.best, free.bound = plan if outcome.x is None else outcome.x[: joint.n_columns], search.bound
         plans = {number: free.best[piece.columns] for number, piece in enumerate(search.coupling.pieces)}
         extra_use = None if fair else method.extra_use
-        x, bound = free.in_rounds(search, levels, plans, extra_use, 1 if extra_use is None else 0)
+        x, bound = free.in_rounds(search, levels, plans, extra_use, look=extra_use is None)
         return x, float(joint.second[0] @ x + joint.second[1]), bound
 
     return timed(goal, watch, find)
