@@ -30,8 +30,8 @@ SPARING = {
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_heuristic_run_rens": False}
 """With a good plan to start from, a proof needs no search for others."""
-MIXING_BOX = 0.3
-"""When plans in whole numbers are mixed, money that is short costs so much more than its price."""
+MIXING_BOX = 1.0
+"""When plans in whole numbers are mixed, money that is short costs up to twice its price."""
 MIXING = Options(gap=5e-5, nodes=100)
 
 
@@ -137,7 +137,7 @@ def mix_plans(search: Search, patterns: Sequence[Mapping[int, Floats]]) -> dict[
     """Mix plans of pieces so that the coupling rows hold nearly: pick one plan of every piece.
 
     `patterns` are plans of all pieces, from rounds at different prices. The mix is Dantzig and Wolfe's master (1960) in
-    whole numbers; money that is short costs its price and `MIXING_BOX` times that.
+    whole numbers.
     """
     columns = [search.column(number, x) for pattern in patterns for number, x in pattern.items()]
     mixing = Search(search.coupling, search.prices, search.follows, columns=columns)

@@ -11,7 +11,7 @@ from optimizer.fit import best_level, keep_levels
 from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
 from optimizer.piece_plans import completed, mix_plans, plan_pieces
 from optimizer.price_plan import PricePlan
-from optimizer.price_search import NoPlan, Search
+from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Floats
 
 LEVEL_TRIES = 20
@@ -136,17 +136,18 @@ def _near_level(
     prices, joint = method.settings.level_gap, method.joint
     search = method.search(None, asked, raising.prices.copy(), raising)
     plans: Mapping[int, Floats] | None = None if before is None else completed(search, before, search.prices)
-    at, patterns = search, []
+    priced, patterns = search.prices, []
     for number in range(CHEAPEST_PLANS):
-        done = plan_pieces(search, at.prices, gap=LEVEL_PIECES * prices, quick=True, start=plans, event=method.stop)
+        done = plan_pieces(search, priced, gap=LEVEL_PIECES * prices, quick=True, start=plans, event=method.stop)
         plans = done.plans
         yield method.assembled(search, plans)
         patterns.append(plans)
         if number:
             yield method.assembled(search, mix_plans(search, patterns))
-        if number + 1 < CHEAPEST_PLANS:
-            at = raising.corrected(done.use - raising.mixed_use())
+        if number + 1 < CHEAPEST_PLANS and raising.mix:
+            at = raising.corrected(done.use[: len(raising.prices)] - raising.mixed_use())
             at.improve(gap=0.0, rounds=10, width=0.3, least=prices)
+            priced = lengthened(at.prices, len(search.prices))
     search = method.search(joint.second, asked, start.copy(), search)
     method.improve(NEAR, search, gap=prices)
     gap = LEVEL_PIECES * prices * abs(search.bound)

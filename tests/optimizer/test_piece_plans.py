@@ -44,7 +44,7 @@ def city_with_money_for(money: float) -> Search:
     return Search(coupling, np.array([-4.0]), np.zeros(0, dtype=bool))
 
 
-def test_a_mix_takes_for_each_piece_the_plan_with_the_largest_part() -> None:
+def test_a_mix_takes_for_each_piece_the_plan_that_money_allows() -> None:
     everything = {0: np.ones(1), 1: np.ones(1)}
     nothing = {0: np.zeros(1), 1: np.zeros(1)}
     chosen = [mix_plans(city_with_money_for(m), [everything, nothing]) for m in (0.5, 2.5, 3.5, 4.0)]
@@ -72,6 +72,6 @@ def test_the_best_of_what_all_plans_decide_is_put_together() -> None:
         decided = np.zeros(joint.n_columns)
         decided[one] = 1.0
         method.patterns.append({0: decided[piece.columns]})
-    assert method._united(fit, search) == pytest.approx(0.0, abs=1e-3)
+    assert method._united(fit, search, np.inf) == pytest.approx(0.0, abs=1e-3)
     assert method.best is not None
     assert np.rint(method.best[opens]).tolist() == [1, 1]
