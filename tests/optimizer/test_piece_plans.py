@@ -11,7 +11,7 @@ from optimizer.highs_arrays import Arrays
 from optimizer.joint import build_joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans
-from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_plan import ASTRAY, PricePlan, Settings
 from optimizer.price_search import Search
 from optimizer.problem_data import build_problem
 from tests.optimizer.tiny import make_city, make_scenario
@@ -75,3 +75,25 @@ def test_the_best_of_what_all_plans_decide_is_put_together() -> None:
     assert method._united(fit, search, np.inf) == pytest.approx(0.0, abs=1e-3)
     assert method.best is not None
     assert np.rint(method.best[opens]).tolist() == [1, 1]
+
+
+def test_prices_are_corrected_only_so_far_as_they_still_prove_enough() -> None:
+    desk = {"siting": "own", "unit": "cases", "fixed_yuan": 1000, "capital_yuan_per_unit": 10, "min_capacity": 0}
+    scenario = make_scenario(
+        programmes={"services": {"desk": desk}},
+        sources={"city": {"role": "city", "amount_yuan": 3000}},
+        solver={"method": "prices"},
+    )
+    communities = [{"community": name} for name in "abcdef"]
+    city = make_city(communities, needs=[(name, "desk", 60 + 10 * n) for n, name in enumerate("abcdef")])
+    joint = build_joint(build_problem(city, scenario))
+    method = PricePlan(Fair(joint), Settings(), lambda: False, lambda *_: None)
+    search = method.relaxed()
+    least = (1 - ASTRAY) * search.bound
+    used = search.mixed_use()
+    wild, little = used * 5, used * 1e-4
+    at = search.corrected(wild)
+    at.improve(gap=1e-3, rounds=25, width=0.3)
+    assert search.evaluate(at.prices) < least  # planned at these prices, nothing would be proven
+    assert search.evaluate(method._corrected(search, wild).prices) >= least
+    assert method._corrected(search, little) is not search
