@@ -117,7 +117,7 @@ class PricedPoints:
         """The same where some points, such as the ends, are `found` already, with rounds of their own."""
         points = list(found)
         fresh = {number for number, point in enumerate(found) if point is not None}
-        most = len(fresh) + max(1, len(asked) // 3)
+        most = len(fresh) + max(1, -(-len(asked) // 4))
         while not self.watch.stopped():
             for number, one in enumerate(asked):
                 if number not in fresh and not self._settled(points[number]) and not self.watch.stopped():
