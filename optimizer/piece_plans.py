@@ -29,8 +29,9 @@ SPARING = {
 }
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_allow_cut_separation_at_nodes": False}
-"""A proof that begins with a good plan looks for a better one at its first node only, which halves it where trees are
-long. Its pieces are tight: HiGHS's presolve makes its cuts at the first node weaker, and cuts at others are not worth it.
+"""A proof begins with a good plan and looks for a better one at its first node only, which halves it where trees are long.
+
+Presolve makes the cuts there weaker (`plan_pieces` does without it), and cuts at other nodes are not worth it.
 """
 MIXING_BOX = 1.0
 """When plans in whole numbers are mixed, money that is short costs up to twice its price."""
