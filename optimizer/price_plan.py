@@ -85,7 +85,7 @@ class Settings:
     def piece_gap(self) -> float:
         """Part of the second goal that the plans of all pieces together may leave open."""
         part = 0.4 * self.target_gap
-        return part if self.target_gap >= ROUGH else max(0.5 * part, min(part, FINE))
+        return part if self.target_gap >= ROUGH else min(part, FINE)
 
 
 def names_of(joint: Joint) -> tuple[tuple[str, ...], tuple[str, ...]]:
