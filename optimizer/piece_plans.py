@@ -29,7 +29,7 @@ SPARING = {
 }
 """HiGHS's search for plans takes most of the time of a piece; these parts of it hardly ever find any here."""
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_allow_cut_separation_at_nodes": False}
-"""A proof begins with a good plan and looks for a better one at its first node only: half the time where trees are long.
+"""A proof begins with a good plan and seeks a better one at its first node only: half the time where trees are long.
 
 Presolve makes the cuts there weaker (`plan_pieces` does without it), and cuts at other nodes are not worth it.
 """
