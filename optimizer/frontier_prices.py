@@ -10,6 +10,7 @@ Plans of pieces from all rounds are mixed for every point, decisions as they are
 new rounds are made only for points whose gap is still larger than the scenario's.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -117,7 +118,7 @@ class PricedPoints:
         """The same where some points, such as the ends, are `found` already, with rounds of their own."""
         points = list(found)
         fresh = {number for number, point in enumerate(found) if point is not None}
-        most = len(fresh) + max(1, -(-len(asked) // 4))
+        most = len(fresh) + math.ceil(len(asked) / 4)
         while not self.watch.stopped():
             for number, one in enumerate(asked):
                 if number not in fresh and not self._settled(points[number]) and not self.watch.stopped():

@@ -31,7 +31,7 @@ SPARING = {
 PROVING = {**SPARING, "mip_heuristic_effort": 0.0, "mip_allow_cut_separation_at_nodes": False}
 """A proof begins with a good plan and seeks a better one at its first node only: half the time where trees are long.
 
-Presolve makes the cuts there weaker (`plan_pieces` does without it), and cuts at other nodes are not worth it.
+Cuts at other nodes take longer than they save, and so does presolve (`plan_pieces` proves without it).
 """
 MIXING_BOX = 1.0
 """When plans in whole numbers are mixed, money that is short costs up to twice its price."""
