@@ -29,7 +29,7 @@ MUST = ("close", "take", "hang")
 """Families of yes-or-no columns that may have to be yes whatever is opened."""
 FIRST_NODES = 1000
 """Most nodes of the search for a first plan where deciding nothing is none."""
-MOST_UNITED = 300
+MOST_UNITED = 200
 """Where the plans of all rounds differ in no more decisions, these can be searched together."""
 UNITED_NODES = 100
 """Most nodes of that search."""
@@ -284,9 +284,10 @@ class PricePlan:
             before, prove = value, not looks and (not proofs or stuck or missing)
             self._add_rows(search)
             if extra_use is not None:
-                at = self._corrected(search, extra_use)
+                at = self.corrected(search, extra_use)
             gap = FINER * gap if prove and proofs else gap
-            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, event=self.stop)
+            good = proofs > 0 or not look
+            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, good=good, event=self.stop)
             if prove:
                 self.bound, left = max(self.bound, done.bound), done.value - done.bound
                 self.proofs.append(done)
@@ -305,7 +306,7 @@ class PricePlan:
         self.report("unmet_need", value, self.bound)
         return self.best, self.bound
 
-    def _corrected(self, search: Search, extra_use: Floats) -> Search:
+    def corrected(self, search: Search, extra_use: Floats) -> Search:
         """Prices corrected for what plans use more than relaxed ones, or for a part of it where these prove too little.
 
         In a city of few pieces that may be much of the money there is.

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks.instances import SERVICES, Variant, make_scenario, make_tables, write_instance
+from benchmarks.proofs import CHANGES, proofs_rows
 from benchmarks.run_benchmarks import goals_table, measured, plans_table
 from benchmarks.slowdown import RECORD, compared, tasks
 from geodata.check import check_city
@@ -94,3 +95,11 @@ def test_slowdown_marks_what_is_slower_than_recorded_and_what_is_new() -> None:
 
 def test_slowdown_records_every_task() -> None:
     assert set(json.loads(RECORD.read_text(encoding="utf-8"))) == set(tasks())
+
+
+def test_proofs_of_sub_districts_prove_the_same_whatever_helps_them(tmp_path: Path) -> None:
+    path = write_instance(tmp_path, communities=10, seed=7, variant="structured")
+    rows = proofs_rows(str(path))
+    assert [row[0] for row in rows[:-1]] == list(CHANGES)
+    bounds = [float(row[3].replace(",", "")) for row in rows]
+    assert max(bounds) - min(bounds) <= 5e-4 * max(bounds)

@@ -95,5 +95,5 @@ def test_prices_are_corrected_only_so_far_as_they_still_prove_enough() -> None:
     at = search.corrected(wild)
     at.improve(gap=1e-3, rounds=25, width=0.3)
     assert search.evaluate(at.prices) < least  # planned at these prices, nothing would be proven
-    assert search.evaluate(method._corrected(search, wild).prices) >= least
-    assert method._corrected(search, little) is not search
+    assert search.evaluate(method.corrected(search, wild).prices) >= least
+    assert method.corrected(search, little) is not search
