@@ -45,7 +45,7 @@ def prepared(ref: str) -> tuple[PricePlan, Search, Search, PiecePlans]:
     search = method.search(joint.second, raised.levels, start.prices.copy())
     method.improve(KEPT, search, gap=settings.price_gap)
     quick = plan_pieces(search, search.prices, gap=settings.piece_gap * search.bound, quick=True)
-    at = method.corrected(search, quick.use - search.mixed_use())
+    at = search.corrected(quick.use - search.mixed_use(), gap=settings.price_gap)
     return method, search, at, quick
 
 

@@ -29,6 +29,7 @@ from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans, with_amounts
 from optimizer.price_level import raise_level as level_raised
 from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_rounds import Rounds
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Floats
 from optimizer.threads import in_parallel
@@ -286,7 +287,7 @@ class PricedPoints:
         if not search.mix:
             search.evaluate(search.prices)
             search.master(*search.box(0.3))
-        x, proven = method.in_rounds(search, levels, start, self._extra_use, look=self._extra_use is None)
+        x, proven = Rounds(method, search, levels).run(start, self._extra_use, look=self._extra_use is None)
         self._proofs += [_Proof(asked.level, proof.prices, proof.bounds) for proof in method.proofs]
         own = {n: x[piece.columns] for n, piece in enumerate(search.coupling.pieces)}
         more = enumerate([*method.patterns, own], start=max(self._patterns, default=-1) + 1)

@@ -1,4 +1,4 @@
-"""The goals of a large city: the first two by prices (`price_level`, `price_plan`), later ones with stations kept."""
+"""The goals of a large city: the first two by prices (`price_level`, `price_rounds`), later ones with stations kept."""
 
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from optimizer.levels import set_aside
 from optimizer.leximin_goal import ROOM, level_kept
 from optimizer.price_level import raise_level
 from optimizer.price_plan import PricePlan, Settings, names_of
+from optimizer.price_rounds import unmet
 from optimizer.price_search import NoPlan, Search
 from optimizer.problem import Bools
 from optimizer.scenario import Goal as GoalRule
@@ -95,7 +96,7 @@ class PriceGoals:
             found.seconds["worst_off"] = watch.end("worst_off", raised.reached, raised.top, "")
             watch.start(main, 2, count)
         if not watch.stopped():
-            found.x, found.bounds[main] = method.unmet(found.levels, relaxed)
+            found.x, found.bounds[main] = unmet(method, found.levels, relaxed)
             relaxed.loaded.clear()  # room for the later goals
             found.levels = relaxed_levels(found.levels, achieved(self.joint, found.x))
         value = value_of(self.joint.second, found.x)
@@ -130,7 +131,7 @@ class PriceGoals:
         found.levels, found.fair, found.levelled = levels, fair, levelled
         method.best, method.patterns = outcome.x[: joint.n_columns], []
         watch.start(main, 2, count)
-        found.x, found.bounds[main] = method.unmet(levelled.floors(levels, rule.tolerance), relaxed)
+        found.x, found.bounds[main] = unmet(method, levelled.floors(levels, rule.tolerance), relaxed)
         found.scopes[main] = KEPT_LEVELS
         relaxed.loaded.clear()
         found.reached[main] = value = value_of(joint.second, found.x)

@@ -145,7 +145,7 @@ def _near_level(
         if number:
             yield method.assembled(search, mix_plans(search, patterns))
         if number + 1 < CHEAPEST_PLANS and raising.mix:
-            at = raising.corrected(done.use[: len(raising.prices)] - raising.mixed_use())
+            at = raising.shifted(done.use[: len(raising.prices)] - raising.mixed_use())
             at.improve(gap=0.0, rounds=10, width=0.3, least=prices)
             priced = lengthened(at.prices, len(search.prices))
     search = method.search(joint.second, asked, start.copy(), search)
@@ -156,8 +156,7 @@ def _near_level(
     for _ in range(2):
         at = search
         if extra_use is not None:
-            at = search.corrected(extra_use)
-            at.improve(gap=prices, rounds=25, width=0.3)
+            at = search.corrected(extra_use, gap=prices)
         done = plan_pieces(search, at.prices, gap=gap, quick=True, start=plans, event=method.stop)
         extra_use, plans = done.use - at.mixed_use(), done.plans
         method.leaves.extra_use[NEAR] = extra_use

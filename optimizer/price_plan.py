@@ -1,9 +1,10 @@
 """The price method: plans in whole numbers for a large city, with proven bounds.
 
 1. Prices of the second goal, pieces relaxed (`price_search`). 2. The bound of the common level, and a plan that reaches
-it nearly. 3. Prices of the second goal with that level; quick plans of all pieces in whole numbers (`piece_plans`),
-made to fit the money (`fit`). 4. Prices corrected for what these use more than relaxed ones; plans of all pieces there,
-quick ones or proven: the bound. The plans of all rounds are mixed, and at last searched together.
+it nearly (`price_level`). 3. Prices of the second goal with that level; quick plans of all pieces in whole numbers
+(`piece_plans`), made to fit the money (`fit`). 4. Prices corrected for what these use more than relaxed ones; plans of
+all pieces there, quick ones or proven: the bound. The plans of all rounds are mixed, and at last searched together
+(`price_rounds`). Here is what these steps share.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,12 +17,12 @@ import numpy as np
 from optimizer.beginning import FREE, KEPT, Beginning
 from optimizer.coupling import Levels, couple
 from optimizer.fair import Fair
-from optimizer.fit import Fit, build_fit
+from optimizer.fit import build_fit
 from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
-from optimizer.piece_plans import SPARING, PiecePlans, completed, mix_plans, nearer_plans, plan_pieces
-from optimizer.price_search import NoPlan, Search, lengthened
+from optimizer.piece_plans import PiecePlans
+from optimizer.price_search import Search, lengthened
 from optimizer.problem import Bools, Floats
 
 Report = Callable[[str, float | None, float | None], None]
@@ -29,24 +30,8 @@ MUST = ("close", "take", "hang")
 """Families of yes-or-no columns that may have to be yes whatever is opened."""
 FIRST_NODES = 1000
 """Most nodes of the search for a first plan where deciding nothing is none."""
-MOST_UNITED = 200
-"""Where the plans of all rounds differ in no more decisions, these can be searched together."""
-UNITED_NODES = 100
-"""Most nodes of that search."""
 FINE = 5e-4
 """Plans of pieces to this part of the second goal take hardly longer than rougher ones, and prove more."""
-STUCK = 1e-5
-"""A round that gains less than this part of the second goal has found nothing new."""
-FINER = 0.25
-"""A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
-MOST_LOOKS = 3
-"""At most so many rounds look for plans before the first proof."""
-READY = 0.015
-"""Where the best plan is within this part of the second goal of what money would allow, a proof is worth it."""
-CORRECTED = (1.0, 0.5, 0.25)
-"""Prices are corrected for the whole of what plans use more than relaxed ones, or for a part of it."""
-ASTRAY = 0.02
-"""Corrected prices that prove less by this part of the second goal are not worth planning at."""
 FAIR_ROUNDS = 25
 """Prices are searched so many times at most with more rows of fairness."""
 POOR_ROUNDS = 5
@@ -156,7 +141,7 @@ class PricePlan:
             if poor == POOR_ROUNDS or self.stopped() or self._broken(search) <= NEARLY_FAIR:
                 break
             before = search.bound
-            self._add_rows(search)
+            self.add_rows(search)
             search.improve(gap=gap, rounds=40, report=told)
             poor = 0 if search.bound - before > gap * abs(search.bound) else poor + 1
         self.leaves.prices[stage] = search.prices[: len(self.names[0])]
@@ -170,7 +155,7 @@ class PricePlan:
             scores[community] += score
         return self.fair.cut_scores(scores)
 
-    def _add_rows(self, search: Search) -> None:
+    def add_rows(self, search: Search) -> None:
         """Let a search know the rows of fairness found since it began."""
         known = len(search.coupling.rhs) - len(self.joint.model.fixed_cost)
         if self.joint.extra is not None and known < self.fair.count:
@@ -219,154 +204,3 @@ class PricePlan:
             if name in self.joint.model.columns:
                 marks[self.joint.model.columns[name].positions] = True
         return marks
-
-    def unmet(self, levels: Levels, start: Search) -> tuple[Floats, float]:
-        """Return a plan of the second goal in whole numbers that keeps the levels, and the bound.
-
-        `start` is the search without levels (`relaxed`): where no level is asked for, there is nothing to search again.
-        """
-        joint, settings = self.joint, self.settings
-        search = start
-        if (levels.required > 0).any():
-            search = self.search(joint.second, levels, start.prices.copy())
-            self.improve(KEPT, search, gap=settings.price_gap)
-        self.bound = max(self.bound, search.bound)
-        extra_use = None
-        before = self.decisions(self.begin, KEPT)
-        if before is not None and self.begin is not None:
-            extra_use = self.begin.extra_use.get(KEPT)
-            self._fitted(levels, before)
-        elif self.near is not None:
-            before = self.near.astype(float)
-        plans = None if before is None else completed(search, before, search.prices)
-        x, bound = self.in_rounds(search, levels, plans, extra_use, look=extra_use is None)
-        self.note_plan(KEPT, x)
-        if self.extra_use is not None:
-            self.leaves.extra_use[KEPT] = self.extra_use
-        return x, bound
-
-    def _fitted(self, levels: Levels, plan: Floats) -> None:
-        """Keep a plan with these decisions as the best where it can be paid, keeps the levels and is better."""
-        goal = self.joint.second[0]
-        x = build_fit(self.fair, self.joint.second, levels, hard=True).solve(plan).x
-        if x is not None and (self.best is None or goal @ x[: self.joint.n_columns] < goal @ self.best):
-            self.best = x[: self.joint.n_columns]
-
-    def in_rounds(
-        self,
-        search: Search,
-        levels: Levels,
-        plans: Mapping[int, Floats] | None,
-        extra_use: Floats | None,
-        *,
-        look: bool,
-    ) -> tuple[Floats, float]:
-        """Plan all pieces at the prices of `search` and at corrected ones until the gap is reached; see `unmet`.
-
-        `best` keeps the levels; `plans` are those to begin with, `extra_use` is what they use more than relaxed ones.
-        First some quick rounds `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and
-        finer proofs where only these are missing or nothing better is found.
-        """
-        settings = self.settings
-        worth, gap = abs(search.bound), settings.piece_gap * abs(search.bound)
-        fit = build_fit(self.fair, self.joint.second, levels, hard=True)
-        value = np.inf if self.best is None else self._value(fit)
-        at, left, before = search, 0.0, np.inf
-        looks, proofs, tries, rounds = MOST_LOOKS if look else 0, 0, 0, 0  # tries: quick rounds since the last proof
-        while rounds < settings.rounds:
-            self.report("unmet_need", None if self.best is None else value, self.bound)
-            if self.stopped() or self._near(value):
-                break
-            stuck = tries > 0 and self.best is not None and value > before - STUCK * worth
-            if stuck and left <= 0.1 * (value - self.bound):
-                break  # neither other plans nor a finer proof
-            missing = tries > 0 and self._near(value, (1 - FINER) * left)  # only the proof
-            before, prove = value, not looks and (not proofs or stuck or missing)
-            self._add_rows(search)
-            if extra_use is not None:
-                at = self.corrected(search, extra_use)
-            gap = FINER * gap if prove and proofs else gap
-            good = proofs > 0 or not look
-            done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, good=good, event=self.stop)
-            if prove:
-                self.bound, left = max(self.bound, done.bound), done.value - done.bound
-                self.proofs.append(done)
-                proofs, tries = proofs + 1, 0
-            value = self._better(fit, search, done, value)
-            if looks:
-                looks = looks - 1 if value - done.value > READY * worth else 0
-            else:
-                rounds, tries = rounds + 1, tries + (not prove)
-            if tries and not self.stopped() and not self._near(value, (1 - FINER) * left):
-                value = self._united(fit, search, value)
-            extra_use, plans = done.use - at.mixed_use(), done.plans
-            self.extra_use = extra_use
-        if self.best is None:
-            raise NoPlan
-        self.report("unmet_need", value, self.bound)
-        return self.best, self.bound
-
-    def corrected(self, search: Search, extra_use: Floats) -> Search:
-        """Prices corrected for what plans use more than relaxed ones, or for a part of it where these prove too little.
-
-        In a city of few pieces that may be much of the money there is.
-        """
-        for part in CORRECTED:
-            at = search.corrected(part * extra_use)
-            at.improve(gap=self.settings.price_gap, rounds=25, width=0.3)
-            bound = at.bound + float(at.prices @ lengthened(part * extra_use, len(at.prices)))
-            if bound >= search.bound - ASTRAY * abs(search.bound):
-                return at
-        return search
-
-    def _near(self, value: float, proven: float = 0.0) -> bool:
-        """Whether the best plan, of this value, is good enough, with so much more `proven` than the bound says."""
-        return self.best is not None and value - self.bound - proven <= self.settings.target_gap * value
-
-    def _united(self, fit: Fit, search: Search, value: float) -> float:
-        """Put the best plan together from the decisions of all rounds' plans; return its new value.
-
-        Decisions in which none of them differs from the best plan stay as they are; where many differ, nothing is done.
-        Source: E. Rothberg, INFORMS Journal on Computing 19 (2007), a union of plans searched for a better one.
-        """
-        best, whole = self.best, self.joint.integer
-        if best is None:
-            return value
-        others = [np.rint(self.assembled(search, plans)) for plans in self.patterns]
-        free = whole & np.any([other != np.rint(best) for other in others], axis=0)
-        if self.fair.curved or not free.any() or free.sum() > MOST_UNITED:
-            return value
-        options = Options(gap=0.1 * self.settings.target_gap, nodes=UNITED_NODES, extra=SPARING)
-        outcome = fit.solve(np.append(best, np.zeros(fit.misses)), free, options, self.stop)
-        if outcome.x is not None:
-            self.best = outcome.x[: self.joint.n_columns]
-        return self._value(fit)
-
-    def _value(self, fit: Fit) -> float:
-        """Value of the best plan."""
-        assert self.best is not None
-        return float(fit.arrays.cost[: self.joint.n_columns] @ self.best + fit.arrays.offset)
-
-    def _better(self, fit: Fit, search: Search, plans: PiecePlans, value: float) -> float:
-        """Make plans of all pieces fit the money, keep the result where it is better; return the best value.
-
-        Where that is not good enough, the plans of all rounds are mixed.
-        """
-        self.patterns.append(plans.plans)
-        value = self._fits(fit, search, plans.plans, value)
-        if self.near is not None:
-            closer = nearer_plans(search, plans, self.near, self.settings.closeness)
-            value = self._fits(fit, search, closer, value, self.settings.closeness)
-        if len(self.patterns) > 1 and not self.stopped() and not self._near(value):
-            value = self._fits(fit, search, mix_plans(search, self.patterns), value)
-        return value
-
-    def _fits(self, fit: Fit, search: Search, plans: Mapping[int, Floats], value: float, worse: float = 0.0) -> float:
-        """Fit the money to plans of all pieces, keep the result where it is better or but a little `worse` (relative).
-
-        Return the value of the best plan.
-        """
-        outcome = fit.solve(self.assembled(search, plans))
-        if outcome.x is not None and outcome.value is not None and outcome.value < value * (1 + worse):
-            value, self.best = outcome.value, outcome.x[: self.joint.n_columns]
-        return value

@@ -22,6 +22,10 @@ KEEP_ROUNDS = 12
 """Columns older than this many rounds are dropped, unless the master uses them or the best prices gave them."""
 HIGHEST = 1e4
 """Prices stay below so many times what is typical: beyond, a row cannot be kept at any price."""
+CORRECTED = (1.0, 0.5, 0.25)
+"""Prices are corrected for the whole of what plans use more than relaxed ones, or for a part of it."""
+ASTRAY = 0.02
+"""Corrected prices that prove less by this part of the goal are not worth planning at."""
 SIMPLEX = Options(solver="simplex")
 
 
@@ -245,12 +249,8 @@ class Search:
                 width /= 2.5
         return value
 
-    def corrected(self, extra_use: Floats) -> "Search":
-        """Return a search that leaves room for what plans in whole numbers use more than relaxed ones.
-
-        `extra_use` (coupling rows,) is how much more they use. Its prices are those at which plans in whole numbers,
-        and not relaxed ones, use what there is; its bound is not one of the stage.
-        """
+    def shifted(self, extra_use: Floats) -> "Search":
+        """Return a search with so much less of every row to use; its bound is not one of the stage."""
         shifted = replace(self.coupling, rhs=self.coupling.rhs - lengthened(extra_use, len(self.coupling.rhs)))
         return Search(
             shifted,
@@ -261,6 +261,21 @@ class Search:
             columns=self.columns,
             loaded=self.loaded,
         )
+
+    def corrected(self, extra_use: Floats, *, gap: float) -> "Search":
+        """Return a search with prices that leave room for what plans in whole numbers use more than relaxed ones.
+
+        `extra_use` (coupling rows,) is how much more they use: at these prices plans in whole numbers, and not relaxed
+        ones, use what there is. In a city of few pieces that may be much of the money there is; prices are corrected
+        for a part of it where they would prove too little, and where they still do, not at all.
+        """
+        for part in CORRECTED:
+            at = self.shifted(part * extra_use)
+            at.improve(gap=gap, rounds=25, width=0.3)
+            bound = at.bound + float(at.prices @ lengthened(part * extra_use, len(at.prices)))
+            if bound >= self.bound - ASTRAY * abs(self.bound):
+                return at
+        return self
 
 
 def lengthened(values: Floats, count: int) -> Floats:

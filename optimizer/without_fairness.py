@@ -16,6 +16,7 @@ from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
 from optimizer.levels import set_aside
 from optimizer.price_plan import PricePlan
+from optimizer.price_rounds import Rounds
 from optimizer.price_search import Search
 from optimizer.problem import Floats, Problem
 from optimizer.watch import Watch
@@ -87,7 +88,7 @@ def by_prices(method: PricePlan, start: Search, plan: Floats, goal: str, watch: 
         free.best, free.bound = plan if outcome.x is None else outcome.x[: joint.n_columns], search.bound
         plans = {number: free.best[piece.columns] for number, piece in enumerate(search.coupling.pieces)}
         extra_use = None if fair else method.extra_use
-        x, bound = free.in_rounds(search, levels, plans, extra_use, look=extra_use is None)
+        x, bound = Rounds(free, search, levels).run(plans, extra_use, look=extra_use is None)
         return x, float(joint.second[0] @ x + joint.second[1]), bound
 
     return timed(goal, watch, find)

@@ -6,13 +6,13 @@ from scipy.sparse import csr_array
 
 from optimizer.coupling import Coupling, Piece
 from optimizer.fair import Fair
-from optimizer.fit import build_fit
 from optimizer.highs_arrays import Arrays
 from optimizer.joint import build_joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import mix_plans
-from optimizer.price_plan import ASTRAY, PricePlan, Settings
-from optimizer.price_search import Search
+from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_rounds import Rounds
+from optimizer.price_search import ASTRAY, Search
 from optimizer.problem_data import build_problem
 from tests.optimizer.tiny import make_city, make_scenario
 
@@ -66,13 +66,14 @@ def test_the_best_of_what_all_plans_decide_is_put_together() -> None:
     method.best = method.nothing_new(levels)
     search = method.relaxed()
     (piece,) = search.coupling.pieces
-    fit = build_fit(method.fair, joint.second, levels, hard=True)
     opens = np.flatnonzero(joint.integer)
     for one in opens:
         decided = np.zeros(joint.n_columns)
         decided[one] = 1.0
         method.patterns.append({0: decided[piece.columns]})
-    assert method._united(fit, search, np.inf) == pytest.approx(0.0, abs=1e-3)
+    rounds = Rounds(method, search, levels)
+    rounds.unite()
+    assert rounds.value == pytest.approx(0.0, abs=1e-3)
     assert method.best is not None
     assert np.rint(method.best[opens]).tolist() == [1, 1]
 
@@ -92,8 +93,8 @@ def test_prices_are_corrected_only_so_far_as_they_still_prove_enough() -> None:
     least = (1 - ASTRAY) * search.bound
     used = search.mixed_use()
     wild, little = used * 5, used * 1e-4
-    at = search.corrected(wild)
+    at = search.shifted(wild)
     at.improve(gap=1e-3, rounds=25, width=0.3)
     assert search.evaluate(at.prices) < least  # planned at these prices, nothing would be proven
-    assert search.evaluate(method.corrected(search, wild).prices) >= least
-    assert method.corrected(search, little) is not search
+    assert search.evaluate(search.corrected(wild, gap=1e-3).prices) >= least
+    assert search.corrected(little, gap=1e-3) is not search
