@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.instances import write_instance
 from geodata.read import read_city
-from optimizer import price_plan
+from optimizer import price_rounds
 from optimizer.beginning import FILE, KEPT, NEAR, Beginning, read_beginning
 from optimizer.goals import Found
 from optimizer.joint import Joint, build_joint
@@ -123,14 +123,19 @@ def test_a_search_with_corrections_to_begin_with_proves_in_its_first_round(
     assert left is not None
     assert KEPT in left.extra_use
     quick: list[bool] = []
+    good: list[bool] = []
 
     def counted(*args: Any, **words: Any) -> PiecePlans:
-        quick.append(words.get("quick", False))
+        quick.append(words["quick"])
+        good.append(words["good"])
         return plan_pieces(*args, **words)
 
-    monkeypatch.setattr(price_plan, "plan_pieces", counted)
+    monkeypatch.setattr(price_rounds, "plan_pieces", counted)
     found(joint)
     assert quick[0]
+    assert not good[quick.index(False)]
     quick.clear()
+    good.clear()
     found(joint, left)
     assert not quick[0]
+    assert good[0]  # no other plans are sought then
