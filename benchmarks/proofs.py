@@ -8,6 +8,7 @@ with the best plans there are, as the proofs of a sweep nearly are.
 """
 
 import argparse
+import threading
 import time
 from collections.abc import Mapping
 from unittest import mock
@@ -22,9 +23,12 @@ from optimizer.fair import Fair
 from optimizer.joint import build_joint
 from optimizer.levels import set_aside
 from optimizer.piece_plans import PiecePlans, plan_pieces
+from optimizer.price_goals import PriceGoals
 from optimizer.price_level import raise_level
-from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_plan import PricePlan
 from optimizer.price_search import Search
+from optimizer.progress import Silent
+from optimizer.watch import Watch
 
 CHANGES: dict[str, Mapping[str, object]] = {
     "as the planner does": {},
@@ -37,8 +41,8 @@ CHANGES: dict[str, Mapping[str, object]] = {
 def prepared(ref: str) -> tuple[PricePlan, Search, Search, PiecePlans]:
     """Return the method on a scenario, the second goal with the level kept, its corrected prices and quick plans."""
     joint = build_joint(problem_of(ref))
-    settings = Settings(level_gap=0.01, target_gap=0.003)
-    method = PricePlan(Fair(joint), settings, lambda: False, lambda *_: None)
+    method = PriceGoals(Fair(joint), Watch(Silent(), threading.Event()), None).method()
+    settings = method.settings
     method.best = method.nothing_new(set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0))
     start = method.relaxed()
     raised = raise_level(method, start)

@@ -53,7 +53,7 @@ class PriceGoals:
         Raises Infeasible where none keeps the hard rules, NoPlan where prices find none, NoPlanYet where the search was
         stopped before.
         """
-        method = self._method()
+        method = self.method()
         try:
             return self._found(method)
         except NoPlan:
@@ -61,7 +61,8 @@ class PriceGoals:
                 raise
             raise NoPlanYet(self.watch.reason, main_goal(self.joint), method.bound) from None
 
-    def _method(self) -> PricePlan:
+    def method(self) -> PricePlan:
+        """Return the price method with the settings that the goals of the scenario ask for, nothing searched yet."""
         rules = {goal.goal: goal for goal in self.joint.problem.scenario.goals}
         main = main_goal(self.joint)
         if main == "weighted":

@@ -144,7 +144,7 @@ class Rounds:
             self.fits(method.assembled(search, mix_plans(search, method.patterns)))
 
     def fits(self, x: Floats, worse: float = 0.0) -> None:
-        """Fit the money to the decisions of `x` and keep the plan where it is better or but a little `worse`.
+        """Fit the money to the decisions of `x` (columns,), keep the plan where it is better or but a little `worse`.
 
         `worse` is relative.
         """

@@ -250,7 +250,10 @@ class Search:
         return value
 
     def shifted(self, extra_use: Floats) -> "Search":
-        """Return a search with so much less of every row to use; its bound is not one of the stage."""
+        """Return a search with `extra_use` (coupling rows, in their units) less to use of every row.
+
+        Its bound is not one of the stage.
+        """
         shifted = replace(self.coupling, rhs=self.coupling.rhs - lengthened(extra_use, len(self.coupling.rhs)))
         return Search(
             shifted,
@@ -265,9 +268,10 @@ class Search:
     def corrected(self, extra_use: Floats, *, gap: float) -> "Search":
         """Return a search with prices that leave room for what plans in whole numbers use more than relaxed ones.
 
-        `extra_use` (coupling rows,) is how much more they use: at these prices plans in whole numbers, and not relaxed
-        ones, use what there is. In a city of few pieces that may be much of the money there is; prices are corrected
-        for a part of it where they would prove too little, and where they still do, not at all.
+        `extra_use` (coupling rows, in their units) is how much more they use: at these prices plans in whole numbers,
+        and not relaxed ones, use what there is. `gap` (relative) is how near to the best such prices are sought. In a
+        city of few pieces that may be much of the money there is; prices are corrected for a part of it where they
+        would prove too little, and where they still do, not at all.
         """
         for part in CORRECTED:
             at = self.shifted(part * extra_use)
