@@ -30,21 +30,15 @@ class Pace:
     speeds_kmh: Mapping[str, float]
     walking_kmh: float
 
-    @property
-    def closed(self) -> set[str]:
-        """Classes of street that are not travelled on in this mode."""
-        if self.mode == "walking":
-            return set(NOT_WALKED)
-        return {name for name, kmh in {**DRIVING_KMH, **self.speeds_kmh}.items() if kmh == 0}
-
     def kmh(self, read: StreetColumns) -> Floats:
-        """Return the speed on every street."""
+        """Return the speed on every street; 0 where streets of its class are not travelled on in this mode."""
         if self.mode == "walking":
-            return np.full(len(read.names), self.walking_kmh)
+            closed = [c.removesuffix("_link") in NOT_WALKED for c in read.street_class]
+            return np.where(closed, 0.0, self.walking_kmh)
         speeds = {**DRIVING_KMH, **self.speeds_kmh}
         known = [speed_of(c, speeds) for c in read.street_class]
         by_class = np.array([speeds[""] if v is None else v for v in known], dtype=float)
-        return np.where(np.isfinite(read.speed_kmh), read.speed_kmh, by_class)
+        return np.where(np.isfinite(read.speed_kmh) & (by_class > 0), read.speed_kmh, by_class)
 
 
 @dataclass(frozen=True)
@@ -101,12 +95,12 @@ def network_of_lines(
     return finish_network(_cut(shapes, row), read, pace, metric, wall.to_crs(metric).to_numpy(), file)
 
 
-def no_streets(mode: str, crs: str, barriers: Shapes) -> StreetNetwork:
+def no_streets(mode: str, walking_kmh: float, crs: str, barriers: Shapes) -> StreetNetwork:
     """Return a network without a street: all travel on it is by straight line; `barriers` (b,) are in `crs`."""
     none, whole, flag = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
     shapes = np.empty(0, dtype=object)
     return StreetNetwork(
-        mode, crs, np.zeros((0, 2)), whole, whole, none, none, flag, flag, shapes, whole, (), (), barriers
+        mode, walking_kmh, crs, np.zeros((0, 2)), whole, whole, none, none, flag, flag, shapes, whole, (), (), barriers
     )
 
 
@@ -118,13 +112,12 @@ def finish_network(
     `read` has a row for every street, `barriers` (b,) are in the metric system of the pieces.
     """
     street, mode = pieces.street, pace.mode
-    closed = np.array([c in pace.closed or c.removesuffix("_link") in pace.closed for c in read.street_class])
+    kmh = pace.kmh(read)
     crossed = _crossed(pieces, barriers) & ~read.bridge[street]
-    keep = ~closed[street] & ~crossed
+    keep = (kmh[street] > 0) & ~crossed
     of_line = shapely.length(pieces.lines)
     given = read.length_m[street] * pieces.share
     length = np.where(np.isfinite(given), given, of_line)
-    kmh = np.maximum(pace.kmh(read), 1e-9)[street]
     direction = read.direction[street] if mode == "driving" else np.zeros(len(street), dtype=np.int8)
     warned = [*_unknown(read, pace, file), *_short(pieces, read, length, file), *_cut_off(crossed, file)]
     if not keep.any():
@@ -134,7 +127,8 @@ def finish_network(
     ends = ends.reshape(-1).astype(np.int64)
     tail, head = np.split(ends, 2)
     return StreetNetwork(
-        mode, systems.label(metric), pieces.xy[used], tail, head, length[keep], (length / kmh * 0.06)[keep],
+        mode, pace.walking_kmh, systems.label(metric), pieces.xy[used], tail, head, length[keep],
+        length[keep] / kmh[street][keep] * 0.06,
         (direction >= 0)[keep], (direction <= 0)[keep], pieces.lines[keep], street[keep], read.names,
         read.street_class, barriers, tuple(warned),
     )  # fmt: skip

@@ -28,13 +28,15 @@ Edges = tuple[Ints, Ints, Floats]
 class StreetNetwork:
     """Segments of streets between junctions; n junctions, s segments.
 
-    `xy` (n, 2) are metres in `crs`. Segment k is `lines[k]` from junction `tail[k]` to `head[k]`, `length_m[k]` long
+    `walking_kmh` is the speed to the nearest street, whatever the mode, and of walkers along straight lines. `xy`
+    (n, 2) are metres in `crs`. Segment k is `lines[k]` from junction `tail[k]` to `head[k]`, `length_m[k]` long
     (which may differ from the length of the line) and takes `minutes[k]`; it may be used along the line where
     `forward[k]`, against it where `backward[k]`. `street[k]` is the position in `names` and `classes` of the street it
     is part of. `barriers` (b,) may be crossed by bridges only. `findings` are warnings made on the way.
     """
 
     mode: str
+    walking_kmh: float
     crs: str
     xy: Floats
     tail: Ints
@@ -98,7 +100,7 @@ class StreetNetwork:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that travel depends on."""
-        parts = [self.mode.encode(), self.crs.encode()]
+        parts = [self.mode.encode(), repr(float(self.walking_kmh)).encode(), self.crs.encode()]
         arrays = (self.xy, self.tail, self.head, self.length_m, self.minutes, self.forward, self.backward)
         parts += [f"{a.dtype}{a.shape}".encode() + np.ascontiguousarray(a).tobytes() for a in arrays]
         parts += [b"|".join(shapely.to_wkb(shapes)) for shapes in (self.lines, self.barriers)]

@@ -17,10 +17,10 @@ from scipy.sparse.csgraph import dijkstra
 from geodata.findings import Finding, InputError
 from geodata.street_build import GRID_M
 from geodata.street_network import Bools, Edges, Floats, Ints, Measure, StreetNetwork, crossing, sparse
-from geodata.street_words import DETOUR, SNAP_LIMIT_M, WALKING_KMH
+from geodata.street_words import DETOUR, SNAP_LIMIT_M
 
 TIE_M = 0.001
-STRAIGHT_KMH = {"walking": WALKING_KMH, "driving": 25.0}  # along straight lines x detour; assumed
+DRIVING_STRAIGHT_KMH = 25.0  # along straight lines x detour; assumed
 _CHUNK = 64
 
 
@@ -115,12 +115,13 @@ def travel(
     joined = (here[:, None] >= 0) & (here[:, None] == there[None, :])
     amount = np.full(straight.shape, np.inf)
     if joined.any():
-        pace = 1.0 if measure == "metres" else 0.06 / WALKING_KMH
+        pace = 1.0 if measure == "metres" else 0.06 / network.walking_kmh
         along = _along(network, first, last, measure, limit)
         whole = (first.access_m[:, None] + last.access_m[None, :]) * pace + along
         amount = np.where(joined, whole, amount)
     if detour is not None:
-        pace = 1.0 if measure == "metres" else 0.06 / STRAIGHT_KMH[network.mode]
+        kmh = network.walking_kmh if network.mode == "walking" else DRIVING_STRAIGHT_KMH
+        pace = 1.0 if measure == "metres" else 0.06 / kmh
         guess = _open(network, start, goal, np.where(joined, np.inf, straight * detour * pace), limit)
         amount = np.where(joined, amount, guess)
     amount[straight == 0] = 0.0

@@ -103,7 +103,7 @@ def city_network(city: City, mode: str, speeds_kmh: Mapping[str, float], walking
     streets = city.streets[~(lines.isna() | lines.is_empty)]
     barriers = city.barriers[~(city.barriers.geometry.isna() | city.barriers.geometry.is_empty)]
     if not len(streets):
-        return no_streets(mode, city.metric_crs, barriers.geometry.to_numpy())
+        return no_streets(mode, walking_kmh, city.metric_crs, barriers.geometry.to_numpy())
     origin = city.origins.get("streets")
     file = origin.file if origin else ""
     return network_of_lines(

@@ -16,6 +16,8 @@ from optimizer.joint import Goal, Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import Bools, Floats
 
+INTERIOR = Options(solver="ipm")
+"""Raising a level with all decisions made takes half the time by interior point."""
 KEEPS_ROWS = 1e-6
 """A plan keeps the rows of a model where it breaks none by more."""
 
@@ -121,7 +123,9 @@ def best_level(fair: Fair, levels: Levels, x: Floats) -> tuple[float, Floats]:
     are asked for as far as they can be kept.
     """
     no_floors = replace(levels, floor=np.where(np.isneginf(levels.floor), -np.inf, 0.0))
-    outcome = FairSession(fair, decided(raising_arrays(fair.joint, no_floors), x), fair.count, afresh=False).run()
+    arrays = decided(raising_arrays(fair.joint, no_floors), x)
+    options = Options() if fair.curved else INTERIOR
+    outcome = FairSession(fair, arrays, fair.count, options, afresh=False).run()
     if outcome.value is None or outcome.x is None:
         return -1.0, x
     return -outcome.value, outcome.x[: fair.joint.n_columns]

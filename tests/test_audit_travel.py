@@ -72,20 +72,47 @@ def line(*points: tuple[float, float], **columns: Any) -> dict[str, Any]:
 
 
 def both(
-    city: City, goals: list[tuple[float, float]], mode: str, measure: Measure, limit: float
+    city: City,
+    goals: list[tuple[float, float]],
+    mode: str,
+    measure: Measure,
+    limit: float,
+    rules: dict[str, Any] = RULES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Travel by the planner and by the audit, (communities, goals)."""
     goals = [(X + x, Y + y) for x, y in goals]
-    network = city_network(city, mode, DRIVING_KMH, RULES["walking_kmh"])
+    network = city_network(city, mode, rules["driving_kmh"], rules["walking_kmh"])
     theirs = people_travel(network, city_people(city), goals, limit=limit, measure=measure).mean
     office = city.sites.set_index("community").geometry
     places = pd.DataFrame({"x": office.x, "y": office.y})
     rows = [(c, x, y, limit) for c in city.communities["community"] for x, y in goals]
     pairs = pd.DataFrame(rows, columns=["community", "to_x", "to_y", "limit"])
-    return theirs, Ways(city, RULES, places).travel(pairs, mode, measure).reshape(theirs.shape)
+    return theirs, Ways(city, rules, places).travel(pairs, mode, measure).reshape(theirs.shape)
 
 
 ROAD = [line((0, 0), (1000, 0)), line((1000, 0), (1000, 1000))]
+
+
+@pytest.mark.parametrize(
+    ("streets", "mode", "minutes"),
+    [
+        (ROAD, "walking", 0.3 / 3.6 * 60 + 1 / 3.6 * 60),  # to the street as slowly as along it
+        (ROAD, "driving", 0.3 / 3.6 * 60 + 1 / 30 * 60),
+        ([], "walking", 1.3 * np.hypot(0.3, 1) / 3.6 * 60),
+    ],
+)
+def test_the_speed_of_walking_holds_on_all_ways(streets: list[Any], mode: str, minutes: float) -> None:
+    rules = Travel(walking_kmh=3.6).model_dump()
+    for found in both(make(streets, {"a": (0, 300)}), [(1000, 0)], mode, "minutes", 1e6, rules):
+        assert found == pytest.approx(minutes, abs=0.005)
+
+
+def test_a_link_road_may_be_open_where_its_street_is_closed() -> None:
+    short, long = line((0, 0), (1000, 0), highway="motorway_link"), line((0, 0), (0, 900), (1000, 0), highway="primary")
+    for speeds, metres in (({"motorway": 0, "motorway_link": 40}, 1000), ({"motorway": 0}, 900 + np.hypot(900, 1000))):
+        rules = Travel(driving_kmh=speeds).model_dump()
+        for found in both(make([short, long], {"a": (0, 0)}), [(1000, 0)], "driving", "metres", 1e6, rules):
+            assert found == pytest.approx(metres, abs=0.5)
 
 
 @pytest.mark.parametrize(
