@@ -13,15 +13,13 @@ import time
 from collections.abc import Mapping
 from unittest import mock
 
-import numpy as np
-
 from benchmarks.joint_model import problem_of
 from benchmarks.run_benchmarks import machine, table
 from optimizer import piece_plans
 from optimizer.beginning import KEPT
 from optimizer.fair import Fair
 from optimizer.joint import build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.piece_plans import PiecePlans, plan_pieces
 from optimizer.price_goals import PriceGoals
 from optimizer.price_level import raise_level
@@ -43,7 +41,7 @@ def prepared(ref: str) -> tuple[PricePlan, Search, Search, PiecePlans]:
     joint = build_joint(problem_of(ref))
     method = PriceGoals(Fair(joint), Watch(Silent(), threading.Event()), None).method()
     settings = method.settings
-    method.best = method.nothing_new(set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0))
+    method.best = method.nothing_new(no_levels(joint.problem))
     start = method.relaxed()
     raised = raise_level(method, start)
     search = method.search(joint.second, raised.levels, start.prices.copy())

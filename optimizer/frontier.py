@@ -19,8 +19,8 @@ from optimizer.frontier_whole import WholePoints, among_three, between_two
 from optimizer.goals import value_of
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
-from optimizer.levels import attainable_level, set_aside
-from optimizer.price_plan import Settings
+from optimizer.levels import attainable_level, no_levels, set_aside
+from optimizer.price_plan import Infeasible, Settings
 from optimizer.problem import Floats
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import ScenarioError
@@ -50,6 +50,11 @@ class Question:
     def second(self) -> str:
         """The goal that points are ordered by; empty for budgets."""
         return next((goal for goal in self.between if goal != FIRST), "")
+
+    @property
+    def shares(self) -> list[float]:
+        """Budgets asked for, as shares of the scenario's money; none for goals."""
+        return [] if self.budget is None else [float(round(s, 9)) for s in np.linspace(*self.budget, self.points)]
 
 
 def read_question(between: Sequence[str], budget: str, points: int, scenario: Scenario) -> Question:
@@ -131,11 +136,21 @@ def refuse_city(question: Question, joint: Joint) -> None:
 
 
 def trace(joint: Joint, question: Question, watch: Watch) -> Traced:
-    """Return the points of a frontier, each with its bound.
+    """Return the points of a frontier, each with its bound; budgets for which there is no plan are named.
 
     Raises Infeasible where no plan keeps the hard rules, NoPlanYet where the search was stopped before any plan.
     """
-    return (_Whole if is_whole(joint) else _Priced)(joint, question, watch).trace()
+    tracer = _Whole if is_whole(joint) else _Priced
+    shares = question.shares
+    for first in range(len(shares)):
+        try:
+            traced = tracer(joint, question, watch, shares[first:]).trace()
+        except Infeasible:
+            if first + 1 == len(shares):
+                raise
+        else:
+            return replace(traced, too_little=tuple(shares[:first]))
+    return tracer(joint, question, watch).trace()
 
 
 @dataclass
@@ -143,6 +158,7 @@ class _Tracer:
     joint: Joint
     question: Question
     watch: Watch
+    shares: Sequence[float] = ()  # budgets, the lowest first
 
     @property
     def scenario(self) -> Scenario:
@@ -154,13 +170,10 @@ class _Tracer:
 
     def lowest(self) -> Asked:
         """What is asked with the least money: there the level that all budgets keep is found."""
-        budget = self.question.budget
-        return Asked(0.0, self.scenario if budget is None else scaled(self.scenario, budget[0]))
+        return Asked(0.0, scaled(self.scenario, self.shares[0]) if self.shares else self.scenario)
 
     def budgets(self, level: float) -> list[Asked]:
-        assert self.question.budget is not None
-        shares = np.linspace(*self.question.budget, self.question.points)
-        return [Asked(level, scaled(self.scenario, float(round(share, 9)))) for share in shares]
+        return [Asked(level, scaled(self.scenario, share), share=share) for share in self.shares]
 
     def tolerance(self) -> float:
         """Part of the best level that the scenario lets later goals take."""
@@ -180,7 +193,7 @@ class _Whole(_Tracer):
     def trace(self) -> Traced:
         question, watch = self.question, self.watch
         problem, lowest = self.joint.problem, self.lowest()
-        levels, reached, top, level = set_aside(problem, np.ones(len(problem.communities)), 0.0), 1.0, 1.0, 0.0
+        levels, reached, top, level = no_levels(problem), 1.0, 1.0, 0.0
         if self.leveled:
             levels, reached, top, _ = highest_level(joint_for(self.joint, lowest), watch)
             if "worst_off" not in question.between:

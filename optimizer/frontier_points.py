@@ -29,12 +29,14 @@ SAME = 1e-9
 class Asked:
     """One plan to be found: the common level it must reach, what it may spend, and the scenario with its money.
 
-    `most` is in money units of the model; None where the sources alone set the limit.
+    `most` is in money units of the model; None where the sources alone set the limit. `share` is the budget as a share
+    of the money of the scenario that the frontier is of.
     """
 
     level: float
     scenario: Scenario
     most: float | None = None
+    share: float = 1.0
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Traced:
 
     `top` is the bound of the worst-off score, `reached` its best value found; `complete`: there is no efficient plan
     beside these, except within `resolution` of one of them. `stopped` says why the search ended early: hand, time or
-    nothing.
+    nothing. `too_little` are the budgets asked for that no plan keeps the hard rules with, as shares of the money.
     """
 
     points: list[Point]
@@ -71,6 +73,7 @@ class Traced:
     resolution: float = 0.0
     method: str = ""
     stopped: str = ""
+    too_little: tuple[float, ...] = ()
 
 
 def level_of(joint: Joint, levels: Levels, x: Floats) -> float:

@@ -25,7 +25,7 @@ from optimizer.goals import value_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.piece_plans import mix_plans, with_amounts
 from optimizer.price_level import raise_level as level_raised
 from optimizer.price_plan import PricePlan, Settings
@@ -90,7 +90,7 @@ class PricedPoints:
         """Find prices without levels and, where asked, the highest level; return the level that later goals keep."""
         joint = joint_for(self.joint, asked)
         method = PricePlan(Fair(joint), self.settings, self.watch.stopped, self.watch.update, self.watch.ending)
-        self.levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        self.levels = no_levels(joint.problem)
         method.best = method.nothing_new(self.levels)
         if method.best is not None:
             self.safe.append(method.best)

@@ -108,6 +108,7 @@ def _record(scenario: Scenario, question: Question, traced: Traced, clock: Clock
         "resolution": traced.resolution,
         "worst_off_bound": traced.top,
         "stopped": traced.stopped,
+        "too_little": list(traced.too_little),
         "seconds": clock.seconds,
     }
 

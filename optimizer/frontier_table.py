@@ -55,10 +55,11 @@ def frontier_table(question: Question, traced: Traced, outcomes: Sequence[Path |
         if question.budget is not None:
             scenario = point.asked.scenario
             all_yuan = sum(sum(scenario.free_yuan(name)) for name in scenario.sources)
-            row |= {"money_yuan": all_yuan, "price": None if point.worth is None else point.worth * _PER_STEP}
+            row |= {"budget_share": round(point.asked.share, 6), "money_yuan": all_yuan}
+            row |= {"price": None if point.worth is None else point.worth * _PER_STEP}
         rows.append(row)
     if question.budget is not None:
-        return _bought(pd.DataFrame(rows, columns=[*COLUMNS[:1], *MONEY, *COLUMNS[1:-1], *BUYS, "run"]), question)
+        return _bought(pd.DataFrame(rows, columns=[*COLUMNS[:1], *MONEY, *COLUMNS[1:-1], *BUYS, "run"]))
     costs = [{goal: _cost(row, goal) for goal in question.between} for row in rows]
     frame = pd.DataFrame([rows[i] for i in efficient(costs)], columns=COLUMNS)
     return _stepped(frame, question) if len(question.between) == 2 else frame
@@ -79,12 +80,8 @@ def _stepped(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
     return frame.assign(**steps)[[*COLUMNS[:-1], *STEPS, "run"]]
 
 
-def _bought(frame: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Add the budgets, what the next money buys, and whether the neighbours confirm the price."""
-    assert question.budget is not None
-    every = [question.budget[0] + (question.budget[1] - question.budget[0]) * i / (question.points - 1)
-             for i in range(question.points)]  # fmt: skip
-    frame["budget_share"] = [round(every[int(point) - 1], 6) for point in frame["point"]]
+def _bought(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add what the next money buys, and whether the neighbours confirm the price."""
     value, bound, yuan = frame[FIRST], frame["unmet_need_bound"], frame["money_yuan"]
     more = (yuan.shift(-1) - yuan) / STEP_YUAN
     frame["next_buys"] = (value - value.shift(-1)) / more
@@ -153,6 +150,9 @@ def how_sure(frame: pd.DataFrame, question: Question, traced: Traced) -> str:
         return "No point was found."
     ended = {"hand": " The search was stopped by hand.", "time": " The search was stopped by its time limit."}
     worst, end = float(frame["gap"].max()), ended.get(traced.stopped, "")
+    if traced.too_little:
+        shares = listed(f"{share:.1%}" for share in traced.too_little)
+        end = f" With {shares} of the money no plan keeps the hard rules.{end}"
     exact = int((frame["proof"] == "exact").sum())
     if exact == len(frame):
         said = "Every point is proven: no plan is better in one of these goals and as good in the others."

@@ -185,6 +185,7 @@ def between_two(
         limit = part.high - resolution if part.probed else (part.low + part.high) / 2
         got = find(limit, False)
         if got is None:
+            todo.append(part)
             break
         value, point = got
         if value <= part.low + 0.01 * resolution:  # nothing between low and the limit

@@ -19,6 +19,8 @@ T = TypeVar("T")
 SIMPLEX = Options(solver="simplex")
 KEEPS = 0.9
 """Share of its best attainable score that a community set aside must keep."""
+MOST_ASIDE = 0.15
+"""At most this share of the communities is set aside because others can be raised higher."""
 
 
 def scored(problem: Problem) -> Bools:
@@ -101,11 +103,22 @@ def _without_money(model: Model, cost: Floats) -> Arrays:
     return Arrays(cost, model.lower, model.upper, relaxed, model.matrix, model.row_lower, model.row_upper)
 
 
+def highest_aside(problem: Problem, best: Floats) -> float:
+    """Return the score that keeps who can reach it from being set aside: the `MOST_ASIDE` quantile of `best` (n,)."""
+    who = scored(problem)
+    return float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
+
+
 def set_aside(problem: Problem, best: Floats, level: float) -> Levels:
     """Return the levels in which communities that cannot reach `level` are set aside."""
     who = scored(problem)
     floor = np.where(who & (best < level), KEEPS * best, -np.inf)
     return Levels(who, floor, level)
+
+
+def no_levels(problem: Problem) -> Levels:
+    """Return levels that ask for nothing."""
+    return set_aside(problem, np.ones(len(problem.communities)), 0.0)
 
 
 def without_floors(levels: Levels) -> Levels:

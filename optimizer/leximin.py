@@ -27,7 +27,10 @@ SAME = 0.1
 
 @dataclass(frozen=True)
 class Rung:
-    """A level: reached, the most that any plan could reach that keeps the levels before, and who is settled at it."""
+    """A level: reached, the most that any plan could reach that keeps the levels before, and who is settled at it.
+
+    It is `proven` where there is none above it, and where as few as can be lie at those before.
+    """
 
     level: float
     bound: float
@@ -163,6 +166,7 @@ def leximin(
     found = Leximin(complete=not len(base))
     many = 0
     levels: list[tuple[float, float, bool]] = []
+    sure = True  # that as few as can be lie at the levels so far
     while len(ladder.open) and len(levels) < most and not stopped():
         first = run(partial(ladder.raising, many=many))
         found.outcome = found.outcome or first
@@ -173,7 +177,7 @@ def leximin(
         if convex and levels and level < levels[-1][0] + SAME * step:
             level = levels[-1][0]
         else:
-            levels.append((level, min(1.0, -first.bound), first.status is Status.OPTIMAL))
+            levels.append((level, min(1.0, -first.bound), sure and first.status is Status.OPTIMAL))
         if level + step > 1:
             found.complete = True
             break
@@ -189,9 +193,10 @@ def leximin(
         if count.x is None:
             break
         found.x = count.x
+        sure &= count.status is Status.OPTIMAL
         stuck = np.flatnonzero(count.x[-len(ladder.open) :] > 0.5)
         if len(stuck) >= len(ladder.open):
-            found.complete = True
+            found.complete = sure
             break
         if not many and _only(ladder, run, level + step, stuck):
             ladder.floor[ladder.open[stuck]] = level

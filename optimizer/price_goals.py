@@ -21,7 +21,7 @@ from optimizer.goals import (
 )
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.leximin_goal import ROOM, level_kept
 from optimizer.price_level import raise_level
 from optimizer.price_plan import PricePlan, Settings, names_of
@@ -81,7 +81,7 @@ class PriceGoals:
         watch, problem, main = self.watch, self.joint.problem, main_goal(self.joint)
         rules = {goal.goal: goal for goal in problem.scenario.goals}
         count = len(rules)
-        levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
+        levels = no_levels(problem)
         method.best = method.nothing_new(levels)
         watch.start("worst_off" if "worst_off" in rules else main, 1, count)
         relaxed = method.relaxed()

@@ -8,15 +8,21 @@ import numpy as np
 from optimizer.beginning import NEAR, RAISED
 from optimizer.coupling import Levels
 from optimizer.fit import best_level, keep_levels
-from optimizer.levels import attainable_alone, attainable_level, attainable_together, set_aside, without_floors
+from optimizer.levels import (
+    attainable_alone,
+    attainable_level,
+    attainable_together,
+    highest_aside,
+    scored,
+    set_aside,
+    without_floors,
+)
 from optimizer.piece_plans import completed, mix_plans, plan_pieces
 from optimizer.price_plan import PricePlan
 from optimizer.price_search import NoPlan, Search, lengthened
 from optimizer.problem import Floats
 
 LEVEL_TRIES = 20
-MOST_ASIDE = 0.15
-"""At most this share of the communities is set aside because others can be raised higher."""
 LEVEL_SETTLED = 2e-3
 """A level within so much of the one that decided who is set aside is final."""
 LEVEL_NEAR = 0.05
@@ -51,8 +57,8 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     """
     problem, begin = method.joint.problem, method.begin
     best = attainable_together(problem)
-    who = problem.score_weight.sum(axis=1) > 0
-    top, search, tried, level = 1.0, start, np.inf, float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
+    who = scored(problem)
+    top, search, tried, level = 1.0, start, np.inf, highest_aside(problem, best)
     prices = start.prices / max(1e-9, start.worth_of_money())
     aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
     if begin is not None and RAISED in begin.prices:
@@ -159,5 +165,5 @@ def _near_level(
             at = search.corrected(extra_use, gap=prices)
         done = plan_pieces(search, at.prices, gap=gap, quick=True, start=plans, event=method.stop)
         extra_use, plans = done.use - at.mixed_use(), done.plans
-        method.leaves.extra_use[NEAR] = extra_use
+        method.note_extra_use(NEAR, extra_use)
         yield method.assembled(search, done.plans)

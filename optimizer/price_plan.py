@@ -20,7 +20,7 @@ from optimizer.fair import Fair
 from optimizer.fit import build_fit
 from optimizer.highs_arrays import Options, Status
 from optimizer.joint import Goal, Joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.piece_plans import PiecePlans
 from optimizer.price_search import Search, lengthened
 from optimizer.problem import Bools, Floats
@@ -114,6 +114,10 @@ class PricePlan:
         """Leave the decisions of a plan."""
         self.leaves.plans[stage] = np.rint(x[: self.joint.n_columns][self.joint.integer]).astype(bool)
 
+    def note_extra_use(self, stage: str, extra_use: Floats) -> None:
+        """Leave what the plans of a stage use more than relaxed ones; rows found later mean nothing to others."""
+        self.leaves.extra_use[stage] = extra_use[: len(self.names[0])]
+
     def decisions(self, left: Beginning | None, stage: str) -> Floats | None:
         """(columns,) the decisions of a stage's plan, other columns 0; None where there is none."""
         if left is None or stage not in left.plans:
@@ -167,7 +171,7 @@ class PricePlan:
         years = len(joint.problem.years)
         worth = joint.second[1] / max(1.0, float(joint.problem.amount.sum()) / 1e4)
         prices = np.tile(0.5 * worth * 0.65 ** np.arange(years), len(joint.model.fixed_cost) // years)
-        levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        levels = no_levels(joint.problem)
         search = self.search(joint.second, levels, prices)
         self.improve(FREE, search, gap=self.settings.price_gap)
         self.bound = search.bound

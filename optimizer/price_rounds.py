@@ -57,7 +57,7 @@ def unmet(method: PricePlan, levels: Levels, start: Search) -> tuple[Floats, flo
     x, bound = rounds.run(plans, extra_use, look=extra_use is None)
     method.note_plan(KEPT, x)
     if method.extra_use is not None:
-        method.leaves.extra_use[KEPT] = method.extra_use
+        method.note_extra_use(KEPT, method.extra_use)
     return x, bound
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from geodata.check import check_city
 from geodata.city import City
 from geodata.findings import Finding, InputError
@@ -22,7 +20,7 @@ from optimizer.contradiction import contradiction
 from optimizer.goals import SHOWN, Found, NoPlanYet
 from optimizer.joint import Joint, build_joint
 from optimizer.ledger import MoneyShortError
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
@@ -158,7 +156,7 @@ def _by_rule(city: City, joint: Joint, rule: Rule) -> Found:
     broken = unkept(problem, decisions)
     if broken:
         raise Infeasible(broken)
-    levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
+    levels = no_levels(problem)
     return Found(encode(joint, decisions), levels, rule.split)
 
 

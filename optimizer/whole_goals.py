@@ -10,7 +10,15 @@ from optimizer.fit import achieved, keep_levels, relaxed_levels
 from optimizer.goals import ALL_PLANS, KEPT_LEVELS, SHOWN, Found, NoPlanYet, goal_of, main_goal, value_of
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
-from optimizer.levels import KEEPS, attainable_alone, attainable_together, set_aside, without_floors
+from optimizer.levels import (
+    KEEPS,
+    attainable_alone,
+    attainable_together,
+    highest_aside,
+    no_levels,
+    set_aside,
+    without_floors,
+)
 from optimizer.leximin_goal import Levelled, level_whole
 from optimizer.price_plan import Infeasible
 from optimizer.problem import Bools, Floats, Ints
@@ -58,7 +66,7 @@ class WholeGoals:
         joint, watch = self.joint, self.watch
         goals = joint.problem.scenario.goals
         found: Found | None = None
-        levels = set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
+        levels = no_levels(joint.problem)
         kept: list[Kept] = []
         for index, goal in enumerate(goals, start=1):
             if watch.stopped():
@@ -147,13 +155,14 @@ class WholeGoals:
         """Raise the common level; set aside communities that hold it down whatever the money, and raise it again."""
         problem = self.joint.problem
         best = attainable_together(problem)
+        highest = highest_aside(problem, best)
         levels = set_aside(problem, best, 0.0)
         outcome = run.raise_level(levels)
         for _ in range(4):
             if outcome.value is None:
                 return levels, outcome
             level = -outcome.value
-            low = np.flatnonzero(levels.follows & (best <= level + 0.01))
+            low = np.flatnonzero(levels.follows & (best <= level + 0.01) & (best < highest))
             if not len(low) or self.watch.stopped():
                 return levels, outcome
             best[low] = np.maximum(best[low], attainable_alone(problem, low))

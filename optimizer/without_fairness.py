@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.coupling import Levels
 from optimizer.fair import Fair
 from optimizer.fit import build_fit
 from optimizer.highs_arrays import Options
 from optimizer.joint import Goal, Joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.price_plan import PricePlan
 from optimizer.price_rounds import Rounds
 from optimizer.price_search import Search
@@ -50,11 +49,6 @@ def free_of_fairness(joint: Joint) -> Joint:
     """Return the joint model without rows of fairness, of a scenario without any."""
     scenario = joint.problem.scenario.model_copy(update={"fairness": None})
     return replace(joint, problem=replace(joint.problem, scenario=scenario), extra=None)
-
-
-def no_levels(joint: Joint) -> Levels:
-    """Levels that ask for nothing."""
-    return set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
 
 
 def timed(goal: str, watch: Watch, find: Callable[[], tuple[Floats | None, float, float]]) -> Without:

@@ -19,7 +19,6 @@ from geodata.findings import InputError
 from geodata.finish import empty, finish
 from geodata.schema import TABLES
 from geodata.street_network import Measure
-from geodata.street_words import DRIVING_KMH
 from geodata.tables import Builder, Spec
 from geodata.travel_people import city_network, city_people, people_travel
 from optimizer.audit.travel import Ways

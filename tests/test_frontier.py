@@ -17,6 +17,7 @@ from optimizer.frontier import Question, read_question, trace
 from optimizer.frontier_points import Traced, efficient
 from optimizer.frontier_run import FrontierMade, run_frontier
 from optimizer.frontier_table import STEPS, frontier_lines
+from optimizer.frontier_whole import between_two
 from optimizer.frontier_write import Ground, order_for
 from optimizer.goals import goal_of, value_of
 from optimizer.highs import solve
@@ -45,12 +46,12 @@ def city() -> Any:
 
 
 def scenario(yuan: float = 120_000, **changes: Any) -> Scenario:
-    return make_scenario(
-        sources={"city": {"role": "city", "amount_yuan": yuan}},
-        programmes={"services": SERVICES},
-        guidance={"general": {"purposes": ["services"]}},
-        **changes,
-    )
+    plan = {
+        "sources": {"city": {"role": "city", "amount_yuan": yuan}},
+        "programmes": {"services": SERVICES},
+        "guidance": {"general": {"purposes": ["services"]}},
+    }
+    return make_scenario(**{**plan, **changes})
 
 
 def joint_of(plan: Scenario) -> Joint:
@@ -180,14 +181,42 @@ def test_by_prices_bounds_are_below_the_truth_and_no_point_beats_another(questio
         assert not point.exact
 
 
-def made(tmp_path: Path, question: Question, **changes: Any) -> tuple[FrontierMade, Path]:
+def made(tmp_path: Path, question: Question, of: Scenario | None = None, **changes: Any) -> tuple[FrontierMade, Path]:
     write_city(city(), tmp_path / "tiny.gpkg")
-    plan = scenario(data={"path": str(tmp_path / "tiny.gpkg")}, **changes)
+    plan = of or scenario(**changes)
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": str(tmp_path / "tiny.gpkg")})})
     (tmp_path / "tiny.yaml").write_text(resolved_yaml(plan), encoding="utf-8")
     loaded = load_scenario(tmp_path / "tiny.yaml")
     folder = tmp_path / "frontier"
     folder.mkdir()
     return run_frontier(loaded, question, folder, progress=Silent(), workers=1), folder
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_budgets_without_a_plan_are_named_and_the_others_traced(tmp_path: Path, method: str) -> None:
+    """Floors of 20,000 yuan a year have to be paid: 70 or 85 % of 20,000 cannot pay them."""
+    floors = {"floor_yuan": 10_000, "hard_floor": True}
+    frontier, _ = made(
+        tmp_path,
+        Question((), (0.7, 1.3), 5),
+        scenario(20_000, programmes={"work_funds": floors, "services": SERVICES},
+                 guidance={"general": {"purposes": ["work_funds", "services"]}},
+                 solver={"method": method, "threads": 1}),
+    )  # fmt: skip
+    assert frontier.record["too_little"] == [0.7, 0.85]
+    assert frontier.table["budget_share"].tolist() == [1.0, 1.15, 1.3]
+    assert "With 70.0% and 85.0% of the money no plan keeps the hard rules." in frontier.sure
+
+
+def test_a_search_that_ends_in_between_has_not_found_all() -> None:
+    ends = {True: (0.0, "best second"), False: (4.0, "best first")}
+
+    def find(limit: float | None, second: bool) -> Any:
+        return ends[second] if limit is None else None
+
+    found, complete, _ = between_two(find, 15, lambda: False)
+    assert found == ["best second", "best first"]
+    assert not complete
 
 
 @pytest.mark.parametrize("method", ["whole", "prices"])

@@ -1,6 +1,7 @@
 """Searches that begin with what another left: the same proof, and a plan as good."""
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,6 +23,7 @@ from optimizer.progress import Silent
 from optimizer.scenario_file import load_scenario
 from optimizer.search import find_plan
 from optimizer.watch import Watch
+from tests.optimizer.test_properties import RUNAWAY_CHANGES, joint_of
 
 LEFT = Beginning(
     rows=("a", "b"),
@@ -139,3 +141,32 @@ def test_a_search_with_corrections_to_begin_with_proves_in_its_first_round(
     found(joint, left)
     assert not quick[0]
     assert good[0]  # no other plans are sought then
+
+
+UNEQUAL = {
+    "communities": [
+        {"community": "a", "office": 0, "population": 300, "district": "east", "sub_district": "e1"},
+        {"community": "b", "office": 50, "population": 2500, "district": "west", "sub_district": "w1"},
+        {"community": "c", "office": 200, "population": 900, "district": "west", "sub_district": "w2"},
+        {"community": "d", "office": 100, "population": 1700, "district": "east", "sub_district": "e2"},
+    ],
+    "sites": [{"site": "st", "community": "b", "use": "station", "area_m2": 60, "capital_yuan_per_m2": 40}],
+    "needs": [(name, k, 40.0 * n, 30.0 * n) for n, name in enumerate("abcd", 1) for k in ("clinic", "desk")],
+}
+"""Communities with very different rooms, so that a bound of inequality takes rows."""
+
+
+def test_a_search_begun_after_rows_of_fairness_were_found_goes_on_without_them() -> None:
+    def joint(gini: float) -> Joint:
+        changes = {**RUNAWAY_CHANGES, "fairness": {"gini_at_most": gini}, "solver": {"method": "prices", "threads": 1}}
+        changes["sources"] = {"city": {"role": "city", "amount_yuan": [40000]}}
+        changes["goals"] = [{"goal": "unmet_need", "tolerance": 0.001, "gap": 0.0005}]
+        return joint_of(UNEQUAL, {k: v for k, v in changes.items() if k != "co_funding"})
+
+    first = find_plan(joint(0.08), Watch(Silent(), Event(), inf))
+    assert first.fair is not None
+    assert first.fair.count > 0
+    assert first.leaves is not None
+    assert {len(v) for v in first.leaves.extra_use.values()} == {len(first.leaves.rows)}
+    again = find_plan(joint(0.3), Watch(Silent(), Event(), inf), begin=first.leaves)
+    assert again.bounds["unmet_need"] <= first.reached["unmet_need"] + 1e-6

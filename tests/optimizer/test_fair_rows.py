@@ -18,7 +18,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.indices import atkinson, gini
 from optimizer.joint import build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.price_plan import Infeasible
 from optimizer.problem import Floats
 from optimizer.problem_data import build_problem
@@ -155,7 +155,7 @@ def test_no_plan_has_more_to_spare_than_a_coupling_row_lets_it(epsilon: float) -
     """Where somebody has nothing an Atkinson row has huge weights; the best plan of all must still be in the bound."""
     joint = build_joint(build_problem(THREE, funds({"atkinson_at_most": {"epsilon": epsilon, "value": 0.1}})))
     fair = Fair.of(joint)
-    levels = set_aside(joint.problem, np.ones(3), 0.0)
+    levels = no_levels(joint.problem)
     for scores in ([1.0, 0.5, 0.0], [0.0, 0.0, 1.0], [1e-4, 0.3, 0.9]):
         fair.cut_scores(np.array(scores))
     assert fair.count == 3

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.instances import write_instance
@@ -10,6 +11,7 @@ from optimizer.fair import Fair
 from optimizer.joint import build_joint
 from optimizer.price_level import raise_level
 from optimizer.price_plan import PricePlan, Settings
+from tests.optimizer.tiny import make_city, make_scenario, plan
 
 
 def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +22,25 @@ def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch
     raise_level(method, method.relaxed())
     # A plan with 0.709 is known, and without any limit of money 0.94 could be reached.
     assert 0.709 < found[0] < 0.75
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+@pytest.mark.parametrize(("far", "aside", "level"), [("bcd", 0, 0.5), ("d", 1, 1.0)])
+def test_a_few_are_set_aside_at_most(method: str, far: str, aside: int, level: float) -> None:
+    """The clinic is too far for some: were three of four set aside, the level would be that of one."""
+    near = "".join(name for name in "abcd" if name not in far)
+    city = make_city(
+        [{"community": name, "office": 300} for name in "abcd"],
+        sites=[
+            {"site": f"s{name}", "community": name, "use": "station", "area_m2": 1000} for name in near
+        ],
+        needs=[(name, service, 100.0, 100.0) for name in "abcd" for service in ("clinic", "desk")],
+    )  # fmt: skip
+    services = {
+        "clinic": {"siting": "network", "unit": "visits", "limit_m": 500, "min_capacity": 0},
+        "desk": {"siting": "own", "unit": "cases", "capital_yuan_per_unit": 10},
+    }
+    programmes = {"space": {"target_m2": 0}, "services": services}
+    found = plan(city, make_scenario(programmes=programmes, solver={"method": method})).found
+    assert int((~np.isneginf(found.levels.floor)).sum()) == aside
+    assert found.reached["worst_off"] == pytest.approx(level, abs=0.01)

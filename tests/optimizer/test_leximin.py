@@ -1,6 +1,7 @@
 """Full leximin against all plans of tiny models, and against published examples of max-min fairness."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy.sparse import csr_array
 
 from optimizer.fit import achieved
 from optimizer.highs import solve
-from optimizer.highs_arrays import Arrays, Options, Outcome
+from optimizer.highs_arrays import Arrays, Options, Outcome, Status
 from optimizer.leximin import Extend, Leximin, leximin
 from tests.optimizer.tiny import Plan, make_city, make_scenario, plan
 
@@ -47,6 +48,31 @@ def test_flows_that_share_links(convex: bool) -> None:
     assert [r.level for r in found.rungs] == pytest.approx([1 / 3, 2 / 3, 1], abs=1e-5)
     assert found.complete
     assert all(r.bound >= r.level - 1e-6 and r.bound - r.level <= 1e-5 for r in found.rungs)
+
+
+def test_no_level_is_proven_after_a_count_that_was_cut_off() -> None:
+    """Two of three communities can be served; a search that ends early says that two are left out, and knows no better."""
+    budget, score = np.array([2.0]), 0.5 * np.eye(3)
+    arrays = model(np.ones((1, 3)), budget, whole=True)
+    counts = 0
+
+    def run(extend: Extend) -> Outcome:
+        nonlocal counts
+        outcome = solve(extended := extend(arrays), Options(gap=0.0, absolute_gap=1e-7))
+        counting = len(extended.cost) > 4 and extended.cost[3] == 0 and counts == 0
+        if not counting:
+            return outcome
+        counts += 1
+        assert outcome.x is not None
+        x = outcome.x.copy()
+        x[:3], x[-3:] = [1.0, 0.0, 0.0], [0.0, 1.0, 1.0]
+        return replace(outcome, x=x, value=2.0, status=Status.FEASIBLE)
+
+    found = leximin(csr_array(score), np.zeros(3), run, step=STEP)
+    assert counts == 1
+    assert [r.proven for r in found.rungs] == [True, False]
+    whole = searched(arrays, score, np.zeros(3))
+    assert [r.proven for r in whole.rungs] == [True, True]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from optimizer.audit.rules_money import _spend
 from optimizer.joint import build_joint
 from optimizer.ledger import MoneyShortError, keep_books
+from optimizer.levels import no_levels
 from optimizer.plan_tables import Item
 from optimizer.price_plan import Infeasible
 from optimizer.problem import YEARLY_SPACE
@@ -19,7 +20,7 @@ from optimizer.problem_data import build_problem
 from optimizer.shortage import explain
 from tests.optimizer.cases import case
 from tests.optimizer.test_ledger import COMMUNITIES, SERVICES, SOURCES, check, costs
-from tests.optimizer.test_properties import anyone, highest, least_unmet
+from tests.optimizer.test_properties import highest, least_unmet
 from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
 
 A: Row = {"community": "a"}
@@ -385,7 +386,7 @@ def test_a_looser_rule_never_hurts(tight: int, which: int) -> None:
     strict, loose = joint(tight), joint(tight + 1)
     if highest_or_none(strict) is not None:
         assert highest(loose) >= highest(strict) - 1e-6
-        assert least_unmet(loose, anyone(loose)) <= least_unmet(strict, anyone(strict)) + 1e-4
+        assert least_unmet(loose, no_levels(loose.problem)) <= least_unmet(strict, no_levels(strict.problem)) + 1e-4
 
 
 def highest_or_none(joint: Any) -> float | None:
@@ -406,7 +407,7 @@ def test_rules_stay_off_the_pieces_of_the_city() -> None:
                                                                                carry_limit_share=0.5),
                                           running_commitment={"share": 0.5}, horizon={"years": 2}))
     )  # fmt: skip
-    pieces = couple(joint, joint.unmet, anyone(joint)).pieces
+    pieces = couple(joint, joint.unmet, no_levels(joint.problem)).pieces
     assert [sorted(piece.communities.tolist()) for piece in pieces] == [[0], [1]]
 
 

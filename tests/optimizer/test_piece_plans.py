@@ -8,7 +8,7 @@ from optimizer.coupling import Coupling, Piece
 from optimizer.fair import Fair
 from optimizer.highs_arrays import Arrays
 from optimizer.joint import build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.piece_plans import mix_plans
 from optimizer.price_plan import PricePlan, Settings
 from optimizer.price_rounds import Rounds
@@ -62,7 +62,7 @@ def test_the_best_of_what_all_plans_decide_is_put_together() -> None:
     city = make_city([{"community": "a"}], needs=[("a", "desk", 100), ("a", "clinic", 60)])
     joint = build_joint(build_problem(city, scenario))
     method = PricePlan(Fair(joint), Settings(), lambda: False, lambda *_: None)
-    levels = set_aside(joint.problem, np.ones(1), 0.0)
+    levels = no_levels(joint.problem)
     method.best = method.nothing_new(levels)
     search = method.relaxed()
     (piece,) = search.coupling.pieces

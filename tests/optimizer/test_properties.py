@@ -18,7 +18,7 @@ from optimizer.goals import value_of
 from optimizer.highs import solve
 from optimizer.highs_arrays import Options
 from optimizer.joint import Joint, build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.price_plan import Infeasible
 from optimizer.problem import Rows
 from optimizer.problem_data import build_problem
@@ -169,14 +169,10 @@ def joint_of(city: dict[str, Any], changes: dict[str, Any]) -> Joint:
     return build_joint(build_problem(make_city(**city), make_scenario(**{**changes, "sources": sources})))
 
 
-def anyone(joint: Joint) -> Levels:
-    return set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
-
-
 def least_unmet(joint: Joint, levels: Levels | None = None) -> float:
     """Smallest unmet need there is."""
     run = WholePlan(Fair.of(joint), EXACT, Event(), Watch(Silent(), Event(), inf))
-    outcome = run.minimise("unmet_need", joint.unmet, levels or anyone(joint), (), None)
+    outcome = run.minimise("unmet_need", joint.unmet, levels or no_levels(joint.problem), (), None)
     assert outcome.value is not None
     assert outcome.value - outcome.bound <= 1e-6 * max(1.0, outcome.value)
     return outcome.value
@@ -184,7 +180,7 @@ def least_unmet(joint: Joint, levels: Levels | None = None) -> float:
 
 def highest(joint: Joint) -> float:
     """Largest common level there is."""
-    outcome = solve(raising_arrays(joint, anyone(joint)), EXACT)
+    outcome = solve(raising_arrays(joint, no_levels(joint.problem)), EXACT)
     assert outcome.value is not None
     return -outcome.value
 
@@ -385,7 +381,7 @@ def test_prices_within_bounds_of_fairness_prove_no_more_than_is_true(
     joint = joint_of(city, {**changes, "goals": goals, "fairness": fairness, "solver": {"method": "prices"}})
     watch = Watch(Silent(), Event(), inf)
     whole = WholePlan(Fair.of(joint), EXACT, Event(), watch).minimise(
-        "unmet_need", joint.unmet, anyone(joint), (), None
+        "unmet_need", joint.unmet, no_levels(joint.problem), (), None
     )
     try:
         found = find_plan(joint, watch)

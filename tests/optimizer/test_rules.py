@@ -25,7 +25,7 @@ from optimizer.compare_side import Side
 from optimizer.facts import Facts
 from optimizer.goals import Found
 from optimizer.joint import build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.problem_data import build_problem
 from optimizer.report.compare_page import page
 from optimizer.report.compare_table import comparison_lines
@@ -60,7 +60,7 @@ def by_rule(city: City, scenario: Scenario) -> Plan:
     joint = build_joint(problem)
     assert scenario.rule is not None
     decisions = plan_by_rule(problem, scenario.rule, keys_of(city, scenario.rule))
-    levels = set_aside(problem, np.ones(len(problem.communities)), 0.0)
+    levels = no_levels(problem)
     return Plan(problem, joint, Found(encode(joint, decisions), levels, scenario.rule.split))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from math import inf
 from threading import Event
 
-import numpy as np
 import pulp
 import pytest
 
@@ -16,7 +15,7 @@ from optimizer.highs import solve
 from optimizer.highs_arrays import Options, Status
 from optimizer.highs_pulp import HighsArrays
 from optimizer.joint import Joint, build_joint
-from optimizer.levels import set_aside
+from optimizer.levels import no_levels
 from optimizer.problem import Floats
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
@@ -42,13 +41,9 @@ def cbc() -> pulp.LpSolver:
     return solver
 
 
-def no_levels(joint: Joint) -> Levels:
-    return set_aside(joint.problem, np.ones(len(joint.problem.communities)), 0.0)
-
-
 def highest(joint: Joint) -> float:
     """Largest common level, of everybody."""
-    outcome = solve(raising_arrays(joint, no_levels(joint)), EXACT)
+    outcome = solve(raising_arrays(joint, no_levels(joint.problem)), EXACT)
     assert outcome.status is Status.OPTIMAL
     assert outcome.value is not None
     return -outcome.value
@@ -57,7 +52,7 @@ def highest(joint: Joint) -> float:
 def stages(joint: Joint) -> Iterator[tuple[str, Levels, tuple[Kept, ...], float, Floats]]:
     """Every later goal with what is kept before it, solved by arrays: name, levels, goals kept, value, plan."""
     level = highest(joint)
-    levels = Levels(no_levels(joint).scored, no_levels(joint).floor, level * 0.98)
+    levels = Levels(no_levels(joint.problem).scored, no_levels(joint.problem).floor, level * 0.98)
     kept: tuple[Kept, ...] = ()
     for name in LATER:
         run = WholePlan(Fair.of(joint), EXACT, Event(), Watch(Silent(), Event(), inf))
@@ -83,7 +78,7 @@ def test_they_agree_on_the_worst_off(joint: Joint, cbc: pulp.LpSolver) -> None:
     # The model with scores asked for has a plan at the highest level and none just above it.
     level = highest(joint)
     assert 0 < level <= 1
-    free = no_levels(joint)
+    free = no_levels(joint.problem)
     for asked, status in ((level - 1e-5, "Optimal"), (level + 1e-3, "Infeasible")):
         if asked > 1:
             continue
