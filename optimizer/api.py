@@ -252,15 +252,16 @@ def frontier(
     from optimizer.frontier_run import run_frontier
     from optimizer.progress import Silent
     from optimizer.scenario_file import load_scenario
+    from optimizer.whole_folder import whole_folder
 
     loaded = load_scenario(scenario, _several(changes), years=years, data_must_exist=True)
     question = read_question(_several(between), budget, points, loaded.scenario)
     folder = Path(out) if out is not None else jobs.free_folder(f"frontier-{loaded.scenario.name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(17, "exists already and is not empty; choose another folder with out", str(folder))
-    with jobs.whole_folder(folder) as part:
-        made = run_frontier(loaded, question, part, progress=progress or Silent())
-    return Frontier(folder, made.table, made.lines, made.sure)
+    with whole_folder(folder) as draft:
+        made = run_frontier(loaded, question, draft.part, progress=progress or Silent())
+    return Frontier(draft.folder, made.table, made.lines, made.sure)
 
 
 def _folder(plan: "Plan | Path | str") -> Path:

@@ -25,6 +25,7 @@ from optimizer.cli_run import (
 )
 from optimizer.scenario_file import LoadedScenario, ScenarioError, find_scenario
 from optimizer.terminal import Terminal
+from optimizer.whole_folder import whole_folder
 from optimizer.words import listed, years_listed
 
 
@@ -63,8 +64,9 @@ def compare_all(
 
     comparison = compare([entry.folder for entry in entries if entry.folder is not None])
     target = out or _comparison_folder(entries)
-    with jobs.whole_folder(target) as part:
-        write_comparison(comparison, part)
+    with whole_folder(target) as draft:
+        write_comparison(comparison, draft.part)
+    target = draft.folder
     if as_json:
         runs = [run_facts(e.folder, jobs.read_record(e.folder) or {}, reused=e.reused) for e in entries if e.folder]
         print_json({"folder": str(target), "report": str(target / "comparison.html"), "runs": runs})

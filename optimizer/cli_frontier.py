@@ -13,6 +13,7 @@ from optimizer import jobs
 from optimizer.answers import STOPPED
 from optimizer.cli_run import heading, load, must_be_free, must_be_writable, print_json, shown, stoppable
 from optimizer.terminal import Terminal, percent
+from optimizer.whole_folder import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +46,9 @@ def frontier_all(
     must_be_writable(target)
     with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         terminal.note(heading(loaded))
-        with jobs.whole_folder(target) as part:
-            made = run_frontier(loaded, question, part, progress=terminal.lane(), stop=stop, workers=workers)
+        with whole_folder(target) as draft:
+            made = run_frontier(loaded, question, draft.part, progress=terminal.lane(), stop=stop, workers=workers)
+        target = draft.folder
         for number, said in made.refused:
             terminal.note(f"Point {number} has no run folder: {' '.join(said.lines)}")
     if as_json:

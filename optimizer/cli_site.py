@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from optimizer import jobs, siting
+from optimizer import siting
 from optimizer.answers import DONE, NO, WRONG
 from optimizer.cli_run import must_be_free, print_json, shown
 from optimizer.siting import tables
@@ -17,6 +17,7 @@ from optimizer.siting.errors import Finding, SitingError, SitingInputError, list
 from optimizer.siting.result import Result
 from optimizer.siting.tables import Columns, SitingData
 from optimizer.terminal import proven
+from optimizer.whole_folder import whole_folder
 
 MODELS: dict[str, Callable[..., Result]] = {
     "lscp": siting.lscp,
@@ -189,7 +190,8 @@ def _said(asked: Asked, data: SitingData, result: Result) -> list[str]:
 def _write(out: Path, data: SitingData, result: Result, facts: dict[str, Any]) -> None:
     """Leave sites.csv, assignments.csv and site.json in a new folder, all or nothing."""
     sites, assignments = tables.result_tables(data, result)
-    with jobs.whole_folder(out) as part:
+    with whole_folder(out) as draft:
+        part = draft.part
         sites.to_csv(part / "sites.csv", index=False, lineterminator="\n", encoding="utf-8")
         assignments.to_csv(part / "assignments.csv", index=False, lineterminator="\n", encoding="utf-8")
         text = json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False)

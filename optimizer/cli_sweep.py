@@ -17,6 +17,7 @@ from optimizer.cli_run import load, must_be_free, must_be_writable, print_json, 
 from optimizer.scenario_file import LoadedScenario, ScenarioError, scenario_hash
 from optimizer.sweep import Vary, grid, read_vary, sweep_table
 from optimizer.terminal import Terminal, percent
+from optimizer.whole_folder import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +53,9 @@ def sweep_all(
     words = " ".join([ref, *overrides, *vary])
     name = f"sweep-{scenarios[0].scenario.name}-{hashlib.sha256(words.encode('utf-8')).hexdigest()[:4]}"
     target = out or jobs.free_folder(name)
-    with jobs.whole_folder(target) as part:
-        table.to_csv(part / "sweep.csv", index=False, lineterminator="\n", encoding="utf-8")
+    with whole_folder(target) as draft:
+        table.to_csv(draft.part / "sweep.csv", index=False, lineterminator="\n", encoding="utf-8")
+    target = draft.folder
     if as_json:
         rows = [
             {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}

@@ -15,6 +15,8 @@ from optimizer.without_fairness import Without
 
 SHOWN = {"spending": MONEY_UNIT_YUAN}
 """Goals that are shown in another unit than the joint model's."""
+CLOSENESS_GAP = 0.01
+"""A plan is close enough to another where none has so much less (relative) that is decided otherwise."""
 ALL_PLANS, KEPT_STATIONS = "all plans", "plans with these stations and rooms"
 KEPT_LEVELS = "plans that keep the level of every community"
 

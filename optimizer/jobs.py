@@ -4,13 +4,10 @@ import json
 import multiprocessing
 import os
 import queue
-import shutil
 import signal
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,21 +103,6 @@ def free_folder(stem: str, runs: Path = RUNS) -> Path:
         number += 1
         folder = runs / f"{stem}-{number}"
     return folder
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into that becomes `folder` when all is written, and is gone where something fails."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield part
-        if folder.exists():
-            folder.rmdir()  # it is empty, or this fails
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def _usable(folder: Path) -> bool:

@@ -21,6 +21,7 @@ from optimizer.goals import SHOWN, Found, NoPlanYet
 from optimizer.joint import Joint, build_joint
 from optimizer.ledger import MoneyShortError
 from optimizer.levels import no_levels
+from optimizer.previous_plan import previous_decisions
 from optimizer.price_plan import Infeasible as _NoPlan
 from optimizer.problem import Bools, Problem
 from optimizer.problem_data import build_problem
@@ -29,7 +30,7 @@ from optimizer.rules import plan_by_rule, unkept
 from optimizer.rules.columns import encode
 from optimizer.rules.split import keys_of
 from optimizer.rules.unkept import unpaid
-from optimizer.run_write import previous_decisions, write_run
+from optimizer.run_write import write_run
 from optimizer.scenario import RULE_TITLES, Rule, Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.scenario_file import LoadedScenario

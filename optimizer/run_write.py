@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,23 @@ from optimizer.fair import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fairness_price import price_record, price_table
 from optimizer.fit import hold_back
-from optimizer.goals import SHOWN, Found
+from optimizer.goals import CLOSENESS_GAP, SHOWN, Found
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
 from optimizer.levels_table import levels_table, referrals_table
 from optimizer.plan_tables import Tables, plan_tables, share_of, worst_off
-from optimizer.problem import Bools, Problem
+from optimizer.problem import Problem
 from optimizer.report import write_report
 from optimizer.rules.split import with_split
 from optimizer.scenario_file import LoadedScenario, resolved_yaml
 from optimizer.solution import Decisions, decode
 from optimizer.source_ledger import source_ledger
 from optimizer.version import versions
+from optimizer.whole_folder import whole_folder
 
 MOST_HELD_YUAN = 5000.0
 """Most that is held back of a source's money in a year, in whole units of the currency, so that they foot."""
-_HANGS = ["site", "service", "level", "hangs_on", "hangs_on_level", "since"]
 UNITS = {
     "worst_off": "score",
     "unmet_need": "person-needs",
@@ -58,16 +57,14 @@ def write_run(
     clock: Clock,
     close_to: Path | None,
 ) -> Path:
-    """Write the run folder of a plan and return it; nothing is left behind where that fails.
+    """Write the run folder of a plan and return it (`whole_folder`); nothing is left behind where that fails.
 
     Raises AuditFailed where the plan breaks a rule, MoneyShortError where whole yuan cannot be made to foot.
     """
     problem = joint.problem
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.parent / f".{out.name}.draft"
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        (draft / "tables").mkdir(parents=True)
+    with whole_folder(out) as writing:
+        draft = writing.part
+        (draft / "tables").mkdir()
         with clock.phase("rounding"):
             tables, ledger, sources = footed(joint, found)
         scores = tables.scores.assign(set_aside=_aside(problem, found, tables.scores))
@@ -115,12 +112,7 @@ def write_run(
             write_report(draft, city, loaded.scenario)
         record["peak_memory_mb"] = peak_memory_mb()
         _write(draft, record)
-        if out.exists():
-            out.rmdir()  # empty, or run_scenario had refused it
-        draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return out
+    return writing.folder
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
@@ -194,7 +186,10 @@ def _record(
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)
         gap = abs(value - bound) / max(1e-9, abs(value))
-        reached = rule is None or gap <= (rule.gap + rule.tolerance) / max(1e-9, 1 - rule.tolerance)
+        if rule is None:  # a number of decisions: one less is another plan
+            reached = gap <= CLOSENESS_GAP or value - bound < 1
+        else:
+            reached = gap <= (rule.gap + rule.tolerance) / max(1e-9, 1 - rule.tolerance)
         stages.append(
             {
                 "goal": name,
@@ -210,7 +205,7 @@ def _record(
             }
         )
     gaps = {stage["goal"]: stage["gap"] for stage in stages}
-    proven = len(gaps) >= len(rules) and all(stage["status"] == "proven" for stage in stages)
+    proven = len(gaps) >= len(rules) and all(s["status"] == "proven" for s in stages if s["goal"] in rules)
     status = {"hand": "stopped by hand", "time": "stopped by time"}.get(found.stopped)
     if scenario.rule is not None:
         status = "by rule"
@@ -320,33 +315,3 @@ def _values(problem: Problem, found: Found, tables: Tables, ledger: pd.DataFrame
         if goal.goal == "weighted":
             values["weighted"] = sum(weight * values[name] for name, weight in goal.weights.items())
     return values
-
-
-def previous_decisions(joint: Joint, folder: Path) -> Bools:
-    """Return (columns,) which yes-or-no decisions the plan in a run folder has taken; other columns are False."""
-    problem, families = joint.problem, joint.model.columns
-    stations = pd.read_csv(folder / "tables" / "stations.csv", dtype={"site": str, "service": str})
-    space = pd.read_csv(folder / "tables" / "space.csv", dtype={"site": str})
-    new = stations[stations["status"].isin(["opened", "upgraded"])]
-    opened = set(zip(new["site"], new["service"], new["level"] == "centre", new["year"], strict=True))
-    first = space[space["use"] != "hall"].groupby("site")["year"].min()
-    taken = set(zip(first.index, first, strict=True))
-    near = np.zeros(joint.n_columns, dtype=bool)
-    place, need, start = (k for k, _ in families["open"].keys)
-    at = families["open"].start
-    for n, (j, k, t) in enumerate(zip(place, need, start, strict=True)):
-        key = (problem.places.site[j], problem.needs[k], bool(problem.places.centre[j]), problem.years[t])
-        near[at + n] = key in opened
-    room, year = (k for k, _ in families["take"].keys)
-    at = families["take"].start
-    for n, (r, t) in enumerate(zip(room, year, strict=True)):
-        near[at + n] = (problem.rooms.site[r], problem.years[t]) in taken
-    path = folder / "tables" / "levels.csv"
-    if "hang" in families and path.is_file():
-        hung = set(pd.read_csv(path, dtype=str, keep_default_na=False)[_HANGS].itertuples(index=False, name=None))
-        units = problem.units
-        for n, (u, v, k, t) in enumerate(zip(*(keys for keys, _ in families["hang"].keys), strict=True)):
-            above = (units.site[v], units.level[v], str(problem.years[t]))
-            below = (units.site[u], problem.needs[k], units.level[u])
-            near[families["hang"].start + n] = (*below, *above) in hung
-    return near

@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.coupling import Kept, Levels
 from optimizer.fair import Fair
 from optimizer.fit import achieved, keep_levels, relaxed_levels
-from optimizer.goals import ALL_PLANS, KEPT_LEVELS, SHOWN, Found, NoPlanYet, goal_of, main_goal, value_of
+from optimizer.goals import ALL_PLANS, CLOSENESS_GAP, KEPT_LEVELS, SHOWN, Found, NoPlanYet, goal_of, main_goal, value_of
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import (
@@ -27,7 +27,8 @@ from optimizer.watch import Watch
 from optimizer.whole_plan import WholePlan
 from optimizer.without_fairness import Without, as_one_model, asked
 
-WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500, "weighted": 5000}
+WHOLE_NODES = {"worst_off": 300, "unmet_need": 5000, "travel": 500, "spending": 500, "weighted": 5000,
+               "closeness": 5000}  # fmt: skip
 """Most nodes of the search for a goal in one model; a worst-off goal is hardly ever proven to the end that way."""
 
 
@@ -105,9 +106,9 @@ class WholeGoals:
             found.levels = levels
         if found is None:
             raise NoPlanYet(watch.reason or "work")
-        found.stopped = watch.reason
-        if self.near is not None and not found.stopped:
+        if self.near is not None and not watch.stopped():
             _stay_close(self.fair, watch, found, tuple(kept), self.near)
+        found.stopped = watch.reason
         if asked(joint.problem):
             found.without = self._without(found)
         return found
@@ -187,7 +188,11 @@ def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], 
     vector[whole] = np.where(near[whole], -1.0, 1.0)
     goal: Goal = (vector, float(near[whole].sum()))
     watch.start("closeness", len(kept) + 2, len(kept) + 2)
-    options = Options(gap=0.01, threads=joint.problem.scenario.solver.threads, time_limit_seconds=min(60, watch.left))
+    solver = joint.problem.scenario.solver
+    options = Options(
+        gap=CLOSENESS_GAP, nodes=WHOLE_NODES["closeness"], threads=solver.threads, seed=solver.seed,
+        time_limit_seconds=watch.left,
+    )  # fmt: skip
     outcome = WholePlan(fair, options, watch.ending, watch).minimise("closeness", goal, found.levels, kept, found.x)
     if outcome.x is None or outcome.value is None:
         watch.end("closeness", None, None, "not reached")
@@ -195,4 +200,4 @@ def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], 
     found.x = outcome.x[: joint.n_columns]
     found.bounds["closeness"], found.scopes["closeness"] = outcome.bound, ALL_PLANS
     found.different = round(value_of(goal, found.x))
-    found.seconds["closeness"] = watch.end("closeness", outcome.value, outcome.bound, "")
+    found.seconds["closeness"] = watch.end("closeness", outcome.value, outcome.bound, outcome.status.value)

@@ -74,7 +74,7 @@ def by_prices(method: PricePlan, start: Search, plan: Floats, goal: str, watch: 
         watch.update(STAGE, value, bound)
 
     def find() -> tuple[Floats | None, float, float]:
-        joint, levels, fair = free_of_fairness(method.joint), no_levels(method.joint), method.fair.count > 0
+        joint, levels, fair = free_of_fairness(method.joint), no_levels(method.joint.problem), method.fair.count > 0
         free = PricePlan(Fair(joint), method.settings, method.stopped, report, method.stop)
         search = free.relaxed() if fair else start
         fit = build_fit(free.fair, joint.second, levels, hard=True)
@@ -94,7 +94,7 @@ def as_one_model(joint: Joint, options: Options, plan: Floats, goal: tuple[str, 
     def find() -> tuple[Floats | None, float, float]:
         free = free_of_fairness(joint)
         run = WholePlan(Fair(free, watch.ending), replace(options, time_limit_seconds=watch.left), watch.ending, watch)
-        outcome = run.minimise(STAGE, goal[1], no_levels(free), (), plan)
+        outcome = run.minimise(STAGE, goal[1], no_levels(free.problem), (), plan)
         x = None if outcome.x is None else outcome.x[: free.n_columns]
         return x, np.inf if outcome.value is None else outcome.value, outcome.bound
 

@@ -15,10 +15,10 @@ from optimizer.audit import audit_run
 from optimizer.goals import value_of
 from optimizer.joint import build_joint
 from optimizer.levels_table import referrals_table
+from optimizer.previous_plan import previous_decisions
 from optimizer.problem_data import build_problem
 from optimizer.programmes import build_model
 from optimizer.progress import Silent
-from optimizer.run_write import previous_decisions
 from optimizer.scenario import Scenario
 from optimizer.scenario_check import check_scenario
 from optimizer.search import find_plan

@@ -51,7 +51,7 @@ def test_flows_that_share_links(convex: bool) -> None:
 
 
 def test_no_level_is_proven_after_a_count_that_was_cut_off() -> None:
-    """Two of three communities can be served; a search that ends early says that two are left out, and knows no better."""
+    """Two of three communities can be served; a search that ends early leaves two out, and knows no better."""
     budget, score = np.array([2.0]), 0.5 * np.eye(3)
     arrays = model(np.ones((1, 3)), budget, whole=True)
     counts = 0

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,12 +16,14 @@ import pytest
 import optimizer.run_write
 from geodata.findings import InputError
 from optimizer.goals import NoPlanYet
+from optimizer.highs_arrays import Outcome, Status
 from optimizer.price_search import NoPlan
 from optimizer.progress import Silent
 from optimizer.run import Infeasible, RunStopped, run_scenario
 from optimizer.run_folder import COLUMNS, read_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
+from optimizer.whole_plan import WholePlan
 from tests.optimizer.cases import CASES, case
 from tests.optimizer.tiny import merged, write_city
 
@@ -148,6 +151,46 @@ def test_a_plan_that_stays_close_to_itself_differs_in_nothing(finished: Path, fo
     record = json.loads((close / "run.json").read_text(encoding="utf-8"))
     assert record["closest_to"] == finished.name
     assert next(s["value"] for s in record["stages"] if s["goal"] == "closeness") == 0
+
+
+@pytest.mark.parametrize("name", ["closing", "centres", "outlets", "upgrade", "swap"])
+def test_every_decision_of_a_plan_is_known_to_one_that_stays_close(name: str, tmp_path: Path) -> None:
+    first = run_scenario(loaded(name, tmp_path), tmp_path / "first")
+    close = run_scenario(loaded(name, tmp_path), tmp_path / "close", close_to=first)
+    assert read_run(close).record["decisions_that_differ"] == 0
+    assert all((close / "tables" / f.name).read_bytes() == f.read_bytes() for f in (first / "tables").iterdir())
+
+
+def test_closeness_that_a_search_did_not_prove_is_not_called_proven(
+    folder: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(self: WholePlan, name: str, *rest: Any) -> Outcome:
+        outcome = minimise(self, name, *rest)
+        if name != "closeness":
+            return outcome
+        return replace(outcome, bound=0.0, status=Status.FEASIBLE)
+
+    minimise = WholePlan.minimise
+    monkeypatch.setattr(WholePlan, "minimise", cut_off)
+    other = loaded("everything", folder, sources={"city": {"amount_yuan": [20_000, 10_000]}})
+    record = read_run(run_scenario(other, folder / "cut off", close_to=finished)).record
+    assert [stage["status"] for stage in record["stages"]] == [*["proven"] * len(STAGES), "feasible"]
+    assert record["status"] == "proven"
+
+
+def test_a_plan_is_written_beside_a_folder_that_came_meanwhile(tmp_path: Path) -> None:
+    class Other(Silent):
+        """Another search for the same plan, finished first."""
+
+        def stage_start(self, *_: object) -> None:
+            (tmp_path / "run").mkdir(exist_ok=True)
+            (tmp_path / "run" / "run.json").write_text("{}")
+
+    made = run_scenario(loaded("work_funds", tmp_path), tmp_path / "run", progress=Other())
+    assert made == tmp_path / "run-2"
+    assert read_run(made).record["audit"]["passed"]
+    assert (tmp_path / "run" / "run.json").read_text() == "{}"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["run", "run-2"]
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
