@@ -14,10 +14,10 @@ from optimizer.siting.checks import Checks
 from optimizer.siting.covering import first_sites
 from optimizer.siting.errors import Finding, SitingInfeasible
 from optimizer.siting.interchange import Near, greedy, improved
-from optimizer.siting.knapsack_prices import Bounded, Case, Knapsacks, chosen, priced
-from optimizer.siting.limits import Limits
+from optimizer.siting.knapsack_prices import FULL, Bounded, Case, Knapsacks, chosen, priced
+from optimizer.siting.limits import Limits, unit_of
 from optimizer.siting.p_median import step_of
-from optimizer.siting.result import Flags, Floats, Ints, Result, make_result
+from optimizer.siting.result import EXACT, Flags, Floats, Ints, Result, make_result
 from optimizer.siting.single_source import plan_from
 
 _ROUNDS = 250
@@ -76,8 +76,13 @@ def capacitated_p_median(
     checks.done()
     with np.errstate(invalid="ignore"):
         weighted = np.where(fits, weight[:, None] * checks.cost, np.inf)
-    case = Case(weighted, need, np.minimum(room, need.sum()), np.isin(np.arange(checks.sites), stands), count)
+    keep, size = np.isin(np.arange(checks.sites), stands), unit_of(float(need.max()))
+    unit = _unit(weighted)
+    if (need == np.rint(need)).all():  # as they are
+        size = 1.0
+    case = Case(weighted / unit, need / size, np.minimum(room, need.sum()) / size, keep, count)
     plan, bound, nodes = _searched(case, Limits(began + time_limit, threads, seed))
+    bound *= unit
     if plan is None:
         none = np.full(checks.clients, -1, np.int64)
         return make_result("capacitated-p-median", None, bound, [], none, began, nodes=nodes)
@@ -86,9 +91,16 @@ def capacitated_p_median(
     return make_result("capacitated-p-median", value, bound, sites, sites[place], began, nodes=nodes)
 
 
+def _unit(cost: Floats) -> float:
+    """1 for whole costs; else a power of two that costs are divided by, so that no unit is too small to be told."""
+    finite = cost[np.isfinite(cost)]
+    usual = float(finite.max())
+    return 1.0 if (finite == np.rint(finite)).all() and usual < EXACT else unit_of(usual / 1000)
+
+
 def _searched(case: Case, limits: Limits) -> tuple[tuple[float, Ints, Ints] | None, float, int]:
     """The best plan, a bound, and the branches looked at."""
-    step = step_of(case.cost)
+    step = step_of(case.cost, float(np.where(np.isfinite(case.cost), case.cost, 0.0).max(axis=1).sum()))
     knapsacks = Knapsacks(case)
     start = _first_sites(case)
 
@@ -160,7 +172,9 @@ def _decided(case: Case, pairs: Flags, plan: tuple[float, Ints, Ints] | None, st
     )
     columns = np.concatenate([pair, pair, np.arange(sites), np.arange(sites), pair, site])
     ones = np.ones(client.size)
-    entries = np.concatenate([ones, case.demand[client], -case.capacity, np.ones(sites), ones, -ones])
+    room = np.where(case.capacity > 0, case.capacity, 1.0)  # a row says which share of its capacity a site gives
+    full = np.where(case.capacity > 0, 1.0, 0.0)
+    entries = np.concatenate([ones, case.demand[client] / room[site], -full, np.ones(sites), ones, -ones])
     low = [np.ones(clients), np.full(sites, -np.inf), np.array([float(case.p)]), np.full(client.size, -np.inf)]
     high = [np.ones(clients), np.zeros(sites), np.array([float(case.p)]), np.zeros(client.size)]
     arrays = Arrays(
@@ -174,7 +188,7 @@ def _decided(case: Case, pairs: Flags, plan: tuple[float, Ints, Ints] | None, st
     )
     usual = 1.0 if plan is None else plan[0]
     cutoff = None if plan is None else plan[0] - (step * 0.5 if step else 1e-9 * plan[0])
-    return solve(arrays, limits.whole(absolute_gap=0.99 * step if step else 1e-8 * usual, cutoff=cutoff))
+    return solve(arrays, limits.whole(absolute_gap=0.99 * step if step else 1e-8 * usual, cutoff=cutoff, strict=True))
 
 
 def _plan_of(case: Case, pairs: Flags, outcome: Outcome) -> tuple[float, Ints, Ints] | None:
@@ -185,5 +199,7 @@ def _plan_of(case: Case, pairs: Flags, outcome: Outcome) -> tuple[float, Ints, I
     sites = np.flatnonzero(outcome.x[: case.cost.shape[1]] > 0.5)
     place = np.zeros(case.cost.shape[0], np.int64)
     place[client[taken]] = np.searchsorted(sites, site[taken])
+    if (np.bincount(place, case.demand, sites.size) > case.capacity[sites] * (1 + FULL)).any():
+        return None  # beyond what the solver tells apart
     value: Floats = case.cost[np.arange(place.size), sites[place]]
     return float(value.sum()), sites, place

@@ -13,11 +13,12 @@ from scipy import sparse
 from optimizer.highs import Arrays, Outcome, Session, Status, solve
 from optimizer.siting.checks import Checks
 from optimizer.siting.errors import Finding, SitingInfeasible, listed
-from optimizer.siting.limits import Limits
+from optimizer.siting.limits import Limits, unit_of
 from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
 
 _ALL_LINKS = 3_000  # pairs up to which all links stand in the model from the start
 _ROUNDS = 40
+_SMALL = 1e-5
 
 
 def cflp(
@@ -73,22 +74,29 @@ def cflp(
     checks.done()
     with np.errstate(invalid="ignore"):
         weighted = np.where(np.isfinite(checks.cost), weight[:, None] * checks.cost, np.inf)
-    case = _Case(weighted, need, np.minimum(room, need.sum()), price, count, stands)
-    outcome = _solved(case, Limits(began + time_limit, threads, seed))
+    total = float(need.sum()) or 1.0  # demand and capacity as shares of all demand, costs in a unit near one
+    usual = max(float(weighted.min(axis=1).mean()), float(price.mean()))
+    unit = unit_of(usual / 100)
+    case = _Case(weighted / unit, need / total, np.minimum(room / total, 1.0), price / unit, count, stands)
+    limits = Limits(began + time_limit, threads, seed)
+    outcome = _solved(case, limits)
     if outcome.status is Status.INFEASIBLE:
-        raise SitingInfeasible([_missing(case)])
+        raise SitingInfeasible([_missing(replace(case, demand=need, capacity=np.minimum(room, need.sum())))])
     if outcome.x is None:
         none = np.zeros(checks.cost.shape)
-        return make_result("cflp", None, outcome.bound, [], none, began, nodes=outcome.nodes)
+        return make_result("cflp", None, outcome.bound * unit, [], none, began, nodes=outcome.nodes)
     sites = np.flatnonzero(outcome.x[: checks.sites] > 0.5)
-    shares = _shares(case, outcome.x, sites)
+    shares = _shares(case, sites, limits)
+    if shares is None:
+        none = np.zeros(checks.cost.shape)
+        return make_result("cflp", None, outcome.bound * unit, [], none, began, nodes=outcome.nodes)
     value = float(price[sites].sum() + (np.where(shares > 0, weighted, 0.0) * shares).sum())
-    return make_result("cflp", value, outcome.bound, sites, shares, began, nodes=outcome.nodes)
+    return make_result("cflp", value, outcome.bound * unit, sites, shares, began, nodes=outcome.nodes)
 
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """Sound input: costs with weights, capacities no larger than all demand."""
+    """Sound input: costs with weights, demands and capacities as shares of all demand, no capacity above one."""
 
     cost: Floats
     demand: Floats
@@ -112,9 +120,10 @@ def _arrays(case: _Case) -> Arrays:
     capacity = clients + site
     rows = np.concatenate([client, capacity, clients + np.arange(sites), np.full(sites, clients + sites)])
     columns = np.concatenate([pair, pair, np.arange(sites), np.arange(sites)])
-    total = case.demand.sum()
-    entries = np.concatenate([np.ones(client.size), case.demand[client], -case.capacity, case.capacity])
-    lowest: list[Floats] = [np.ones(clients), np.full(sites, -np.inf), np.array([total])]
+    room = np.where(case.capacity > 0, case.capacity, 1.0)  # a row says which share of its capacity a site gives
+    full = np.where(case.capacity > 0, 1.0, 0.0)
+    entries = np.concatenate([np.ones(client.size), case.demand[client] / room[site], -full, case.capacity])
+    lowest: list[Floats] = [np.ones(clients), np.full(sites, -np.inf), np.array([case.demand.sum() * (1 - 1e-12)])]
     highest: list[Floats] = [np.ones(clients), np.zeros(sites), np.array([np.inf])]
     if case.p is not None:
         rows = np.concatenate([rows, np.full(sites, clients + sites + 1)])
@@ -153,7 +162,7 @@ def _solved(case: _Case, limits: Limits) -> Outcome:
     else:
         links, bound = _broken_links(case, arrays, limits)
         if bound == np.inf:
-            return solve(arrays, limits.whole())
+            return solve(arrays, limits.whole(strict=True))
     count = links.shape[0]
     whole = replace(
         arrays,
@@ -162,7 +171,7 @@ def _solved(case: _Case, limits: Limits) -> Outcome:
         row_upper=np.concatenate([arrays.row_upper, np.zeros(count)]),
     )
     usual = float(case.cost.min(axis=1).sum() + case.fixed.min())
-    return solve(whole, limits.whole(absolute_gap=1e-7 * max(usual, 1e-3)))
+    return solve(whole, limits.whole(absolute_gap=1e-7 * max(usual, 1e-3), strict=True))
 
 
 def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.csr_matrix, float]:
@@ -189,20 +198,29 @@ def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.c
     if outcome.row_dual is not None and outcome.value is not None:
         value = outcome.value
         added = added[np.abs(outcome.row_dual[first:]) > 1e-9]
-    unbound = np.flatnonzero(case.demand[client] == 0)  # no capacity keeps these from closed sites
+    # Hardly any capacity keeps these from sites that are not quite closed.
+    unbound = np.flatnonzero(case.demand[client] <= _SMALL * case.capacity[site])
     return _links(case, np.union1d(added, unbound)), value
 
 
-def _shares(case: _Case, x: Floats, sites: Ints) -> Floats:
-    """Shares served, cleaned of what the solver's tolerance leaves; the nearest site wholly where capacity allows."""
+def _shares(case: _Case, sites: Ints, limits: Limits) -> Floats | None:
+    """Shares served by open sites at the least cost: the nearest site wholly where capacity allows.
+
+    None where they cannot serve all: numbers too far apart for the solver.
+    """
     whole = np.zeros(case.cost.shape)
-    whole[np.arange(case.cost.shape[0]), nearest(case.cost, sites)] = 1.0
-    if (nearest(case.cost, sites) >= 0).all() and _fits(case, whole):
+    near = nearest(case.cost, sites)
+    whole[np.arange(case.cost.shape[0]), near] = 1.0
+    if (near >= 0).all() and _fits(case, whole):
         return whole
+    given = replace(case, cost=case.cost[:, sites], capacity=case.capacity[sites], fixed=case.fixed[sites], p=None)
+    arrays = _arrays(replace(given, existing=np.arange(sites.size)))
+    x = solve(replace(arrays, integer=np.zeros(arrays.cost.size, bool)), limits.linear()).x
+    if x is None:
+        return None
     shares = np.zeros(case.cost.shape)
-    client, site = case.pairs
-    shares[client, site] = np.where(np.isin(site, sites), x[case.cost.shape[1] :], 0.0)
-    shares[shares < 1e-9] = 0.0
+    client, site = given.pairs
+    shares[client, sites[site]] = np.where(x[sites.size :] < 1e-9, 0.0, x[sites.size :])
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 

@@ -17,11 +17,12 @@ from scipy import sparse
 from optimizer.highs import solve
 from optimizer.siting.cover_relaxed import programme
 from optimizer.siting.cover_search import CoverSearch
-from optimizer.siting.limits import Limits
+from optimizer.siting.limits import Limits, unit_of
 from optimizer.siting.result import Flags, Floats, Ints
 
 _LARGEST = 4e10  # multiplications up to which sets are compared pair by pair
 _SPARSE = 100  # times as many multiplications that dense arrays take no longer for
+_LOWEST, _HIGHEST = 0.1, 1e6  # largest costs in between are taken as they are
 _LARGEST_SEARCH = 1e7  # pairs of clients and sites up to which the search of this package is used
 
 
@@ -47,6 +48,10 @@ def cover(allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: 
 
     With ``enough`` the search ends as soon as a cover costs that little, or none can (then ``bound`` is above it).
     """
+    unit = unit_of(float(cost.max()))
+    if not _LOWEST < unit < _HIGHEST:  # the solver's tolerances are for numbers near one
+        found = cover(allowed, cost / unit, keep, limits, enough=None if enough is None else enough / unit)
+        return Cover(found.sites, found.bound * unit)
     left = reduced(allowed, cost, keep)
     forced, base = left.forced, float(cost[left.forced].sum())
     if not left.clients.size:

@@ -8,6 +8,7 @@ exchanges at once from gains, losses and their corrections, each a sum over the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
@@ -34,11 +35,18 @@ class Near:
         return cls(site, np.take_along_axis(cost, site, axis=1), site.shape[1] == cost.shape[1])
 
 
-def greedy(cost: Floats, p: int, existing: Ints) -> Ints:
-    """Open the existing sites, then one site after another, each the one that helps most. ``cost`` is finite."""
+def greedy(cost: Floats, p: int, existing: Ints, end: float = np.inf) -> Ints:
+    """Open the existing sites, then one site after another, each the one that helps most. ``cost`` is finite.
+
+    When the clock ends, the first sites that are left make up the number.
+    """
     chosen = list(existing)
     served = cost[:, existing].min(axis=1) if existing.size else np.full(cost.shape[0], cost.max())
     while len(chosen) < p:
+        if perf_counter() > end:
+            others = np.setdiff1d(np.arange(cost.shape[1]), chosen)
+            chosen += others[: p - len(chosen)].tolist()
+            break
         total = np.minimum(cost, served[:, None]).sum(axis=0)
         total[chosen] = np.inf
         best = int(total.argmin())
@@ -47,14 +55,18 @@ def greedy(cost: Floats, p: int, existing: Ints) -> Ints:
     return np.array(chosen, np.int64)
 
 
-def improved(cost: Floats, near: Near, sites: Ints, keep: Flags, most: int = 1000) -> tuple[float, Ints]:
+def improved(
+    cost: Floats, near: Near, sites: Ints, keep: Flags, most: int = 1000, end: float = np.inf
+) -> tuple[float, Ints]:
     """Exchange open for closed sites, always the best exchange, until none helps; returns value and sites.
 
-    ``cost`` (n, m) is finite (a penalty where forbidden), ``keep`` (m,) sites that stay open.
+    ``cost`` (n, m) is finite (a penalty where forbidden), ``keep`` (m,) sites that stay open, ``end`` of the clock.
     """
     sites = np.sort(sites)
     value = float(cost[:, sites].min(axis=1).sum())
     for _ in range(most):
+        if perf_counter() > end:
+            break
         change = _changes(cost, near, sites)
         change[keep[sites]] = 0.0
         change[:, sites] = 0.0

@@ -17,6 +17,8 @@ import numpy as np
 from optimizer.siting.result import Flags, Floats, Ints
 
 _LARGEST = 4e8  # steps of the dynamic programme of a round; beyond, knapsacks are relaxed
+_LARGEST_ROOM = 200  # capacity, in units of demand, up to which that is worth it: times the number of clients
+FULL = 1e-8  # a site is full where no more than this part of its capacity is left, or too much
 Improve = Callable[[Ints], tuple[float, Ints, Ints] | None]
 
 
@@ -52,7 +54,7 @@ class Knapsacks:
         room = np.minimum(case.capacity, case.demand.sum())
         self.room = np.floor(room / max(unit, 1.0)).astype(np.int64)
         steps = float(case.cost.size) * (float(self.room.max()) + 1)
-        self.exact = whole and steps <= _LARGEST
+        self.exact = whole and steps <= _LARGEST and self.room.max() <= _LARGEST_ROOM * len(case.demand)
 
     def worth(self, reduced: Floats) -> Floats:
         """r_j of every site for reduced costs (n, m), ``inf`` where forbidden."""

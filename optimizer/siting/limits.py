@@ -9,6 +9,13 @@ import numpy as np
 
 from optimizer.highs import Options
 
+_STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
+
+
+def unit_of(usual: float) -> float:
+    """Return a power of two near ``usual``: to divide by it rounds nothing and makes any currency alike."""
+    return float(2.0 ** np.round(np.log2(usual))) if 0 < usual < np.inf else 1.0
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -34,8 +41,12 @@ class Limits:
         cutoff: float | None = None,
         target: float | None = None,
         presolve: bool = True,
+        strict: bool = False,
     ) -> Options:
-        """For integer programmes, to a proof; without presolve where the reductions are done before."""
+        """For integer programmes, to a proof; without presolve where the reductions are done before.
+
+        Where it is ``strict``, rows and whole numbers are kept a thousand times as closely as the solver does unasked.
+        """
         left = max(0.01, self.left)
         return Options(
             gap=0.0,
@@ -46,4 +57,5 @@ class Limits:
             cutoff=cutoff,
             objective_target=target,
             presolve=presolve,
+            extra=_STRICT if strict else {},
         )

@@ -14,7 +14,7 @@ from optimizer.siting.checks import Checks
 from optimizer.siting.covering import first_sites, merged
 from optimizer.siting.limits import Limits
 from optimizer.siting.mclp_search import MostSearch
-from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
+from optimizer.siting.result import EXACT, Flags, Floats, Ints, Result, make_result, nearest
 
 _LARGEST_SEARCH = 1e7  # entries of the relaxed programme up to which the search of this package is used
 
@@ -99,7 +99,8 @@ def _searched(rows: Flags, amount: Floats, p: int, chosen: Ints, limits: Limits)
 
 def _by_solver(rows: Flags, amount: Floats, p: int, chosen: Ints, limits: Limits) -> tuple[Ints, float]:
     """Sites no worse than ``chosen`` and a bound on the weight that any leave out, by the solver's own search."""
-    whole, total, sites = bool((amount == np.rint(amount)).all()), float(amount.sum()), rows.shape[1]
+    total, sites = float(amount.sum()), rows.shape[1]
+    whole = bool((amount == np.rint(amount)).all()) and total <= EXACT
     start = np.concatenate([np.isin(np.arange(sites), chosen), ~rows[:, chosen].any(axis=1)]).astype(float)
     options = limits.whole(absolute_gap=0.99 if whole else 1e-9 * total, presolve=False)
     outcome = solve(_programme(rows, amount, p), options, start=start)

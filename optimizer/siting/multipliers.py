@@ -9,6 +9,7 @@ F. Maffioli, Mathematical Programming Study 3, 1975).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
@@ -42,8 +43,8 @@ class Prices:
         return np.flatnonzero(allowed)
 
 
-def priced(cost: Floats, near: Near, keep: Flags, start: tuple[float, Ints], rounds: int) -> Prices:
-    """Search for good prices, from the plan ``start`` (value, sites), at most ``rounds`` rounds.
+def priced(cost: Floats, near: Near, keep: Flags, start: tuple[float, Ints], rounds: int, end: float) -> Prices:
+    """Search for good prices, from the plan ``start`` (value, sites), at most ``rounds`` rounds or to the ``end``.
 
     ``cost`` is finite; ``near`` has ``inf`` for forbidden pairs. Where the lists of ``near`` are cut, a price
     never passes the last cost listed, so that no pair is missing in ``r_j``.
@@ -67,12 +68,12 @@ def priced(cost: Floats, near: Near, keep: Flags, start: tuple[float, Ints], rou
         taken[chosen] = True
         slope = 1.0 - ((saving < 0) & taken[near.site]).sum(axis=1)
         if number % 5 == 0:
-            _try(cost, near, keep, chosen, best)
+            _try(cost, near, keep, chosen, best, end)
         direction = slope if number == 0 else 0.7 * direction + 0.3 * slope
         if idle >= _PATIENCE:
             step, idle, price, direction = step * _SHORTER, 0, best.price, slope
         length = float((direction**2).sum())
-        if best.value - best.bound <= 1e-9 * best.value or step < _SMALLEST_STEP or length == 0:
+        if best.value - best.bound <= 1e-9 * best.value or step < _SMALLEST_STEP or length == 0 or perf_counter() > end:
             break
         price = np.clip(price + step * (best.value - bound) / length * direction, near.cost[:, 0], cap)
     return best
@@ -91,10 +92,10 @@ def _cheapest(worth: Floats, keep: Flags, p: int) -> Ints:
     return np.argpartition(ranked, p - 1)[:p]
 
 
-def _try(cost: Floats, near: Near, keep: Flags, sites: Ints, best: Prices) -> None:
+def _try(cost: Floats, near: Near, keep: Flags, sites: Ints, best: Prices, end: float) -> None:
     """Take the sites of the bound as a plan, improved where it is close to the best."""
     value = float(cost[:, sites].min(axis=1).sum())
     if value < 1.01 * best.value:
-        value, sites = improved(cost, near, sites, keep, most=30)
+        value, sites = improved(cost, near, sites, keep, most=30, end=end)
     if value < best.value * (1 - 1e-12):
         best.value, best.sites = value, np.sort(sites)

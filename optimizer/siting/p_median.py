@@ -15,9 +15,10 @@ from optimizer.siting.interchange import Near, greedy, improved
 from optimizer.siting.limits import Limits
 from optimizer.siting.multipliers import priced
 from optimizer.siting.radius_search import RadiusSearch
-from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
+from optimizer.siting.result import EXACT, Flags, Floats, Ints, Result, make_result, nearest
 
 _ROUNDS = 150
+_PENALTIES = 1e6
 
 
 def p_median(
@@ -45,7 +46,8 @@ def p_median(
         seed: of the solver.
 
     Returns:
-        ``assignment`` is the index of each client's site. With whole weights and costs the value is exact.
+        ``assignment`` is the index of each client's site. With whole weights and costs the value is
+            exact up to 1e8.
 
     Raises:
         SitingInputError: with all mistakes in the input.
@@ -81,19 +83,24 @@ def solve_median(cost: Floats, weight: Floats, p: int, existing: Ints, limits: L
     if not weighted.size or p == cost.shape[1]:
         sites = first_sites(p, existing, cost.shape[1])
         return sites, _value(weighted, sites), 0
-    scale = _scale(weighted)
-    weighted = weighted / scale
-    penalised = np.where(np.isfinite(weighted), weighted, _penalty(weighted))
-    near = Near.of(weighted, max(50, 8 * cost.shape[1] // p))
-    start = _start(weighted, penalised, near, p, keep, limits)
+    start = _start(weighted, p, keep, limits)
     if start is None:
         return np.zeros(0, np.int64), 0.0, 0
-    value, sites = improved(penalised, near, start, keep)
-    prices = priced(penalised, near, keep, (value, sites), _ROUNDS)
-    step = step_of(weighted * scale) / scale
+    value, sites = start
+    if limits.left <= 0:
+        return sites, float(weighted.min(axis=1).sum()), 0
+    step = step_of(weighted, value)
+    weighted[weighted > value * (1 + 1e-9)] = np.inf  # no plan as good pays so much; penalties of users are such
+    scale = _scale(weighted)
+    weighted, value, step = weighted / scale, value / scale, step / scale
+    penalised = np.where(np.isfinite(weighted), weighted, _penalty(weighted))
+    near = Near.of(weighted, _listed(cost.shape[1], p))
+    prices = priced(penalised, near, keep, (value, sites), _ROUNDS, limits.end)
     cutoff = prices.value - step * (1 - 1e-4) if step else prices.value * (1 - 1e-9)
     if prices.bound > cutoff:
         return prices.sites, (prices.value if step else prices.bound) * scale, 0
+    if limits.left <= 0:
+        return prices.sites, prices.bound * scale, 0
     names = prices.candidates(p, existing, prices.value * (1 + 1e-9))
     plan = prices.value, np.searchsorted(names, prices.sites)
     search = RadiusSearch(weighted[:, names], penalised[:, names], keep[names], plan, step, limits)
@@ -116,26 +123,50 @@ def _penalty(weighted: Floats) -> float:
     return float(np.where(np.isfinite(weighted), weighted, 0.0).max(axis=1).sum() + 1)
 
 
-def step_of(weighted: Floats) -> float:
-    """The largest whole number that divides every weighted cost; 0 where they are not whole."""
+def _listed(sites: int, p: int) -> int:
+    """How many of a client's nearest sites are looked at in exchanges."""
+    return max(50, 8 * sites // p)
+
+
+def step_of(weighted: Floats, value: float) -> float:
+    """The largest whole number that divides every weighted cost; 0 where they or the ``value`` are not told apart."""
     finite = weighted[np.isfinite(weighted)]
-    if finite.max() > 2**40 or (finite != np.rint(finite)).any():
+    finite = finite[finite <= value]
+    if value > EXACT or (finite != np.rint(finite)).any() or not finite.any():
         return 0.0
     return float(max(1, np.gcd.reduce(finite.astype(np.int64))))
 
 
-def _start(weighted: Floats, penalised: Floats, near: Near, p: int, keep: Flags, limits: Limits) -> Ints | None:
-    """Sites that reach every client, None if time ran out; ``SitingInfeasible`` where there are none."""
-    sites = greedy(penalised, p, np.flatnonzero(keep))
+def _start(weighted: Floats, p: int, keep: Flags, limits: Limits) -> tuple[float, Ints] | None:
+    """A good plan that reaches every client, None if time ran out; ``SitingInfeasible`` where there is none.
+
+    Costs of a million times what all clients pay at least are left out at first: most often they are penalties.
+    """
+    usual = np.where(weighted > 0, weighted, np.inf).min(axis=1)
+    low = np.where(weighted <= _PENALTIES * float(usual[np.isfinite(usual)].sum()), weighted, np.inf)
+    if (low != weighted).any() and np.isfinite(low).any(axis=1).all():
+        try:
+            found = _start_within(low, p, keep, limits)
+        except SitingInfeasible:
+            found = None
+        if found is not None:
+            return found
+    return _start_within(weighted, p, keep, limits)
+
+
+def _start_within(weighted: Floats, p: int, keep: Flags, limits: Limits) -> tuple[float, Ints] | None:
     allowed = np.isfinite(weighted)
-    if allowed.all():
-        return sites
-    _, sites = improved(penalised, near, sites, keep)
+    penalised = np.where(allowed, weighted, _penalty(weighted))
+    near = Near.of(weighted, _listed(keep.size, p))
+    sites = greedy(penalised, p, np.flatnonzero(keep), limits.end)
+    value, sites = improved(penalised, near, sites, keep, end=limits.end)
     if allowed[:, sites].any(axis=1).all():
-        return sites
+        return value, sites
     needed = cover(allowed, np.ones(keep.size), keep, limits)
     if needed.bound > p:
         what = f"{p} sites cannot reach all clients: at least {needed.bound:.0f} are needed"
         remedy = f"ask for {needed.bound:.0f} or more, or allow more pairs"
         raise SitingInfeasible([Finding("p_cannot_reach_all", what, remedy=remedy)])
-    return first_sites(p, needed.sites, keep.size) if needed.sites.size <= p else None
+    if needed.sites.size > p:
+        return None
+    return improved(penalised, near, first_sites(p, needed.sites, keep.size), keep, end=limits.end)

@@ -36,6 +36,8 @@ class RadiusMaster:
         self.lower, self.upper = np.where(keep, 1.0, 0.0), np.ones(self.sites)
         self.row_client, self.row_radius = np.zeros(0, np.int64), np.zeros(0)
         self.iterations = 0
+        self.rough = False  # rows are broken that stand already: numbers too far apart for the solver
+        self._has = set[tuple[int, float]]()
         self._session = self._loaded(p)
         self._first_rows = self._session.arrays.row_lower.size
 
@@ -74,6 +76,7 @@ class RadiusMaster:
             (np.ones(client.size), client, np.arange(client.size + 1)), (client.size, self.clients)
         )
         self._session.add_rows(sparse.hstack([spared, ones]), radius, np.full(client.size, np.inf))
+        self._has.update(zip(client.tolist(), radius.tolist(), strict=True))
         self.row_client = np.concatenate([self.row_client, client])
         self.row_radius = np.concatenate([self.row_radius, radius])
 
@@ -87,7 +90,7 @@ class RadiusMaster:
     def solve(self, cutoff: float, seconds: float) -> tuple[Outcome, bool]:
         """Solve, with all rows that the answer breaks, until it breaks none or passes ``cutoff``.
 
-        Returns the last outcome and whether it is settled (the clock did not stop it).
+        Returns the last outcome and whether it is settled: neither the clock nor its numbers (``rough``) ended it.
         """
         end = perf_counter() + seconds
         while True:
@@ -104,7 +107,11 @@ class RadiusMaster:
                 return outcome, True
             if perf_counter() > end:
                 return outcome, False
-            self._add(broken, radius[broken])
+            new = [k for k in broken.tolist() if (k, float(radius[k])) not in self._has]
+            if not new:
+                self.rough = True
+                return outcome, False
+            self._add(np.array(new), radius[new])
 
     def costs(self, y: Floats) -> tuple[Floats, Floats]:
         """For shares ``y`` of open sites: each client's decisive radius, and what it pays at least."""

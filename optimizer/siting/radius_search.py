@@ -93,7 +93,7 @@ class RadiusSearch:
             branch = heapq.heappop(heap)
             if branch.bound > self.cutoff:
                 break
-            if self.limits.left <= 0:
+            if self.limits.left <= 0 or (self._master is not None and self._master.rough):
                 return branch.bound
             for child in self._children(branch):
                 heapq.heappush(heap, child)

@@ -15,7 +15,9 @@ Flags = npt.NDArray[np.bool_]
 Status = Literal["optimal", "feasible", "no_plan"]
 
 PROVEN = 1e-6
-"""Relative gap up to which a plan counts as proven best (integer data: proven exactly)."""
+"""Relative gap up to which a plan counts as proven best; whole data are proven exactly up to values of ``EXACT``."""
+EXACT = 1e8
+"""Sums of whole numbers up to this are told apart by the solver."""
 
 
 @dataclass(frozen=True, eq=False)

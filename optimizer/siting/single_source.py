@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.siting.knapsack_prices import Case
+from optimizer.siting.knapsack_prices import FULL, Case
 from optimizer.siting.result import Floats, Ints
 
 _ROUNDS = 10
@@ -31,13 +31,12 @@ def plan_from(case: Case, sites: Ints) -> tuple[float, Ints, Ints] | None:
 
 def _placed(case: Case, sites: Ints) -> Ints | None:
     """Each client to the site it would miss most, the most urgent first."""
-    cost, room = case.cost[:, sites], case.capacity[sites].copy()
-    place = np.full(cost.shape[0], -1)
+    cost, spare = case.cost[:, sites], FULL * case.capacity[sites]
     for by_size in (False, True):
         room, place = case.capacity[sites].copy(), np.full(cost.shape[0], -1)
         for _ in range(cost.shape[0]):
             open_ = np.flatnonzero(place < 0)
-            fits = case.demand[open_, None] <= room[None, :] + 1e-9
+            fits = case.demand[open_, None] <= room[None, :] + spare[None, :]
             part = np.where(fits, cost[open_], np.inf)
             first = part.min(axis=1)
             if not np.isfinite(first).all():
@@ -46,7 +45,7 @@ def _placed(case: Case, sites: Ints) -> Ints | None:
             with np.errstate(invalid="ignore"):
                 urgent = case.demand[open_] if by_size else np.where(np.isfinite(second), second - first, 1e300)
             client = int(open_[urgent.argmax()])
-            target = int(np.where(case.demand[client] <= room + 1e-9, cost[client], np.inf).argmin())
+            target = int(np.where(case.demand[client] <= room + spare, cost[client], np.inf).argmin())
             place[client] = target
             room[target] -= case.demand[client]
         if (place >= 0).all():
@@ -61,15 +60,15 @@ def _moved(case: Case, sites: Ints, place: Ints) -> Ints:
     place = place.copy()
     for _ in range(20 * place.size):
         load = np.bincount(place, demand, sites.size)
-        free = case.capacity[sites] - load
+        free = case.capacity[sites] * (1 + FULL) - load
         now = cost[clients, place]
-        move = np.where(demand[:, None] <= free[None, :] + 1e-9, cost - now[:, None], np.inf)
+        move = np.where(demand[:, None] <= free[None, :], cost - now[:, None], np.inf)
         move[clients, place] = 0.0
         other = cost[:, place] - now[:, None]  # [i, l]: client i at the site of l
         with np.errstate(invalid="ignore"):
             swap = other + other.T
         more = demand[None, :] - demand[:, None]  # [i, l]: the site of i gives i and takes l
-        room = free[place][:, None] + 1e-9 >= more
+        room = free[place][:, None] >= more
         swap = np.where(room & room.T & np.isfinite(swap), swap, np.inf)
         best_move, best_swap = move.min(), swap.min()
         if min(best_move, best_swap) >= -1e-9 * max(1e-9, float(now.sum())):
@@ -89,7 +88,7 @@ def _recentred(case: Case, sites: Ints, place: Ints) -> Ints:
     for k in range(sites.size):
         members = place == k
         group[k] = case.cost[members].sum(axis=0)
-        group[k, case.capacity < case.demand[members].sum() - 1e-9] = np.inf
+        group[k, case.capacity * (1 + FULL) < case.demand[members].sum()] = np.inf
     new = sites.copy()
     for k in range(sites.size):
         if case.keep[sites[k]]:

@@ -1,0 +1,126 @@
+"""Numbers far apart, very large or very small: what is best does not hang on the unit, and no proof is false."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from optimizer import siting
+
+FAR = 1e12
+"""What users write where a site may not serve a client."""
+
+
+def best_of_all(cost: np.ndarray, p: int) -> float:
+    return min(cost[:, list(s)].min(axis=1).sum() for s in itertools.combinations(range(cost.shape[1]), p))
+
+
+def test_penalties_beside_small_distances() -> None:
+    cost = np.array([[2, FAR, FAR, 9], [8, FAR, 4, FAR], [1, FAR, 9, FAR], [5, 4, FAR, FAR]])
+    found = siting.p_median(cost, p=2)
+    assert (found.value, found.bound, found.status) == (12, 12, "optimal")
+
+
+@pytest.mark.parametrize("penalty", [1e5, 1e7, 1e9, FAR])
+def test_penalties_are_paid_only_where_they_must_be(penalty: float) -> None:
+    rng = np.random.default_rng(int(penalty))
+    for _ in range(25):
+        cost = rng.integers(0, 11, rng.integers(2, 9, 2)).astype(float)
+        cost[rng.random(cost.shape) < 0.4] = penalty
+        p = int(rng.integers(1, cost.shape[1] + 1))
+        found, best = siting.p_median(cost, p=p), best_of_all(cost, p)
+        assert found.value == pytest.approx(best, rel=1e-6)
+        assert found.bound <= best * (1 + 1e-12)
+        assert found.proven
+
+
+def test_sums_that_the_solver_cannot_tell_apart_are_not_called_the_same() -> None:
+    cost = np.array([[1e9 + 2, 1e9, 3e9], [2e9 + 1, 2e9, 3e9 + 3], [1e9 + 3, 3e9 + 3, 1e9]])
+    found = siting.p_median(cost, p=2)
+    assert found.bound <= best_of_all(cost, 2) <= found.value
+
+
+def cities(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Costs (12, 6), fixed costs, demands and capacities of 1.6 times the demand."""
+    rng = np.random.default_rng(seed)
+    cost, demand, room = rng.random((12, 6)) * 10, rng.integers(1, 10, 12) * 1.0, rng.random(6) + 0.3
+    return cost, rng.random(6) * 10, demand, room * demand.sum() * 1.6 / room.sum()
+
+
+@pytest.mark.parametrize("seed", [38, 39, 40])
+@pytest.mark.parametrize(("money", "units"), [(1.0, 1e9), (1e-6, 1.0), (1e9, 1e-6)])
+def test_units_change_no_answer(seed: int, money: float, units: float) -> None:
+    cost, fixed, demand, room = cities(seed)
+    one = siting.cflp(cost, fixed_cost=fixed, demand=demand, capacity=room)
+    other = siting.cflp(cost * money, fixed_cost=fixed * money, demand=demand * units, capacity=room * units)
+    assert one.proven
+    assert other.proven
+    assert one.open_sites.tolist() == other.open_sites.tolist()
+    assert other.value == pytest.approx(one.value * money, rel=1e-9)
+    whole = siting.capacitated_p_median(cost, p=4, demand=demand, capacity=1.3 * room)
+    same = siting.capacitated_p_median(cost * money, p=4, demand=demand * units, capacity=1.3 * room * units)
+    assert whole.proven
+    assert same.proven
+    assert same.value == pytest.approx(whole.value * money, rel=1e-9)
+
+
+def test_small_fixed_costs_are_told_apart() -> None:
+    """Sites 0 and 1 together cover all for 10; the other ways cost 11 and more."""
+    covers = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 1, 0, 1, 0], [1, 0, 1, 0, 0]])
+    for unit in (1.0, 1e-7, 1e9):
+        found = siting.lscp(1.0 - covers, limit=0, fixed_cost=unit * np.array([7, 3, 5, 3, 8]))
+        assert found.value == pytest.approx(10 * unit)
+        assert found.proven
+
+
+def test_one_great_demand_beside_many_small_ones() -> None:
+    """Small demands whose cheapest site is closed must not be served there for hardly any capacity."""
+    rng = np.random.default_rng(0)
+    cost, demand = rng.random((80, 60)) * 100 + 10, np.ones(80)
+    demand[:40] = 1e6
+    cost[40 + np.arange(40), np.arange(40)] = 0.0
+    found = siting.cflp(cost, fixed_cost=1000.0, demand=demand, capacity=demand.sum() / 3, time_limit=3)
+    assert found.value is not None
+    assert found.bound <= found.value
+    closed = np.setdiff1d(np.arange(60), found.open_sites)
+    assert not found.assignment[:, closed].any()
+    assert found.assignment.sum(axis=1) == pytest.approx(np.ones(80))
+    assert (demand @ found.assignment <= demand.sum() / 3 * (1 + 1e-6)).all()
+    cost = cost[:, :4]
+    found = siting.cflp(cost, fixed_cost=1000.0, demand=demand, capacity=demand.sum())
+    least = min(
+        1000.0 * len(s) + cost[:, list(s)].min(axis=1).sum()
+        for k in range(1, 5)
+        for s in itertools.combinations(range(4), k)
+    )
+    assert found.proven
+    assert found.value == pytest.approx(least)
+
+
+def test_no_site_takes_more_than_its_capacity() -> None:
+    found = siting.capacitated_p_median([[0.0, 1], [0, 1]], p=2, demand=[5.0000004] * 2, capacity=[10, 20])
+    assert (found.value, sorted(found.assignment.tolist())) == (1, [0, 1])
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        demand = rng.random(12) * 1e-6
+        cost, room = rng.random((12, 5)), np.full(5, demand.sum() / 3)
+        found = siting.capacitated_p_median(cost, p=4, demand=demand, capacity=room)
+        assert (np.bincount(found.assignment, demand, 5) <= room * (1 + 1e-7)).all()
+
+
+def test_large_whole_demands_give_the_same_as_others() -> None:
+    rng = np.random.default_rng(5)
+    cost, demand = rng.integers(1, 100, (20, 10)) * 1.0, rng.integers(50_000, 150_000, 20) * 1.0
+    found = siting.capacitated_p_median(cost, p=4, demand=demand, capacity=demand.sum() / 3)
+    other = siting.capacitated_p_median(cost, p=4, demand=demand + 0.25, capacity=demand.sum() / 3)
+    assert found.proven
+    assert found.value == other.value
+
+
+def test_the_clock_ends_a_large_search() -> None:
+    points = np.random.default_rng(1).random((1500, 2)) * 1000
+    cost = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
+    found = siting.p_median(cost, p=30, time_limit=0.0)
+    assert found.status == "feasible"
+    assert found.bound <= found.value
+    assert len(found.open_sites) == 30
