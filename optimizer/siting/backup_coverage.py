@@ -59,6 +59,7 @@ def backup_coverage(
     count = None if p is None else checks.count(p, stands)
     allowed = (checks.cost <= reach[:, None]) & np.isfinite(checks.cost)
     checks.reachable(allowed, "raise the limit, add a site near, or leave the client out")
+    checks.search(time_limit, threads, seed)
     checks.done()
     limits = Limits(began + time_limit, threads, seed)
     keep = np.zeros(checks.sites, bool)

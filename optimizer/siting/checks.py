@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.siting.errors import Finding, SitingInputError, listed
+from optimizer.siting.limits import wrong_search
 from optimizer.siting.result import Flags, Floats, Ints
 
 FORBIDDEN = "use inf to forbid a pair"
+LARGEST = 1e15
+"""Larger numbers are no longer told apart from their neighbours when they are added up."""
 
 
 class Checks:
@@ -18,6 +21,8 @@ class Checks:
 
     def __init__(self, cost: npt.ArrayLike, *, square: bool = False) -> None:
         self.findings: list[Finding] = []
+        self._limited = False  # whether costs are only compared with a limit
+        self._square = square
         self.cost = self._matrix(cost)
         self.clients, self.sites = self.cost.shape
         if square and self.clients != self.sites:
@@ -36,24 +41,33 @@ class Checks:
 
     def _matrix(self, cost: npt.ArrayLike) -> Floats:
         try:
-            matrix = np.array(cost, float)
+            matrix = _floats(cost)
         except (TypeError, ValueError) as error:
             raise SitingInputError([Finding("not_numbers", f"the cost matrix is not numbers: {error}")]) from None
         if matrix.ndim != 2 or 0 in matrix.shape:
             what = f"the cost matrix has the shape {matrix.shape}"
             raise SitingInputError([Finding("empty", what, remedy="give clients × sites, at least one of each")])
-        self._cells("not_a_number", "cost", matrix, np.isnan(matrix), FORBIDDEN)
-        with np.errstate(invalid="ignore"):
-            self._cells("negative", "cost", matrix, matrix < 0, "0 or more; " + FORBIDDEN)
+        self._square &= matrix.shape[0] == matrix.shape[1]
+        if self._square:
+            np.fill_diagonal(matrix, 0.0)
+        remedy = "give every distance between two sites" if self._square else FORBIDDEN
+        self._cells("not_a_number", "not a number", matrix, np.isnan(matrix), remedy)
+        self._cells("negative", "below 0", matrix, matrix < 0, "0 or more; " + remedy)
+        if self._square:
+            self._cells("infinite", "infinite", matrix, np.isinf(matrix), remedy)
         return matrix
 
-    def _cells(self, code: str, what: str, matrix: Floats, wrong: Flags, remedy: str) -> None:
+    def _cells(self, code: str, said: str, matrix: Floats, wrong: Flags, remedy: str) -> None:
+        """Name cells that are wrong; they are 0 from then on, so that nothing else is said of them."""
         rows, columns = np.nonzero(wrong)
         if rows.size:
-            places = [f"client {i}, site {j} ({matrix[i, j]:g})" for i, j in zip(rows[:12], columns[:12], strict=True)]
+            pairs = zip(rows[:12], columns[:12], strict=True)
+            places = ", ".join(f"client {i}, site {j} ({matrix[i, j]:g})" for i, j in pairs)
             more = f" and {rows.size - 12} more" if rows.size > 12 else ""
-            message = f"{what} is {'not a number' if code == 'not_a_number' else 'below 0'}"
-            self.say(code, message, where=", ".join(places) + more, remedy=remedy)
+            self.say(code, f"cost is {said}", where=places + more, remedy=remedy)
+            matrix[wrong] = 0.0
+            if self._square:
+                matrix.T[wrong] = 0.0  # else a distance would not be the same both ways
 
     def numbers(
         self, name: str, given: npt.ArrayLike | None, default: float, size: int, *, infinite: bool = False
@@ -61,8 +75,7 @@ class Checks:
         """One number for each client or site (or one for all): not NaN, not negative, finite unless allowed."""
         kind = "client" if size == self.clients and name not in {"capacity", "fixed_cost"} else "site"
         try:
-            array = np.asarray(default if given is None else given, float)
-            array = np.broadcast_to(array, (size,)).copy()
+            array = np.broadcast_to(_floats(default if given is None else given), (size,)).copy()
         except (TypeError, ValueError):
             self.say(
                 "shape",
@@ -78,18 +91,43 @@ class Checks:
         ):
             if wrong.any():
                 at = np.flatnonzero(wrong)
-                where = listed(f"{kind} {i}" for i in at)
-                self.say(code, f"{name} is {said}", where=where, value=f"{array[at[0]]:g}", limit="0 or more")
+                where, message = listed(f"{kind} {i}" for i in at), f"{name} is {said}"
+                if given is not None and np.ndim(given) == 0:
+                    where, message = name, f"is {said}"
+                self.say(code, message, where=where, value=f"{array[at[0]]:g}", limit="0 or more")
                 array[at] = default
+        self._not_too_large(name, array)
         return array
+
+    def _not_too_large(self, name: str, array: Floats) -> None:
+        """Numbers that are added up, and weight times cost, must stay where sums can be told apart."""
+        most, remedy = f"at most {LARGEST:g}", "use a larger unit"
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(array.sum())
+            if name in {"weights", "demand", "fixed_cost"} and total > LARGEST:
+                self.say("too_large", "is too large in all", where=name, value=f"{total:g}", limit=most, remedy=remedy)
+            if name != "weights" or self._limited:
+                return
+            products = array * self.cost.max(axis=1, where=np.isfinite(self.cost), initial=0.0)
+        at = np.flatnonzero(products > LARGEST)
+        if at.size and total <= LARGEST:
+            clients = tuple(int(client) for client in at)
+            where, value = f"client {listed(at)}", f"{products[at].max():g}"
+            remedy += ", and " + FORBIDDEN
+            message = "weight × cost is too large"
+            self.findings.append(Finding("too_large", message, where, value, most, remedy, clients))
 
     def existing(self, given: Sequence[int] | npt.ArrayLike) -> Ints:
         """Indices of sites that are open whatever is decided."""
-        raw = np.asarray(given)
+        try:
+            raw = np.asarray(given)
+        except ValueError:  # rows of different lengths
+            raw = np.zeros((1, 1))
         if raw.size == 0:
             return np.zeros(0, np.int64)
         if raw.ndim != 1 or raw.dtype.kind not in "iu":
-            self.say("existing", "existing must be indices of sites", value=str(raw.dtype), remedy="give whole numbers")
+            remedy = "give one list of whole numbers"
+            self.say("existing", "must be indices of sites", where="existing", value=f"{given!r:.60}", remedy=remedy)
             return np.zeros(0, np.int64)
         outside = raw[(raw < 0) | (raw >= self.sites)]
         if outside.size:
@@ -121,10 +159,15 @@ class Checks:
 
     def limit(self, given: npt.ArrayLike | None) -> Floats:
         """The farthest a site may be (inclusive), one for all clients or one each."""
+        self._limited = True
         if given is None:
             self.say("limit", "is missing", where="limit", remedy="say how far a site may be")
-            return np.zeros(self.clients)
-        return self.numbers("limit", given, 0.0, self.clients, infinite=True)
+            return np.full(self.clients, np.inf)
+        return self.numbers("limit", given, np.inf, self.clients, infinite=True)
+
+    def search(self, time_limit: object, threads: object, seed: object) -> None:
+        """When the search stops and how the solver is run."""
+        self.findings += wrong_search(time_limit, threads, seed)
 
     def reachable(self, allowed: Flags, remedy: str) -> None:
         """Every client must have a site that may serve it."""
@@ -145,3 +188,12 @@ class Checks:
             which = "all sites" if p is None else f"the {p} largest sites"
             message = f"capacity of {which} is {room:g}, demand is {need:g}: {need - room:g} is missing"
             self.say("capacity_below_demand", message, remedy="add capacity or sites, or lower the demand")
+
+
+def _floats(given: npt.ArrayLike) -> Floats:
+    """A copy as floats; ``TypeError`` for complex numbers, dates and times, which would be bent to numbers."""
+    array = np.asarray(given)
+    bent = (complex, np.complexfloating, np.datetime64, np.timedelta64)
+    if array.dtype.kind in "cmM" or (array.dtype.kind == "O" and any(isinstance(item, bent) for item in array.flat)):
+        raise TypeError("complex numbers, dates and times are none")
+    return np.array(array, float)

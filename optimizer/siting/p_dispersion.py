@@ -31,7 +31,7 @@ def p_dispersion(
     all too close to each other.
 
     Args:
-        cost: (m sites, m sites) symmetric distances between sites; the diagonal is not looked at.
+        cost: (m sites, m sites) symmetric finite distances between sites; the diagonal is not looked at.
         p: number of sites, 2 or more, existing ones included.
         existing: indices of sites that are chosen whatever is decided.
         time_limit: seconds after which the search stops with what is known.
@@ -51,7 +51,8 @@ def p_dispersion(
     checks = Checks(cost, square=True)
     stands = checks.existing(existing)
     count = checks.count(p, stands, least=2)
-    if checks.clients == checks.sites and not np.isnan(checks.cost).any():
+    checks.search(time_limit, threads, seed)
+    if checks.clients == checks.sites:
         wrong = np.argwhere(checks.cost != checks.cost.T)
         if wrong.size:
             j, k = wrong[0]

@@ -1,6 +1,8 @@
 """Bad input: a named error with everything that is wrong, never a wrong answer."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,15 +10,15 @@ import pytest
 from optimizer import siting
 
 GOOD = np.arange(12.0).reshape(4, 3)
-CALLS: dict[str, Callable[[np.ndarray], siting.Result]] = {
-    "lscp": lambda cost: siting.lscp(cost, limit=100),
-    "backup_coverage": lambda cost: siting.backup_coverage(cost, limit=100),
-    "mclp": lambda cost: siting.mclp(cost, limit=100, p=1),
-    "p_median": lambda cost: siting.p_median(cost, p=1),
-    "p_center": lambda cost: siting.p_center(cost, p=1),
-    "cflp": lambda cost: siting.cflp(cost, fixed_cost=1.0),
-    "capacitated_p_median": lambda cost: siting.capacitated_p_median(cost, p=1, demand=1, capacity=9),
-    "p_dispersion": lambda cost: siting.p_dispersion(cost, p=2),
+CALLS: dict[str, Callable[..., siting.Result]] = {
+    "lscp": partial(siting.lscp, limit=100),
+    "backup_coverage": partial(siting.backup_coverage, limit=100),
+    "mclp": partial(siting.mclp, limit=100, p=1),
+    "p_median": partial(siting.p_median, p=1),
+    "p_center": partial(siting.p_center, p=1),
+    "cflp": partial(siting.cflp, fixed_cost=1.0),
+    "capacitated_p_median": partial(siting.capacitated_p_median, p=1, demand=1, capacity=9),
+    "p_dispersion": partial(siting.p_dispersion, p=2),
 }
 
 
@@ -139,3 +141,91 @@ def test_the_input_is_left_as_it_is() -> None:
     siting.p_median(cost, p=1, weights=weights)
     assert (cost == GOOD).all()
     assert (weights == 1).all()
+
+
+@pytest.mark.parametrize("model", CALLS)
+@pytest.mark.parametrize(
+    "bad",
+    [{"seed": -1}, {"seed": 1.5}, {"seed": 2**40}, {"threads": 0}, {"threads": True}, {"time_limit": np.nan}],
+    ids=str,
+)
+def test_a_search_that_cannot_be_is_refused_by_every_model(model: str, bad: dict[str, Any]) -> None:
+    with pytest.raises(siting.SitingInputError, match=f"{next(iter(bad))} = ") as wrong:
+        CALLS[model](np.ones((4, 4)), **bad)
+    assert wrong.value.codes == tuple(bad)
+
+
+@pytest.mark.parametrize("model", ["p_dispersion", "backup_coverage"])
+@pytest.mark.parametrize("bad", [None, -1, "3", np.nan], ids=str)
+def test_the_time_is_a_number_of_seconds_and_is_said_with_all_else(model: str, bad: object) -> None:
+    with pytest.raises(siting.SitingInputError, match=r"time_limit = .*0 or more") as wrong:
+        CALLS[model](np.ones((4, 4)), p=9, time_limit=bad, threads=0, seed=-1)
+    assert wrong.value.codes == ("p_too_large", "time_limit", "threads", "seed")
+
+
+@pytest.mark.parametrize("model", CALLS)
+def test_ragged_indices_of_existing_sites_are_refused(model: str) -> None:
+    with pytest.raises(siting.SitingInputError, match="must be indices of sites") as wrong:
+        CALLS[model](np.ones((4, 4)), existing=[[1], [1, 2]])
+    assert wrong.value.codes == ("existing",)
+
+
+@pytest.mark.parametrize("model", CALLS)
+def test_complex_numbers_and_dates_are_no_costs(model: str) -> None:
+    days = np.full((4, 4), np.datetime64("2020-01-01"))
+    for bad in (np.ones((4, 4)) + 1j, days, days - days, days.astype(object), np.ones((4, 4), complex).astype(object)):
+        with pytest.raises(siting.SitingInputError) as wrong:
+            CALLS[model](bad)
+        assert wrong.value.codes == ("not_numbers",)
+    with pytest.raises(siting.SitingInputError, match="weights"):
+        siting.p_median(GOOD, p=1, weights=[1j, 1, 1, 1])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("model", ["p_median", "p_center", "cflp", "capacitated_p_median"])
+def test_weight_times_cost_that_is_too_large_is_refused_not_infeasible(model: str) -> None:
+    cost = GOOD.copy()
+    cost[2] = 1e308
+    with pytest.raises(siting.SitingInputError, match="client 2 = inf: weight × cost is too large") as wrong:
+        CALLS[model](cost, weights=5)
+    assert [(finding.code, finding.clients) for finding in wrong.value.findings] == [("too_large", (2,))]
+    assert CALLS[model](np.where(cost > 1e300, 1e14, cost), weights=5).proven
+
+
+def test_costs_that_are_only_compared_may_be_large_sums_may_not() -> None:
+    cost = np.array([[1.0, 1e308], [1e308, 1.0]])
+    assert siting.mclp(cost, p=1, limit=1, weights=9).value == 9
+    for call in (
+        lambda: siting.mclp(cost, p=1, limit=1, weights=1e308),
+        lambda: siting.cflp(GOOD, fixed_cost=1e308),
+        lambda: siting.cflp(GOOD, fixed_cost=1, demand=1e15),
+    ):
+        with pytest.raises(siting.SitingInputError, match="too large in all"):
+            call()
+
+
+@pytest.mark.parametrize("limit", [-1, np.nan, [99, 99, 99, np.nan], [1, 2], None])
+def test_of_a_wrong_limit_it_is_not_said_that_no_site_can_reach(limit: object) -> None:
+    for call in (siting.lscp, siting.backup_coverage):
+        with pytest.raises(siting.SitingInputError) as wrong:
+            call(GOOD + 5, limit=limit)  # type: ignore[operator]
+        assert len(wrong.value.codes) == 1
+        assert "unreachable_clients" not in wrong.value.codes
+    with pytest.raises(siting.SitingInputError, match="limit = -1: is below 0"):
+        siting.lscp(GOOD, limit=-1)
+
+
+def test_two_sites_are_not_infinitely_far_from_each_other() -> None:
+    with pytest.raises(siting.SitingInputError, match="cost is infinite") as wrong:
+        siting.p_dispersion([[0, np.inf], [np.inf, 0]], p=2)
+    assert wrong.value.codes == ("infinite",)
+    with pytest.raises(siting.SitingInputError) as wrong:  # one way only: nothing else is said
+        siting.p_dispersion([[0, np.inf, 2], [1, 0, 3], [2, 4, 0]], p=2)
+    assert wrong.value.codes == ("infinite", "not_symmetric")
+
+
+@pytest.mark.parametrize("self_distance", [np.nan, -1.0, np.inf, 7.0])
+def test_the_distance_of_a_site_to_itself_is_not_looked_at(self_distance: float) -> None:
+    cost = np.array([[0.0, 3, 4], [3, 0, 5], [4, 5, 0]])
+    np.fill_diagonal(cost, self_distance)
+    best = siting.p_dispersion(cost, p=2)
+    assert (best.value, best.status, best.open_sites.tolist()) == (5, "optimal", [1, 2])
