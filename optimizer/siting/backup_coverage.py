@@ -79,6 +79,7 @@ def backup_coverage(
     bound = bound if fewest else float(weight.sum())  # of a smaller number of sites nothing is known
     covered = allowed[:, sites].sum(axis=1)
     value = float(weight[covered > 1].sum())
+    bound = value if bound - value <= 1e-9 * float(weight.sum()) else bound  # rounding only
     assignment = nearest(checks.cost, sites)
     return make_result("backup-coverage", value, bound, sites, assignment, began, covered=covered, maximise=True)
 

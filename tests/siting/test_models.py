@@ -329,3 +329,8 @@ def test_site_numbers_of_cflp() -> None:
     cost = scattered(20, 8, 6)
     for p in (1, 3):
         assert siting.cflp(cost, fixed_cost=0, p=p).value == pytest.approx(siting.p_median(cost, p=p).value)
+
+
+def test_a_bound_off_by_rounding_only_proves_backup_coverage() -> None:
+    best = siting.backup_coverage(np.ones((5, 3)), limit=1, weights=[1, 0.1, 10, 0.1, 100])
+    assert (best.value, best.bound, best.gap, best.status) == (0, 0, 0, "optimal")
