@@ -254,5 +254,6 @@ def _missing(case: _Case) -> Finding:
         what = f"{case.p} sites cannot serve all demand where they may"
         return Finding("p_cannot_serve_all", what, remedy="ask for more sites or allow more pairs")
     what = f"with every site open, demand of {outcome.value:g} cannot be served where it may be"
-    where = f"client {listed(np.flatnonzero(short))}"
-    return Finding("demand_not_served", what, where=where, remedy="add capacity there or allow more pairs")
+    who = tuple(int(client) for client in np.flatnonzero(short))
+    remedy = "add capacity there or allow more pairs"
+    return Finding("demand_not_served", what, f"client {listed(who)}", remedy=remedy, clients=who)

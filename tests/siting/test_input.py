@@ -229,3 +229,10 @@ def test_the_distance_of_a_site_to_itself_is_not_looked_at(self_distance: float)
     np.fill_diagonal(cost, self_distance)
     best = siting.p_dispersion(cost, p=2)
     assert (best.value, best.status, best.open_sites.tolist()) == (5, "optimal", [1, 2])
+
+
+def test_findings_of_cflp_name_their_clients() -> None:
+    cost = np.array([[1.0, np.inf], [1.0, np.inf], [2.0, 3.0]])
+    with pytest.raises(siting.SitingInfeasible) as wrong:
+        siting.cflp(cost, fixed_cost=1, demand=[5, 5, 1], capacity=[6, 9])
+    assert set(wrong.value.findings[0].clients) & {0, 1}
