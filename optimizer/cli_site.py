@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import typer
 
 from optimizer import siting
@@ -120,17 +121,25 @@ def _usage(asked: Asked) -> list[str]:
         name, _, column = word.partition("=")
         if name not in known or not column:
             said.append(f"--column {word}: write NAME=COLUMN with NAME one of {', '.join(known)}.")
+    names = [word.partition("=")[0] for word in asked.columns]
+    said += [f"--column {name} is given twice; give it once." for name in known if names.count(name) > 1]
     return said
 
 
 def _data(asked: Asked) -> SitingData:
     """Read the tables; ``SitingInputError`` with what is wrong, columns that the model needs included."""
-    columns = Columns(**dict(word.split("=", 1) for word in asked.columns))
-    read = {name: tables.read(path) for name, path in _files(asked).items()}
+    columns = _columns(asked)
+    read: dict[str, pd.DataFrame] = {}
+    found: list[Finding] = []
+    for name, path in _files(asked).items():
+        try:
+            read[name] = tables.read(path)
+        except SitingInputError as error:
+            found += error.findings
+    if found:
+        raise SitingInputError(found)
     if asked.model == "p-dispersion":
-        data = tables.from_points(
-            read["sites"], read["sites"], columns=columns, allow_duplicates=asked.allow_duplicates
-        )
+        data = tables.from_sites(read["sites"], columns=columns, allow_duplicates=asked.allow_duplicates)
     elif asked.costs:
         data = tables.from_costs(read["costs"], read.get("demand"), read.get("sites"), columns=columns)
     else:
@@ -144,6 +153,10 @@ def _data(asked: Asked) -> SitingData:
             Finding("columns", f"{asked.model} needs the column {name}", where=where[name]) for name in missing
         )
     return data
+
+
+def _columns(asked: Asked) -> Columns:
+    return Columns(**dict(word.split("=", 1) for word in asked.columns))
 
 
 def _files(asked: Asked) -> dict[str, Path]:

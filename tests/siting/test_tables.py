@@ -142,7 +142,10 @@ def test_tables_are_left_whole_and_nothing_is_written_over(folder: Path) -> None
         (("p-median", *POINTS, "-p", "2", "--column", "weights=x"), 2, "one of weight"),
         (("p-median", *POINTS, "-p", "2", "--column", "weight=people"), 2, "no column people"),
         (("p-median", "--demand", "demand.csv", "--sites", "gone.csv", "-p", "2"), 2, "no such file"),
+        (("p-median", *POINTS, "-p", "2", "--column", "weight=a", "--column", "weight=b"), 2, "twice"),
+        (("p-median", "--demand", "lost.csv", "--sites", "gone.csv", "-p", "2"), 2, "2 errors"),
         (("lscp", *POINTS, "--limit", "1"), 2, "client B"),
+        (("lscp", *POINTS, "--limit", "-1"), 2, "1 error,"),
         (("p-median", "--costs", "costs.csv", "-p", "1"), 1, "at least 2 are needed"),
         (("backup-coverage", *POINTS, "--limit", "4", "-p", "1"), 1, "No plan"),
     ],
@@ -152,3 +155,128 @@ def test_what_cannot_be_done_is_said_in_words(folder: Path, words: tuple[str, ..
     done, output = site(*words)
     assert (done, said in output) == (code, True), output
     assert "Traceback" not in output
+
+
+def test_a_row_with_other_than_the_named_fields_is_refused(folder: Path) -> None:
+    for name, text, lines in (
+        ("more.csv", "id,x,y\nA,0,10,5\n", "line 2;"),
+        ("all.csv", "id,x,y\nA,0,10,5\nB,0,10,6\n", "line 2, 3;"),
+        ("less.csv", "id,x,y\nA,0,10\n\nB,0\n", "line 4;"),
+        ("some.csv", "id,x,y\nA,0,10,\nB,0,10\n", "line 2;"),
+    ):
+        (folder / name).write_text(text, encoding="utf-8")
+        with pytest.raises(siting.SitingInputError, match=f"{name}: .*names 3 columns.*{lines}"):
+            tables.read(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,x,y\nA,0,10,\nB,5,6,\n",
+        "id,x,y,\nA,0,10,\nB,5,6\n",
+        "\ufeffid;x;y\n\nA;0;10\n\nB;5;6\n",
+        '"id"\t"x"\t"y"\r\nA\t0\t10\r\nB\t5\t6\r\n',
+    ],
+    ids=["ends of rows", "ends of lines", "semicolons", "tabs"],
+)
+def test_ways_of_writing_a_table_that_mean_the_same(folder: Path, text: str) -> None:
+    (folder / "way.csv").write_bytes(text.encode())
+    table = tables.read("way.csv")
+    assert table.to_dict("list") == {"id": ["A", "B"], "x": ["0", "5"], "y": ["10", "6"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "", "first line is blank"),
+        ("a.csv", "\nid,x,y\nA,0,0\n", "first line is blank"),
+        ("a.csv", "id,x,y\n", "has no rows"),
+        ("a.csv", 'id,x,y\n"A,0,0\n', "cannot be read"),
+        ("a.csv", "id,x,y,x\nA,0,0,1\n", "named twice: x"),
+        ("a.csv", "id,geometry\nA,POINT (0 0)\n", "no columns x and y"),
+        ("a.geojson", '{"type": "FeatureCollection", "features": []}', "has no rows"),
+        ("a.geojson", "{", "cannot be read"),
+        ("a.parquet", "id", "cannot be read"),
+        ("a.csv", "id,x,y\nA,0,0\n,1,1\n ,2,2\n", "demand row 2, 3 below the names: id is blank"),
+    ],
+)
+def test_files_that_hold_no_table_are_named(folder: Path, name: str, text: str, said: str) -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+    code, output = site("p-median", "--demand", name, "--sites", "sites.csv", "-p", "1")
+    assert (code, said in output) == (2, True), output
+
+
+@pytest.mark.parametrize("system", ["EPSG:4326", "EPSG:3857", "EPSG:2263", "EPSG:32618"])
+@pytest.mark.parametrize("file", ["layer.gpkg", "layer.parquet"])
+def test_layers_are_measured_in_metres_whatever_their_system(folder: Path, system: str, file: str) -> None:
+    places = {"id": ["a", "b"], "x": [-74, -73.99], "y": [40.7, 40.7]}
+    layer = gpd.GeoDataFrame(places, geometry=[Point(-74, 40.7), Point(-73.99, 40.7)], crs="EPSG:4326").to_crs(system)
+    layer.to_parquet(file) if file.endswith("parquet") else layer.to_file(file)
+    data = tables.from_points(tables.read(file), tables.read(file))
+    assert data.cost[0, 1] == pytest.approx(845, rel=0.002)
+    assert tables.from_sites(tables.read(file)).cost[0, 1] == data.cost[0, 1]
+
+
+def test_a_layer_that_cannot_be_placed_is_refused() -> None:
+    lost = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[Point(1, 2), None], crs="EPSG:4326")
+    far = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[Point(1e9, 2), Point(1, 1e9)], crs="EPSG:4326")
+    other = gpd.GeoDataFrame({"id": ["a"]}, geometry=[Point(1, 2)], crs='LOCAL_CS["here",UNIT["metre",1]]')
+    for layer, code in ((lost, "no_geometry"), (far, "no_geometry"), (other, "crs")):
+        with pytest.raises(siting.SitingInputError) as wrong:
+            tables.from_sites(layer)
+        assert wrong.value.codes == (code,)
+
+
+def test_tables_in_parquet_need_no_geometries(folder: Path) -> None:
+    for name in ("demand", "sites", "costs"):
+        pd.read_csv(f"{name}.csv").to_parquet(f"{name}.parquet")
+    files = ("--demand", "demand.parquet", "--sites", "sites.parquet", "--costs", "costs.parquet")
+    code, output = site("p-median", *files, "-p", "2", "--json")
+    assert (code, json.loads(output)["value"]) == (0, 3)
+
+
+def test_dates_and_what_is_missing_are_no_numbers() -> None:
+    costs = pd.DataFrame({"client": ["a", None], "site": ["p", " "], "cost": pd.array([1, None], dtype="Int64")})
+    with pytest.raises(siting.SitingInputError) as wrong:
+        tables.from_costs(costs)
+    assert wrong.value.codes == ("no_id", "no_id", "not_a_number")
+    for bad in (pd.to_datetime(["2020-01-01"]), pd.to_timedelta([3]), [1j]):
+        with pytest.raises(siting.SitingInputError) as wrong:
+            tables.from_costs(pd.DataFrame({"client": ["a"], "site": ["p"], "cost": bad}))
+        assert wrong.value.codes == ("not_a_number",)
+
+
+def test_sites_stand_or_not() -> None:
+    sites = pd.DataFrame({"id": list("pqrs"), "x": range(4), "y": range(4), "existing": ["1", "no", "TRUE", "0.0"]})
+    data = tables.from_sites(sites)
+    assert data.existing is not None
+    assert data.existing.tolist() == [0, 2]
+    flags = tables.from_sites(sites.assign(existing=[True, False, False, True])).existing
+    assert flags is not None
+    assert flags.tolist() == [0, 3]
+    with pytest.raises(siting.SitingInputError, match="sites p, r, s: existing = 2: is neither 0 nor 1"):
+        tables.from_sites(sites.assign(existing=["2", "0", "", "0.5"]))
+
+
+@pytest.mark.parametrize("column", ["weight=weight", "capacity=capacity", "existing=stands"])
+def test_a_column_that_is_named_must_be_there(folder: Path, column: str) -> None:
+    (folder / "plain.csv").write_text("id,x,y\nP,0,0\nQ,4,0\n", encoding="utf-8")
+    plain = ("--demand", "plain.csv", "--sites", "plain.csv")
+    name = column.partition("=")[2]
+    code, output = site("p-median", *plain, "-p", "1", "--column", column)
+    assert (code, f"there is no column {name}" in output) == (2, True), output
+    code, output = site("p-median", "--costs", "costs.csv", "-p", "2", "--column", column)
+    assert (code, f"no table is given for the column {name}" in output) == (2, True), output
+
+
+def test_p_dispersion_says_each_mistake_of_its_table_once(folder: Path) -> None:
+    (folder / "bad.csv").write_text("id,x,y\nP,0,0\nP,0,0\nR,here,0\n", encoding="utf-8")
+    code, output = site("p-dispersion", "--sites", "bad.csv", "-p", "2")
+    assert (code, "3 errors" in output, "demand" in output) == (2, True, False), output
+
+
+def test_findings_of_cflp_name_clients_as_the_table_does(folder: Path) -> None:
+    (folder / "few.csv").write_text("client,site,cost\nB,P,1\nC,Q,1\nD,R,1\n东街,P,2\n", encoding="utf-8")
+    code, output = site("cflp", *POINTS, "--costs", "few.csv")
+    assert (code, "demand of 1 cannot be served" in output) == (1, True), output
+    assert "client B" in output or "client 东街" in output
