@@ -45,7 +45,7 @@ ARRAYS = {
 }
 REQUIRED = {"cflp": ("fixed_cost",), "capacitated-p-median": ("demand", "capacity")}
 VALUES = {
-    "lscp": "Sites (or their cost)",
+    "lscp": "Sites",
     "backup-coverage": "Weight covered twice",
     "mclp": "Weight covered",
     "p-median": "Weighted distance",
@@ -159,6 +159,13 @@ def _columns(asked: Asked) -> Columns:
     return Columns(**dict(word.split("=", 1) for word in asked.columns))
 
 
+def _measured(asked: Asked, data: SitingData) -> str:
+    """What the value is, in words: of lscp the sites or, with a column of their cost, that cost."""
+    if asked.model == "lscp" and data.fixed_cost is not None:
+        return f"Cost of the sites (column {_columns(asked).fixed_cost or 'fixed_cost'})"
+    return VALUES[asked.model]
+
+
 def _files(asked: Asked) -> dict[str, Path]:
     files = {"demand": asked.demand, "sites": asked.sites, "costs": asked.costs}
     return {name: path for name, path in files.items() if path is not None}
@@ -176,6 +183,7 @@ def _facts(asked: Asked, data: SitingData, result: Result) -> dict[str, Any]:
         "model": asked.model,
         "status": result.status,
         "value": result.value,
+        "value_is": _measured(asked, data),
         "bound": result.bound if math.isfinite(result.bound) else None,
         "gap": result.gap if math.isfinite(result.gap) else None,
         "open_sites": [data.sites[j] for j in result.open_sites],
@@ -192,7 +200,7 @@ def _said(asked: Asked, data: SitingData, result: Result) -> list[str]:
     if result.value is None:
         return [*lines, "No plan was found in the time given; allow more with --time-limit."]
     gap = proven(0.0 if result.proven else result.gap)
-    lines.append(f"{VALUES[asked.model]}  {result.value:,.10g}, {gap}  ({result.seconds:.1f} s)")
+    lines.append(f"{_measured(asked, data)}  {result.value:,.10g}, {gap}  ({result.seconds:.1f} s)")
     lines.append(f"Open ({len(result.open_sites)})  {listed((data.sites[j] for j in result.open_sites), 40)}")
     if result.assignment.ndim == 1 and (result.assignment < 0).any():
         left = [data.clients[i] for i in (result.assignment < 0).nonzero()[0]]

@@ -280,3 +280,13 @@ def test_findings_of_cflp_name_clients_as_the_table_does(folder: Path) -> None:
     code, output = site("cflp", *POINTS, "--costs", "few.csv")
     assert (code, "demand of 1 cannot be served" in output) == (1, True), output
     assert "client B" in output or "client 东街" in output
+
+
+def test_of_lscp_it_is_said_what_was_minimised(folder: Path) -> None:
+    code, output = site("lscp", *POINTS, "--limit", "4")
+    assert (code, "Cost of the sites (column fixed_cost)  2" in output) == (0, True), output
+    words = ("lscp", *POINTS, "--limit", "4", "--column", "fixed_cost=capacity", "--json")
+    assert json.loads(site(*words)[1])["value_is"] == "Cost of the sites (column capacity)"
+    (folder / "sites.csv").write_text("id,x,y\nP,0,0\nQ,4,0\n", encoding="utf-8")
+    code, output = site("lscp", *POINTS, "--limit", "4")
+    assert (code, "Sites  1" in output) == (0, True), output
