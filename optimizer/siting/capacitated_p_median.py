@@ -73,6 +73,7 @@ def capacitated_p_median(
     fits = np.isfinite(checks.cost) & (need[:, None] <= room[None, :])
     checks.reachable(fits, "allow a site large enough for each of them")
     checks.enough(need, room, min(count, checks.sites), stands)
+    checks.search(time_limit, threads, seed)
     checks.done()
     with np.errstate(invalid="ignore"):
         weighted = np.where(fits, weight[:, None] * checks.cost, np.inf)

@@ -71,6 +71,7 @@ def cflp(
     count = None if p is None else checks.count(p, stands)
     checks.reachable(np.isfinite(checks.cost), "allow a site for each of them or leave them out")
     checks.enough(need, room, count, stands)
+    checks.search(time_limit, threads, seed)
     checks.done()
     with np.errstate(invalid="ignore"):
         weighted = np.where(np.isfinite(checks.cost), weight[:, None] * checks.cost, np.inf)

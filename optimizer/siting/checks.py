@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.siting.errors import Finding, SitingInputError, listed
-from optimizer.siting.limits import wrong_search
 from optimizer.siting.result import Flags, Floats, Ints
 
 FORBIDDEN = "use inf to forbid a pair"
@@ -166,8 +165,15 @@ class Checks:
         return self.numbers("limit", given, np.inf, self.clients, infinite=True)
 
     def search(self, time_limit: object, threads: object, seed: object) -> None:
-        """When the search stops and how the solver is run."""
-        self.findings += wrong_search(time_limit, threads, seed)
+        """The seconds, the threads and the seed of the search."""
+        number = isinstance(time_limit, (int, float, np.integer, np.floating)) and not isinstance(time_limit, bool)
+        if not number or not time_limit >= 0:  # type: ignore[operator]  # a number here; NaN is not
+            said, remedy = "must be a number of seconds", "leave it out for no limit"
+            self.say("time_limit", said, where="time_limit", value=repr(time_limit), limit="0 or more", remedy=remedy)
+        for name, value, least, most in (("threads", threads, 1, 512), ("seed", seed, 0, 2**31 - 1)):
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if not whole or not least <= value <= most:  # type: ignore[operator]  # a whole number here
+                self.say(name, "must be a whole number", where=name, value=repr(value), limit=f"{least} to {most}")
 
     def reachable(self, allowed: Flags, remedy: str) -> None:
         """Every client must have a site that may serve it."""

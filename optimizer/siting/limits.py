@@ -8,21 +8,6 @@ from time import perf_counter
 import numpy as np
 
 from optimizer.highs import Options
-from optimizer.siting.errors import Finding, SitingInputError
-
-
-def wrong_search(time_limit: object, threads: object, seed: object) -> list[Finding]:
-    """What is wrong with the seconds, the threads and the seed of a search."""
-    found = []
-    number = isinstance(time_limit, (int, float, np.integer, np.floating)) and not isinstance(time_limit, bool)
-    if not number or not time_limit >= 0:  # type: ignore[operator]  # a number here; NaN is not
-        message, remedy = "must be a number of seconds", "leave it out for no limit"
-        found.append(Finding("time_limit", message, "time_limit", repr(time_limit), "0 or more", remedy))
-    for name, value, least, most in (("threads", threads, 1, 512), ("seed", seed, 0, 2**31 - 1)):
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not whole or not least <= value <= most:  # type: ignore[operator]  # a whole number here
-            found.append(Finding(name, "must be a whole number", name, repr(value), f"{least} to {most}"))
-    return found
 
 _STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 
@@ -39,11 +24,6 @@ class Limits:
     end: float = np.inf  #: time.perf_counter() at which the search stops
     threads: int = 1
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        found = wrong_search(np.nan if np.isnan(self.end) else 0, self.threads, self.seed)
-        if found:
-            raise SitingInputError(found)
 
     @property
     def left(self) -> float:

@@ -53,6 +53,7 @@ def lscp(
     stands = checks.existing(existing)
     allowed = (checks.cost <= reach[:, None]) & np.isfinite(checks.cost)
     checks.reachable(allowed, "raise the limit, add a site near, or leave the client out")
+    checks.search(time_limit, threads, seed)
     checks.done()
     keep = np.zeros(checks.sites, bool)
     keep[stands] = True

@@ -61,6 +61,7 @@ def mclp(
     weight = checks.numbers("weights", weights, 1.0, checks.clients)
     stands = checks.existing(existing)
     count = checks.count(p, stands)
+    checks.search(time_limit, threads, seed)
     checks.done()
     allowed = (checks.cost <= reach[:, None]) & np.isfinite(checks.cost)
     sites, bound = _most(allowed, weight, count, stands, Limits(began + time_limit, threads, seed))

@@ -54,6 +54,7 @@ def p_center(
     stands = checks.existing(existing)
     count = checks.count(p, stands)
     checks.reachable(np.isfinite(checks.cost), "allow a site for each of them or leave them out")
+    checks.search(time_limit, threads, seed)
     checks.done()
     with np.errstate(invalid="ignore"):
         far = np.where(np.isfinite(checks.cost), weight[:, None] * checks.cost, np.inf)

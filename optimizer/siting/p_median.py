@@ -62,6 +62,7 @@ def p_median(
     stands = checks.existing(existing)
     count = checks.count(p, stands)
     checks.reachable(np.isfinite(checks.cost), "allow a site for each of them or leave them out")
+    checks.search(time_limit, threads, seed)
     checks.done()
     limits = Limits(began + time_limit, threads, seed)
     sites, bound, nodes = solve_median(checks.cost, weight, count, stands, limits)

@@ -155,12 +155,12 @@ def test_a_search_that_cannot_be_is_refused_by_every_model(model: str, bad: dict
     assert wrong.value.codes == tuple(bad)
 
 
-@pytest.mark.parametrize("model", ["p_dispersion", "backup_coverage"])
+@pytest.mark.parametrize("model", CALLS)
 @pytest.mark.parametrize("bad", [None, -1, "3", np.nan], ids=str)
 def test_the_time_is_a_number_of_seconds_and_is_said_with_all_else(model: str, bad: object) -> None:
     with pytest.raises(siting.SitingInputError, match=r"time_limit = .*0 or more") as wrong:
-        CALLS[model](np.ones((4, 4)), p=9, time_limit=bad, threads=0, seed=-1)
-    assert wrong.value.codes == ("p_too_large", "time_limit", "threads", "seed")
+        CALLS[model](np.ones((4, 4)), existing=[9], time_limit=bad, threads=0, seed=-1)
+    assert wrong.value.codes == ("existing", "time_limit", "threads", "seed")
 
 
 @pytest.mark.parametrize("model", CALLS)
