@@ -147,6 +147,29 @@ def keep_levels(fair: Fair, levels: Levels, x: Floats) -> tuple[Floats, Levels]:
     raise ValueError("these decisions cannot be paid")
 
 
+def raise_floors(fair: Fair, levels: Levels, x: Floats, options: Options, stop: Event | None = None) -> Floats:
+    """Return decisions that keep the common level of `levels` and miss the floors of those set aside least in all.
+
+    Those of `x` keep the level too; they are returned where the search finds no better ones.
+    """
+    joint = fair.joint
+    fit = build_fit(fair, (np.zeros(joint.n_columns), 0.0), levels, hard=levels.follows)
+    start = np.append(x[: joint.n_columns], _short(joint, levels, x))
+    found = fit.solve(start, np.ones(joint.n_columns, dtype=bool), options, stop).x
+    return x if found is None else found[: joint.n_columns]
+
+
+def _short(joint: Joint, levels: Levels, x: Floats) -> Floats:
+    """(scored,) by how much a plan misses the levels asked for."""
+    return np.maximum(0.0, levels.required - achieved(joint, x))[levels.scored]
+
+
+def floors_missed(asked: Levels, kept: Levels) -> float:
+    """Return by how much the floors of those set aside are lower than asked for, in the worst case."""
+    aside = ~np.isneginf(asked.floor)
+    return float((asked.floor[aside] - kept.floor[aside]).max(initial=0.0))
+
+
 def hold_back(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | None:
     """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be.
 

@@ -19,6 +19,8 @@ T = TypeVar("T")
 SIMPLEX = Options(solver="simplex")
 KEEPS = 0.9
 """Share of its best attainable score that a community set aside must keep."""
+FLOOR_MISSED = 0.005
+"""Communities set aside that are so little below that share keep it nearly enough."""
 MOST_ASIDE = 0.15
 """At most this share of the communities is set aside because others can be raised higher."""
 

@@ -1,14 +1,16 @@
 """The first goal of the price method: the bound of the common level, and a plan that reaches it nearly."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.beginning import NEAR, RAISED
+from optimizer.beginning import KEPT, NEAR, RAISED
 from optimizer.coupling import Levels
-from optimizer.fit import best_level, keep_levels
+from optimizer.fit import best_level, floors_missed, keep_levels
 from optimizer.levels import (
+    FLOOR_MISSED,
     attainable_alone,
     attainable_level,
     attainable_together,
@@ -33,6 +35,8 @@ BEYOND = 0.5
 """From so far above the level is lowered by so much more than the tangent says."""
 CHEAPEST_PLANS = 3
 """So many cheapest plans are made, the later ones at prices corrected for what the one before used."""
+FLOOR_PARTS = (1.0, 0.6, 0.3)
+"""How far towards their floors those set aside are raised: all the way, or as far as money allows."""
 LEVEL_PIECES = 0.4
 """Gap of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
@@ -127,7 +131,46 @@ def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising
     method.note_plan(NEAR, x)
     keeping = replace(levels, common=max(0.0, reached * (1 - settings.level_slack)))
     method.best, kept = keep_levels(method.fair, keeping, x)
+    if floors_missed(keeping, kept) > FLOOR_MISSED:
+        method.best, kept = _raise_floors(method, keeping, raising, method.best, kept)
     return Raised(kept, top, reached, method.best)
+
+
+def _raise_floors(
+    method: PricePlan, asked: Levels, raising: Search, best: Floats, kept: Levels
+) -> tuple[Floats, Levels]:
+    """Raise those set aside to their floors, where money allows it beside the level; return plan and levels kept.
+
+    The plan so far, `best`, was made for the level alone. One that keeps the level asked of later goals and the floors,
+    or floors part of the way, takes its place: that of a like search, or the cheapest.
+    """
+
+    def plans() -> Iterator[tuple[Levels, Floats]]:
+        before = method.decisions(method.begin, KEPT)
+        if before is not None:
+            yield asked, before
+        for part in FLOOR_PARTS:
+            with np.errstate(invalid="ignore"):  # no floor, no way to it
+                way = np.where(np.isneginf(kept.floor), -np.inf, kept.floor + part * (asked.floor - kept.floor))
+            wanted = replace(asked, floor=way)
+            search = method.search(None, wanted, raising.prices.copy(), raising)
+            search.improve(gap=0.0, rounds=5, least=LEVEL_SETTLED, enough=0.0)
+            if search.bound < 0:  # so much money is left
+                start = completed(search, best, search.prices)
+                done = plan_pieces(search, search.prices, gap=LEVEL_SETTLED, quick=True, start=start, event=method.stop)
+                yield wanted, method.assembled(search, done.plans)
+
+    with suppress(NoPlan):  # whole numbers cannot keep them somewhere, whatever the money
+        for wanted, decided in plans():
+            if method.stopped():
+                break
+            with suppress(ValueError):  # too dear
+                plan, higher = keep_levels(method.fair, wanted, decided)
+                if higher.common >= kept.common and floors_missed(asked, higher) < floors_missed(asked, kept):
+                    best, kept = plan, higher
+            if floors_missed(wanted, kept) <= FLOOR_MISSED:
+                break
+    return best, kept
 
 
 def _near_level(

@@ -6,11 +6,12 @@ import numpy as np
 
 from optimizer.coupling import Kept, Levels
 from optimizer.fair import Fair
-from optimizer.fit import achieved, keep_levels, relaxed_levels
+from optimizer.fit import achieved, floors_missed, keep_levels, raise_floors, relaxed_levels
 from optimizer.goals import ALL_PLANS, CLOSENESS_GAP, KEPT_LEVELS, SHOWN, Found, NoPlanYet, goal_of, main_goal, value_of
 from optimizer.highs_arrays import Options, Outcome, Status
 from optimizer.joint import Goal, Joint
 from optimizer.levels import (
+    FLOOR_MISSED,
     KEEPS,
     attainable_alone,
     attainable_together,
@@ -140,7 +141,16 @@ class WholeGoals:
         """Fit the decisions of `x` to its levels; `x` as it is where that comes to no end before the search does."""
         if self.watch.stopped():
             return x, relaxed_levels(keeping, achieved(self.joint, x))
-        return keep_levels(self.fair, keeping, x)
+        plan, kept = keep_levels(self.fair, keeping, x)
+        if floors_missed(keeping, kept) > FLOOR_MISSED:  # the plan was made for the level alone
+            solver = self.joint.problem.scenario.solver
+            options = Options(
+                gap=0.0, absolute_gap=FLOOR_MISSED, nodes=WHOLE_NODES["worst_off"], threads=solver.threads,
+                seed=solver.seed, time_limit_seconds=self.watch.left,
+            )  # fmt: skip
+            decided = raise_floors(self.fair, keeping, plan, options, self.watch.ending)
+            plan, kept = keep_levels(self.fair, keeping, decided)
+        return plan, kept
 
     def _first(self, run: WholePlan, rule: GoalRule, levels: Levels) -> tuple[Levels, Outcome, Levelled | None]:
         """The first goal, level after level where the scenario asks for leximin: then nobody is set aside."""

@@ -44,3 +44,5 @@ def test_a_few_are_set_aside_at_most(method: str, far: str, aside: int, level: f
     found = plan(city, make_scenario(programmes=programmes, solver={"method": method})).found
     assert int((~np.isneginf(found.levels.floor)).sum()) == aside
     assert found.reached["worst_off"] == pytest.approx(level, abs=0.01)
+    floors = found.levels.floor[~np.isneginf(found.levels.floor)]
+    assert floors == pytest.approx(np.full(aside, 0.9 * 0.5), abs=0.006)  # nine tenths of what it can reach
