@@ -175,8 +175,15 @@ def open_report(what: str) -> str:
 
 
 def find_run(what: str) -> Path:
-    """Return a run folder: the one named, the newest of a scenario, or the newest of all."""
+    """Return a run folder: the one named, else the newest of a scenario or of all that can be used.
+
+    Where none can be used, it is the newest, and that is said. RunError where its tables are not as they were written.
+    """
+    from optimizer.run_folder import must_be_whole
+
     if what and Path(what).is_dir():
+        if (Path(what) / "run.json").exists():
+            must_be_whole(Path(what))
         return Path(what)
     found = [p for p in jobs.RUNS.glob("*") if jobs.is_run(p)] if jobs.RUNS.is_dir() else []
     if what:
@@ -184,4 +191,12 @@ def find_run(what: str) -> Path:
     if not found:
         name = what or str(jobs.RUNS)
         raise ScenarioError([f"{name}  there is no finished run here; make one with allot run"])
-    return max(found, key=lambda p: (p / "run.json").stat().st_mtime)
+    found.sort(key=lambda p: (p / "run.json").stat().st_mtime, reverse=True)
+    best = next((p for p in found if jobs.usable(p)), None)
+    if best is None:
+        best = found[0]
+        must_be_whole(best)
+        typer.echo(
+            f"{best}: this plan was stopped by hand or failed its audit; no other is here. Run it again.", err=True
+        )
+    return best

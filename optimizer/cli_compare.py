@@ -81,13 +81,13 @@ def compare_all(
 
 def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -> list[_Entry]:
     """Return what is to be compared; ScenarioError with the mistakes of all scenarios at once."""
-    from optimizer.run_folder import read_record
+    from optimizer.run_folder import must_be_whole
 
     entries: list[_Entry] = []
     findings: list[str] = []
     for ref in refs:
         if (Path(ref) / "run.json").is_file():
-            read_record(Path(ref))  # a broken one is named, and not planned anew
+            must_be_whole(Path(ref))  # a broken one is named, and not planned anew
             entries.append(_Entry(ref, folder=Path(ref), reused=True))
             continue
         try:
@@ -140,6 +140,8 @@ def _place(
         if entry.folder is not None or entry.loaded is None:
             continue
         place = jobs.place_for(entry.loaded, again=again, close_to=close_to)
+        for note in place.notes:
+            terminal.note(note)
         if place.finished:
             entry.folder, entry.reused = place.folder, True
             terminal.note(f"{entry.name}: unchanged, {shown(place.folder)} is used again")

@@ -44,6 +44,8 @@ def run_one(loaded: LoadedScenario, out: Path | None, *, again: bool, as_json: b
     folder = place.folder
     with Terminal(currency=loaded.scenario.currency.name) as terminal, stoppable(terminal) as stop:
         terminal.note(heading(loaded))
+        for note in place.notes:
+            terminal.note(note)
         if place.finished:
             terminal.note(f"Nothing has changed since this plan was made: {shown(folder)} (--again makes it again).")
         else:

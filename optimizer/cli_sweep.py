@@ -111,6 +111,8 @@ def _plan(
         todo: dict[str, jobs.Job] = {}
         for n in some:
             place = jobs.place_for(scenarios[n], again=again, begin=begin)
+            for note in place.notes:
+                terminal.note(note)
             if place.finished:
                 made[hashes[n]] = place.folder
             else:

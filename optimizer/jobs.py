@@ -15,6 +15,7 @@ from typing import Any
 from optimizer.answers import BROKEN, Answer, answer
 from optimizer.beginning import Beginning
 from optimizer.identity import run_identity
+from optimizer.run_folder import spoilt_tables
 from optimizer.scenario_file import LoadedScenario
 
 RUNS = Path("runs")
@@ -45,10 +46,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run belongs: the folder, and whether a finished run is there already."""
+    """Where a run belongs: the folder, whether a finished run is there already, and why others are not used again."""
 
     folder: Path
     finished: bool
+    notes: tuple[str, ...] = ()
 
 
 def cores() -> int:
@@ -81,8 +83,10 @@ def place_for(
 ) -> Place:
     """Return where a run goes: a finished run of the same identity, unless `again`, else a folder that is not there.
 
-    Runs that were stopped by hand or failed their audit are not used again.
+    Runs that were stopped by hand or failed their audit are not used again, nor are those whose tables are missing or
+    changed, of which the notes tell.
     """
+    notes: list[str] = []
     stem = f"{loaded.scenario.name}-{run_identity(loaded, close_to, begin)[:_SHOWN]}"
     free: Path | None = None
     number = 1
@@ -90,10 +94,13 @@ def place_for(
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
         if not folder.exists():
             free = folder
-        elif not again and _usable(folder):
-            return Place(folder, finished=True)
+        elif not again and (record := _passed(folder)) is not None:
+            spoilt = spoilt_tables(folder, record)
+            if not spoilt:
+                return Place(folder, True, tuple(notes))
+            notes.append(f"{'; '.join(spoilt)}. This plan is not used, and its folder is left as it is.")
         number += 1
-    return Place(free, finished=False)
+    return Place(free, False, tuple(notes))
 
 
 def free_folder(stem: str, runs: Path = RUNS) -> Path:
@@ -105,13 +112,20 @@ def free_folder(stem: str, runs: Path = RUNS) -> Path:
     return folder
 
 
-def _usable(folder: Path) -> bool:
+def usable(folder: Path) -> bool:
+    """Return whether a folder is a run that passed its audit, was not stopped by hand and has its tables as written."""
+    record = _passed(folder)
+    return record is not None and not spoilt_tables(folder, record)
+
+
+def _passed(folder: Path) -> dict[str, Any] | None:
+    """Return the record of a run that passed its audit and was not stopped by hand, else None."""
     record = read_record(folder)
     if record is None or not is_run(folder):
-        return False
+        return None
     audit = record.get("audit")
     passed = isinstance(audit, dict) and audit.get("passed") is True
-    return passed and record.get("status") != "stopped by hand"
+    return record if passed and record.get("status") != "stopped by hand" else None
 
 
 def with_threads(loaded: LoadedScenario, threads: int) -> LoadedScenario:

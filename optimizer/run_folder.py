@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from optimizer.identity import file_hash
 from optimizer.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
+REMEDY = "put back what was written there, or make the plan again (allot run)"
 LEVELS = ("site", "service", "level", "centre", "travel_m", "hangs_on", "hangs_on_level", "since")
 REFERRALS = ("site", "service", "level", "year", "served", "referred_in", "referred_on")
 
@@ -153,7 +155,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=TEXT, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
-        raise RunError(f"{path}: missing; the folder is not a finished run") from None
+        raise RunError(f"{path}: missing; {REMEDY}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from None
     missing = [column for column in types if column not in frame.columns]
@@ -186,6 +188,35 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def spoilt_tables(folder: Path, record: Mapping[str, Any]) -> list[str]:
+    """Return which tables of a run are missing, or not as `record` says they were written, in words.
+
+    Records from before tables were hashed tell only what is missing.
+    """
+    hashes = record.get("tables")
+    hashes = hashes if isinstance(hashes, dict) else {}
+    said = []
+    for name in sorted({*hashes, *(f"{table}.csv" for table in COLUMNS)}):
+        path = folder / "tables" / name
+        try:
+            if name in hashes and file_hash(path) != hashes[name]:
+                said.append(f"{path}: changed since the plan was made")
+            elif not path.is_file():
+                said.append(f"{path}: missing")
+        except FileNotFoundError:
+            said.append(f"{path}: missing")
+        except OSError as error:
+            said.append(f"{path}: cannot be read ({error.strerror or error})")
+    return said
+
+
+def must_be_whole(folder: Path) -> None:
+    """Raise RunError where a folder is not a finished run with the tables it was written with."""
+    spoilt = spoilt_tables(folder, read_record(folder))
+    if spoilt:
+        raise RunError("\n".join(f"{line}; {REMEDY}" for line in spoilt))
+
+
 def read_scenario(folder: Path) -> Scenario:
     """Read `scenario.resolved.yaml` of a run folder; raise RunError where it cannot be read."""
     from ruamel.yaml import YAML
@@ -205,9 +236,10 @@ def read_scenario(folder: Path) -> Scenario:
 def read_run(folder: Path | str, scenario: Scenario | None = None) -> Run:
     """Read a finished run folder; `scenario` is read from the folder where it is not given.
 
-    Raises RunError with the file and the reason where the folder is not a finished run.
+    Raises RunError with the file and the reason where the folder is not a finished run as it was written.
     """
     folder = Path(folder)
+    must_be_whole(folder)
     record = read_record(folder)
     scenario = scenario or read_scenario(folder)
     return Run(folder, record, scenario, **{name: read_table(folder, name) for name in COLUMNS})

@@ -98,6 +98,7 @@ def write_run(
             found.leaves.write(draft)
         record = _record(loaded, city, joint, found, tables, ledger, close_to)
         record["seconds"] = clock.seconds
+        record["tables"] = {path.name: file_hash(path) for path in sorted((draft / "tables").iterdir())}
         _write(draft, record)
         with clock.phase("audit") as said:
             report = audit_run(draft)

@@ -25,7 +25,8 @@ from geodata.findings import Finding, InputError
 from optimizer import cli, cli_check, cli_run, jobs
 from optimizer.answers import answer
 from optimizer.beginning import Beginning
-from optimizer.identity import run_identity
+from optimizer.identity import file_hash, run_identity
+from optimizer.run_folder import COLUMNS
 from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
 from optimizer.sweep import FIGURES, read_vary, sweep_table
 from optimizer.terminal import Terminal, bar, percent, proven
@@ -91,7 +92,9 @@ class FakeRuns:
         record = {"scenario": loaded.scenario.name, "status": status, "gap": 0.018, "stages": stages}
         record["audit"] = {"passed": self.audit, "checks": [], "findings": []}
         (out / "tables").mkdir(parents=True)
-        (out / "tables" / "grants.csv").write_text(f"community\n{loaded.scenario.name}\n", encoding="utf-8")
+        for name in COLUMNS:
+            (out / "tables" / f"{name}.csv").write_text(f"community\n{loaded.scenario.name}\n", encoding="utf-8")
+        record["tables"] = {path.name: file_hash(path) for path in (out / "tables").iterdir()}
         (out / "scenario.resolved.yaml").write_text(resolved_yaml(loaded.scenario), encoding="utf-8")
         (out / "report.html").write_text("<p>report</p>", encoding="utf-8")
         Beginning(("money",), ("open",), level=0.5 if begin is None else 0.25).write(out)
@@ -122,6 +125,11 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
 
 def allot(*words: str) -> Result:
     return CliRunner().invoke(cli.app, list(words), prog_name="allot")
+
+
+def blot(path: Path) -> None:
+    """Change a table."""
+    path.write_text(path.read_text(encoding="utf-8") + "more\n", encoding="utf-8")
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -174,6 +182,34 @@ def test_a_run_that_was_stopped_or_failed_is_not_used_again(fake: FakeRuns) -> N
     assert allot("run", "town").exit_code == 0
     assert allot("run", "town").exit_code == 0
     assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize(("spoil", "said"), [(Path.unlink, "missing"), (Path.touch, ""), (blot, "changed since")])
+def test_a_plan_whose_tables_are_not_as_written_is_left_alone_and_made_anew(
+    fake: FakeRuns, spoil: Callable[[Path], None], said: str
+) -> None:
+    allot("run", "town")
+    table = fake_folder() / "tables" / "met.csv"
+    spoil(table)
+    done = allot("run", "town")
+    assert done.exit_code == 0, done.output
+    assert len(fake.calls) == (2 if said else 1)
+    note = f"{table}: {said}"
+    assert (note in done.stderr and "is not used, and its folder is left as it is" in done.stderr) == bool(said)
+    again = allot("run", "town")
+    assert "Nothing has changed since this plan was made" in again.stderr
+    assert len(fake.calls) == (2 if said else 1)
+
+
+def test_runs_from_before_tables_were_hashed_are_used_as_they_are(fake: FakeRuns) -> None:
+    allot("run", "town")
+    path = fake_folder() / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["tables"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    blot(path.parent / "tables" / "met.csv")
+    assert "Nothing has changed since this plan was made" in allot("run", "town").stderr
+    assert len(fake.calls) == 1
 
 
 def test_an_output_folder_that_holds_something_is_refused_before_anything_is_run(fake: FakeRuns, folder: Path) -> None:
@@ -428,6 +464,20 @@ def test_a_broken_run_folder_is_named_and_not_planned_anew(fake: FakeRuns, folde
     assert fake.calls == []
 
 
+@pytest.mark.parametrize(("spoil", "said"), [(Path.unlink, "missing"), (blot, "changed since the plan was made")])
+def test_a_run_whose_tables_are_not_as_written_is_named_before_anything_is_run(
+    fake: FakeRuns, compared: list[list[Path]], spoil: Callable[[Path], None], said: str
+) -> None:
+    allot("run", "town", "--out", "mine")
+    spoil(Path("mine/tables/met.csv"))
+    for words in (("compare", "less", "mine"), ("open", "mine")):
+        done = allot(*words)
+        assert done.exit_code == 2, done.output
+        assert f"{Path('mine/tables/met.csv')}: {said}; put back what was written there, or make the" in done.stderr
+    assert len(fake.calls) == 1
+    assert compared == []
+
+
 def test_other_years_are_told_before_anything_is_run(fake: FakeRuns, compared: list[list[Path]]) -> None:
     Path("long.yaml").write_text("extends: town\nhorizon: {years: 3}\n", encoding="utf-8")
     done = allot("compare", "town", "less", "long")
@@ -659,6 +709,25 @@ def test_open_takes_the_newest_run(fake: FakeRuns, monkeypatch: pytest.MonkeyPat
     assert allot("open", fake_folder().name).exit_code == 0
     assert opened == [(fake_folder() / "report.html").resolve().as_uri()] * 3
     del fake
+
+
+def test_open_prefers_plans_that_can_be_used(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    fake.act = lambda _, stop: stop.set()
+    allot("run", "town")
+    stopped = fake_folder()
+    only = allot("open", "town")
+    assert (only.exit_code, Path(only.stdout).parent) == (0, stopped), only.output
+    assert f"{stopped}: this plan was stopped by hand or failed its audit" in only.stderr
+    fake.act = nothing
+    allot("run", "town")
+    os.utime(stopped / "run.json", (4e9, 4e9))
+    good = stopped.with_name(f"{stopped.name}-2")
+    for words in ([], ["town"]):
+        done = allot("open", *words)
+        assert (Path(done.stdout).parent, done.stderr) == (good, "")
+    blot(good / "tables" / "met.csv")
+    assert Path(allot("open", "town").stdout).parent == stopped
 
 
 def test_audit_says_whether_a_plan_keeps_the_rules(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A whole run on a tiny city: its folder, its audit, the same bytes again, and nothing left behind when it fails."""
 
 import errno
+import hashlib
 import json
 import math
 import subprocess
@@ -68,6 +69,9 @@ def test_the_folder_is_whole(finished: Path) -> None:
     for name, columns in COLUMNS.items():
         assert list(run.table(name).columns) == [*columns, *more.get(name, [])]
     assert b"\r" not in (finished / "tables" / "met.csv").read_bytes()
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (finished / "tables").iterdir()}
+    assert run.record["tables"] == hashes
+    assert list(run.record["tables"]) == sorted(hashes)
 
 
 def test_numbers_stand_in_tables_in_digits(tmp_path: Path) -> None:
