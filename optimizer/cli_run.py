@@ -67,8 +67,11 @@ def side_by_side(
 ) -> list[Path | Answer]:
     """Make several plans, each with a line of progress; return folders or why there is none.
 
-    At most `most` are made at once here, or as many as the Dask cluster at the address `dask` takes.
+    At most `most` are made at once here, or as many as the Dask cluster at the address `dask` takes. After a stop none
+    is begun.
     """
+    if stop.is_set():
+        return [jobs.NOT_BEGUN] * len(todo)
     for job in todo:
         terminal.lane(job.name)
 

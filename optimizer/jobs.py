@@ -6,13 +6,14 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from optimizer.answers import BROKEN, Answer, answer
+from optimizer.answers import BROKEN, STOPPED, Answer, answer
 from optimizer.beginning import Beginning
 from optimizer.identity import run_identity
 from optimizer.run_folder import spoilt_tables
@@ -25,6 +26,7 @@ ATTEMPTS = 3
 LOST = Answer(
     BROKEN, "broken", ("The process that planned this died, for want of memory perhaps; plan fewer at once.",)
 )
+NOT_BEGUN = Answer(STOPPED, "stopped", ("Not planned: stopped before it was begun.",))
 Say = Callable[[str, str, tuple[Any, ...]], None]  # lane, method of Progress, arguments
 
 
@@ -139,7 +141,8 @@ def run_jobs(jobs: Sequence[Job], say: Say, stop: threading.Event, most: int | N
     """Run jobs side by side, at most `most` (the cores there are) at once, and return folders or why there is none.
 
     Every job searches with its part of the cores. `say` hears of progress; setting `stop` ends all searches, which
-    keep the best plans found. Where a worker dies, what it and the others had not finished is begun again.
+    keep the best plans found, and nothing more is begun. Where a worker dies, what it and the others had not finished
+    is begun again.
     """
     at_once = max(1, min(len(jobs), most or cores()))
     threads = max(1, cores() // at_once)
@@ -148,17 +151,31 @@ def run_jobs(jobs: Sequence[Job], say: Say, stop: threading.Event, most: int | N
     for _ in range(ATTEMPTS):
         heard, halt = context.Queue(), context.Event()  # a worker that died may have left the old ones locked
         with _executor(at_once, context, (heard, halt)) as pool:
-            futures = {
-                number: pool.submit(work, replace(job, loaded=with_threads(job.loaded, threads)))
-                for number, job in enumerate(jobs)
-                if number not in done
-            }
+            with _interrupts_held():  # submitting starts the workers
+                futures = {
+                    number: pool.submit(work, replace(job, loaded=with_threads(job.loaded, threads)))
+                    for number, job in enumerate(jobs)
+                    if number not in done
+                }
             _listen(list(futures.values()), heard, halt, say, stop)
         lost = {number for number, future in futures.items() if isinstance(future.exception(), BrokenExecutor)}
         done |= {number: _result(future) for number, future in futures.items() if number not in lost}
         if not lost or stop.is_set():
             break
     return [done.get(number, LOST) for number in range(len(jobs))]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back in this thread; processes started meanwhile never hear of it, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _executor(workers: int, context: Any, shared: tuple[Any, Any]) -> Executor:
@@ -237,6 +254,8 @@ class Speaker:
 
 def work(job: Job) -> Path | Answer:
     """Run one job in a worker; what cannot be done comes back as an answer."""
+    if _Shared.halt.is_set():
+        return NOT_BEGUN
     stop, over = threading.Event(), threading.Event()
     watcher = threading.Thread(target=_watch, args=(stop, over), daemon=True)
     watcher.start()

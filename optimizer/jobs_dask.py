@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.answers import BROKEN, STOPPED, Answer, answer
-from optimizer.jobs import LOST, Job, Say, Speaker, with_threads
+from optimizer.jobs import LOST, NOT_BEGUN, Job, Say, Speaker, with_threads
 
 CONNECT_SECONDS = 10
 NO_WORKER = Answer(STOPPED, "stopped", ("Stopped while no worker was left to plan this. Nothing was saved.",))
@@ -33,7 +33,7 @@ def run_on_dask(jobs: Sequence[Job], say: Say, stop: threading.Event, address: s
     """Run jobs on the cluster whose scheduler is at `address` (tcp://host:port); return folders or why there is none.
 
     Every job searches with one thread. `say` hears of progress; setting `stop` ends all searches, which keep the best
-    plans found. Raises NoClusterError where Dask is not installed or no scheduler answers.
+    plans found, and nothing more is begun. Raises NoClusterError where Dask is not installed or no scheduler answers.
     """
     try:
         from distributed import Client, Event
@@ -123,6 +123,8 @@ def work_away(job: Job, topic: str) -> bytes | Answer:
 
     worker, stop, over = get_worker(), threading.Event(), threading.Event()
     halt = Event(topic, client=get_client())
+    if halt.is_set():
+        return NOT_BEGUN
 
     def watch() -> None:
         while not halt.is_set():

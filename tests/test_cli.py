@@ -577,6 +577,31 @@ def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
     assert len(killed) == 1
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="holds back a signal that Windows does not have")
+def test_workers_hear_of_no_ctrl_c_from_their_very_start(tmp_path: Path) -> None:
+    from tests.optimizer.test_run import loaded
+
+    job = jobs.Job(loaded("work_funds", tmp_path), tmp_path / "run")
+    searching, hit = threading.Event(), set()
+
+    def interrupt() -> None:
+        while not searching.wait(0.02):
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                hit.add(child.pid)
+                os.kill(child.pid, signal.SIGINT)
+
+    def hear(lane: str, method: str, _: Any) -> None:
+        searching.set()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    made = jobs.run_jobs([job], hear, threading.Event(), most=1)
+    searching.set()
+    thread.join()
+    assert (made, len(hit)) == ([job.out], 1)
+
+
 # ---- sweep
 
 
@@ -650,6 +675,30 @@ def test_a_sweep_plans_every_combination_once(
     assert again.exit_code == 0, again.output
     assert len(fake.calls) == 6
     assert [plan["status"] for plan in json.loads(again.stdout)["plans"]] == ["proven"] * 6
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal that Windows does not have")
+@pytest.mark.parametrize(("at", "begun"), [(0.02, 1), (0.03, 2)])
+def test_ctrl_c_begins_no_further_combination(
+    fake: FakeRuns, compared: list[list[Path]], monkeypatch: pytest.MonkeyPatch, at: float, begun: int
+) -> None:
+    del compared
+    scenario = types.SimpleNamespace(data=load_scenario("town").scenario.data)
+    monkeypatch.setattr("optimizer.sweep._figures", lambda *_: {"status": "planned"})
+    monkeypatch.setattr("optimizer.sweep.read_run", lambda _: types.SimpleNamespace(scenario=scenario))
+    monkeypatch.setattr("optimizer.sweep.read_run_city", lambda _: None)
+
+    def interrupt(loaded: LoadedScenario, stop: threading.Event) -> None:
+        if loaded.scenario.horizon.discount == at:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(10)
+
+    fake.act = interrupt
+    done = allot("sweep", "town", "--vary", "horizon.discount=0.02,0.03,0.04,0.05", "--workers", "1", "--out", "grid")
+    assert done.exit_code == 130, done.output
+    assert len(fake.calls) == begun
+    statuses = pd.read_csv("grid/sweep.csv")["status"].tolist()
+    assert statuses == ["planned"] * begun + ["Not planned: stopped before it was begun."] * (4 - begun)
 
 
 @pytest.mark.parametrize(
