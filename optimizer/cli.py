@@ -1,16 +1,20 @@
 """The command `allot`. Heavy libraries are imported inside the commands, so that --help is instant."""
 
-import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+try:
+    import json
+    import os
+    import signal
+    import sys
+    from collections.abc import Iterator
+    from contextlib import contextmanager, suppress
+    from pathlib import Path
+    from typing import Annotated, Any, Literal, NoReturn
 
-import typer
+    import typer
 
-from optimizer.answers import NO, WRONG, Answer, answer
+    from optimizer.answers import NO, STOPPED, WRONG, Answer, answer
+except KeyboardInterrupt:  # Ctrl-C before there is anything to stop
+    raise SystemExit(130) from None
 
 app = typer.Typer(
     help="Plan community resources of a whole city: work funds, space and service stations, over several years.",
@@ -38,6 +42,8 @@ _MODELS = (
 
 def main() -> None:
     """Run the command line: the entry point of `allot`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -46,6 +52,12 @@ def main() -> None:
     global _debug  # noqa: PLW0603 - one switch for the whole process
     _debug = "--debug" in sys.argv
     app(args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="allot")
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """End on a Ctrl-C that comes before a command has begun its work."""
+    del number, frame
+    raise SystemExit(STOPPED)
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,8 +82,10 @@ def _options(
 
 @contextmanager
 def _answering(as_json: bool = False) -> Iterator[None]:
-    """Turn errors into an answer in words and an exit code."""
+    """Turn errors, and Ctrl-C from here on, into an answer in words and an exit code."""
     try:
+        if signal.getsignal(signal.SIGINT) is _leave:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
     except (typer.Exit, typer.Abort):
         raise

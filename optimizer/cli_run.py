@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
@@ -87,9 +88,7 @@ def side_by_side(
 
 def must_be_free(out: Path) -> None:
     """Refuse, before anything is run, an output folder that holds something."""
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists():
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         what = "is not empty" if out.is_dir() else "is a file"
         typer.echo(f"--out {out}: {what}; name a folder that is not there yet. Nothing was changed.", err=True)
         raise typer.Exit(WRONG)
@@ -98,10 +97,16 @@ def must_be_free(out: Path) -> None:
 
 def must_be_writable(folder: Path) -> None:
     """Refuse, before anything is run, a folder to be made where nothing can be written."""
-    parent = next((p for p in folder.absolute().parents if p.exists()), None)
-    if parent is None or not parent.is_dir() or not os.access(parent, os.W_OK):
-        typer.echo(f"{folder}: cannot be written there; work in another folder, or name one with --out.", err=True)
-        raise typer.Exit(WRONG)
+    parent = next((p for p in folder.absolute().parents if p.exists()), folder.absolute().parent)
+    try:
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=parent):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        typer.echo(
+            f"{folder}: cannot be written there ({why}); work in another folder, or name one with --out.", err=True
+        )
+        raise typer.Exit(WRONG) from None
 
 
 def heading(loaded: LoadedScenario) -> str:

@@ -228,6 +228,7 @@ def test_an_output_folder_that_holds_something_is_refused_before_anything_is_run
     "words",
     [
         ("run", "town"),
+        ("run", "town", "--out", "new/mine"),
         ("sweep", "town", "--vary", "horizon.discount=0.02,0.04"),
         ("compare", "town", "less"),
     ],
@@ -236,10 +237,15 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_run(
     fake: FakeRuns, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     Path("less.yaml").write_text("extends: town\nsources: {city: {scale: 0.9}}\n", encoding="utf-8")
-    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def refuse(path: Path, *_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
     done = allot(*words)
     assert done.exit_code == 2, done.stderr
-    assert "cannot be written there; work in another folder, or name one with --out" in done.stderr
+    said = "cannot be written there (Read-only file system); work in another folder, or name one with --out"
+    assert said in done.stderr
     assert not fake.calls
 
 
@@ -836,6 +842,26 @@ def test_version_and_debug_anywhere() -> None:
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "Traceback" not in command("run", "nothing").stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "optimizer.cli_run", "numpy", "optimizer.run"])
+def test_ctrl_c_while_the_program_starts_ends_it_quietly(module: str, tmp_path: Path) -> None:
+    code = (
+        "import signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from optimizer.cli import main\n"
+        "sys.argv = ['allot', 'run', 'one_year', '--json', '--time-limit', '0.001']\n"
+        "main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=environment, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # ---- progress
