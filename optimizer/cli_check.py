@@ -197,6 +197,7 @@ def find_run(what: str) -> Path:
         best = found[0]
         must_be_whole(best)
         typer.echo(
-            f"{best}: this plan was stopped by hand or failed its audit; no other is here. Run it again.", err=True
+            f"{best}: this plan was stopped by hand or failed its audit, and no other can be used; run it again.",
+            err=True,
         )
     return best
