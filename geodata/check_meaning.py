@@ -315,11 +315,12 @@ def _full_offices(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
     site = facilities["site"].where((facilities["site"] != "") | ~own, at_home)
     used = (facilities["area_m2"] + facilities["spare_m2"]).groupby(site).sum()
     for p, name, area in zip(offices.index, offices["site"], offices["area_m2"], strict=True):
-        if used.get(name, 0.0) > area + 1e-6:
+        floor = used.get(name, 0.0)
+        if floor > max(area, 0.0) + 1e-6:
             yield city.finding(
                 "warning", "sites", int(p), "has less floor than the facilities in it, with what they may grow into",
                 feature=feature(city, "sites", int(p)), column="area_m2", value=f"{area:g}",
-                limit=f"at least {used[name]:g}", remedy="correct the areas, or leave site empty",
+                limit=f"at least {floor:g}", remedy="correct the areas, or leave site empty",
             )  # fmt: skip
 
 

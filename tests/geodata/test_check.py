@@ -167,6 +167,7 @@ CASES: dict[str, tuple[Change, str]] = {
         "error: sites, row 6 (o9): use = office  is a second office of c1; the first is o1",
     ),
     "no office": (drop("sites", 3), "warning: communities, row 4 (东津): has no office"),
+    "negative office": (put("sites", 0, "area_m2", -5.0), "error: sites, row 1 (o1): area_m2 = -5  must be 0 or more"),
     "far from its community": (
         put("sites", 4, "geometry", Point(104.735, 31.465)),
         "warning: sites, row 5 (s1): community = c2  lies 1,425 m outside its community, in 东津; move it",
