@@ -11,6 +11,7 @@ import typer
 from optimizer import jobs
 from optimizer.answers import DONE, NO, counted
 from optimizer.scenario_file import (
+    LoadedScenario,
     NoScenarioError,
     ScenarioError,
     find_scenario,
@@ -22,7 +23,6 @@ from optimizer.scenario_file import (
 if TYPE_CHECKING:
     from geodata.findings import Finding
     from optimizer.reach_report import ReachReport
-    from optimizer.scenario import Scenario
 
 
 def check(what: str, scenario: str, *, as_json: bool) -> int:
@@ -66,18 +66,20 @@ def _print_findings(lines: list[str], findings: "list[Finding]") -> None:
 
 def _check(what: str, scenario: str) -> "tuple[list[Finding], ReachReport | None]":
     if _is_scenario(what):
-        loaded = load_scenario(what, data_must_exist=True).scenario
-        return city_findings(loaded.data.path, loaded)
-    rules = load_scenario(scenario).scenario
-    return city_findings(what, rules, own_layers=scenario != "base")
+        loaded = load_scenario(what, data_must_exist=True)
+        return city_findings(loaded.scenario.data.path, loaded, planned=True)
+    return city_findings(what, load_scenario(scenario), own_layers=scenario != "base")
 
 
 def _is_scenario(what: str) -> bool:
     """Return whether a word means a scenario; else it means data."""
     if what in reference_cities():
         return False
-    if Path(what).suffix.lower() in (".yaml", ".yml"):
+    suffix = Path(what).suffix.lower()
+    if suffix in (".yaml", ".yml"):
         return True
+    if suffix and Path(what).is_file():
+        return False
     try:
         return find_scenario(what).name != "scenario.resolved.yaml" or jobs.is_run(Path(what))
     except NoScenarioError:
@@ -85,16 +87,18 @@ def _is_scenario(what: str) -> bool:
 
 
 def city_findings(
-    path: str, scenario: "Scenario", *, own_layers: bool = True
+    path: str, loaded: LoadedScenario, *, own_layers: bool = True, planned: bool = False
 ) -> "tuple[list[Finding], ReachReport | None]":
     """Return all findings about the city at `path`, read as the scenario says; a city that cannot be read included.
 
-    With them comes what is to be said of travel, where there is no error.
+    A city that is `planned` is held against the whole scenario, as a run does it. With the findings comes what is to
+    be said of travel, where there is no error.
     """
     from geodata.check import check_city
     from geodata.findings import InputError
     from geodata.read import read_city
 
+    scenario = loaded.scenario
     data = scenario.data
     layers = {name: layer.model_dump() for name, layer in data.layers.items()} if own_layers else {}
     services = {name: str(service.siting) for name, service in scenario.services.items()}
@@ -105,8 +109,14 @@ def city_findings(
         city = read_city(path, crs=crs, metric_crs=metric_crs, layers=layers)
     except InputError as error:
         return list(error.findings), None
-    modes = {"walking", *(s.travel for s in scenario.services.values())}
-    found = check_city(city, types=list(scenario.types), services=services, modes=modes)
+    if planned:
+        from optimizer.run import check_inputs
+        from optimizer.scenario_check import at_lines
+
+        found = at_lines(check_inputs(city, scenario), loaded)
+    else:
+        modes = {"walking", *(s.travel for s in scenario.services.values())}
+        found = check_city(city, types=list(scenario.types), services=services, modes=modes)
     if any(finding.severity == "error" for finding in found):
         return found, None
     from optimizer.reach_report import reach_report

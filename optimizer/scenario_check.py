@@ -1,6 +1,7 @@
 """Checks of a scenario against a city: what names something that is not there, and money that could go nowhere."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from optimizer.guidance import classify, condition_columns
 from optimizer.levels_check import check_levels
 from optimizer.money_check import check_money
 from optimizer.scenario import Scenario
+from optimizer.scenario_file import LoadedScenario
+from optimizer.yaml_tree import shown
 
 _DERIVED = ("office_area_m2", "own_income_yuan_per_person")
 
@@ -81,6 +84,17 @@ def check_scenario(city: City, scenario: Scenario) -> list[Finding]:
         found += _unknown(f"programmes.work_funds.care_indicators.{n}", named, numbers, "column of numbers")
     found += _unknown("guidance", condition_columns(scenario.guidance), columns, "column of communities")
     return found
+
+
+def at_lines(findings: Iterable[Finding], loaded: LoadedScenario) -> list[Finding]:
+    """Return findings, those of the scenario with the file and line of the key they name, or of what it stands in."""
+    return [replace(f, file=_line(f.column, loaded)) if f.file == "scenario" else f for f in findings]
+
+
+def _line(column: str, loaded: LoadedScenario) -> str:
+    keys = tuple(int(part) if part.isdigit() else part for part in column.split("."))
+    ends = (keys[:end] for end in range(len(keys), 0, -1))
+    return next((str(loaded.places[here]) for here in ends if here in loaded.places), shown(loaded.path))
 
 
 def _last_year(city: City, scenario: Scenario) -> list[Finding]:

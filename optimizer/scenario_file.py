@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from optimizer.scenario_find import (
 from optimizer.scenario_findings import Explainer
 from optimizer.scenario_merge import Merged, add_file, data_exists, override, set_years
 from optimizer.scenario_words import drop_empty
-from optimizer.yaml_tree import Finding, shown
+from optimizer.yaml_tree import Finding, Keys, Place, shown
 
 __all__ = [
     "LoadedScenario",
@@ -47,11 +47,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LoadedScenario:
-    """A valid scenario, the file it was read from, and all its values (defaults filled in) as plain data."""
+    """A valid scenario, the file it was read from, and all its values (defaults filled in) as plain data.
+
+    `places` says where each key stands that a file or the command line gives.
+    """
 
     scenario: Scenario
     path: Path
     resolved: dict[str, Any]
+    places: dict[Keys, Place] = field(default_factory=dict)
 
 
 def load_scenario(
@@ -82,7 +86,8 @@ def load_scenario(
             merged.findings += explainer.explain(error)
     if merged.findings:
         raise ScenarioError([str(finding) for finding in _sorted(merged)], merged.values)
-    return LoadedScenario(scenario, path.resolve(), scenario.model_dump())
+    places = {keys: origin.key for keys, origin in merged.origins.items()}
+    return LoadedScenario(scenario, path.resolve(), scenario.model_dump(), places)
 
 
 def _sorted(merged: Merged) -> list[Finding]:

@@ -746,6 +746,27 @@ def test_check_finds_the_mistakes_of_a_scenario_and_of_its_data(folder: Path) ->
     assert allot("check", "city.gpkg").exit_code == 1
 
 
+def test_check_of_a_scenario_finds_what_a_run_refuses(folder: Path, small_city: Path) -> None:
+    text = f"extends: one_year\ndata:\n  path: {small_city}\nsources:\n  city_finance:\n    districts: [Fuchng]\n"
+    write(folder, "ours.yaml", text)
+    done = allot("check", "ours.yaml")
+    assert done.exit_code == 1, done.output
+    said = "ours.yaml:6:5   sources.city_finance.districts = Fuchng  there is no district Fuchng; did you mean Fucheng?"
+    assert said in done.stdout
+    refused = allot("run", "ours.yaml")
+    assert (refused.exit_code, said.split("   ")[1] in refused.stderr) == (2, True)
+
+
+def test_a_file_of_a_city_is_no_scenario(folder: Path, small_city: Path) -> None:
+    for name in ("city.geojson", "city.shp"):
+        write(folder, name, '{"features": [')
+        said = allot("check", name).stdout
+        assert "unknown key" not in said
+        assert f"{name}   communities: cannot be read" in said or f"{name}   cannot be read" in said
+    done = allot("check", str(small_city))
+    assert done.exit_code == 0, done.output
+
+
 def test_scenarios_and_schema() -> None:
     lines = allot("scenarios").stdout.splitlines()
     assert lines[0].startswith("base ")
