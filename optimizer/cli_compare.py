@@ -23,7 +23,7 @@ from optimizer.cli_run import (
     side_by_side,
     stoppable,
 )
-from optimizer.scenario_file import LoadedScenario, ScenarioError, find_scenario
+from optimizer.scenario_file import LoadedScenario, ScenarioError, erased, find_scenario
 from optimizer.terminal import Terminal
 from optimizer.whole_folder import whole_folder
 from optimizer.words import listed, years_listed
@@ -98,6 +98,7 @@ def _entries(refs: Sequence[str], overrides: Sequence[str], years: int | None) -
     twice = [e.ref for i, e in enumerate(entries) if places[i] in places[:i]]
     findings += [f"{ref}  is named twice; compare different plans" for ref in twice]
     findings += _other_years(entries)
+    findings += erased([e.ref for e in entries if e.loaded], overrides)
     if findings:
         raise ScenarioError(findings)
     return entries

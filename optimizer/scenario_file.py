@@ -27,9 +27,9 @@ from optimizer.scenario_find import (
     shipped,
 )
 from optimizer.scenario_findings import Explainer
-from optimizer.scenario_merge import Merged, add_file, data_exists, override, set_years
-from optimizer.scenario_words import drop_empty
-from optimizer.yaml_tree import Finding, Keys, Place, shown
+from optimizer.scenario_merge import Merged, add_file, changed_keys, data_exists, override, set_years
+from optimizer.scenario_words import drop_empty, short
+from optimizer.yaml_tree import Finding, Keys, Place, dotted, shown, value_at
 
 __all__ = [
     "LoadedScenario",
@@ -83,11 +83,41 @@ def load_scenario(
     except ValidationError as error:
         if not merged.unreadable:
             explainer = Explainer(merged.values, merged.origins, merged.deleted, shown(path))
-            merged.findings += explainer.explain(error)
+            said = {(f.place, f.path) for f in merged.findings}  # what is no number is told by the file
+            merged.findings += [f for f in explainer.explain(error) if (f.place, f.path) not in said]
     if merged.findings:
         raise ScenarioError([str(finding) for finding in _sorted(merged)], merged.values)
     places = {keys: origin.key for keys, origin in merged.origins.items()}
     return LoadedScenario(scenario, path.resolve(), scenario.model_dump(), places)
+
+
+def erased(refs: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Return a line for every change that would make alike what the files of scenarios to be compared say differently.
+
+    Years must be alike in a comparison; names and how a plan is searched are not compared: these may be changed.
+    """
+    try:
+        plain = [load_scenario(ref) for ref in refs] if overrides else []
+    except ScenarioError:
+        return []  # said where the scenarios are read with the changes
+    lines: list[str] = []
+    for text in overrides:
+        for loaded in plain[1:]:
+            lines += [_erased(text, keys, plain[0], loaded) for keys in changed_keys(text, loaded.resolved)
+                      if keys[0] not in ("name", "title", "description", "solver") and keys != ("horizon", "years")
+                      and value_at(loaded.resolved, keys) != value_at(plain[0].resolved, keys)]  # fmt: skip
+    return list(dict.fromkeys(lines))
+
+
+def _erased(text: str, keys: Keys, first: LoadedScenario, loaded: LoadedScenario) -> str:
+    place = loaded.places.get(keys)
+    if place is None or place == first.places.get(keys):
+        place = first.places.get(keys, Place(shown(loaded.path)))
+    values = [short(value_at(each.resolved, keys)) for each in (loaded, first)]
+    names = [each.scenario.name for each in (loaded, first)]
+    said = f"{values[0]} in {names[0]}, {values[1]} in {names[1]}: --set {text} would erase this difference"
+    remedy = "leave --set out, or take the key out of the file"
+    return f"{place}  {dotted(keys)}  is {said}; {remedy}"
 
 
 def _sorted(merged: Merged) -> list[Finding]:

@@ -24,7 +24,7 @@ from optimizer.scenario_words import (
     unit_remedy,
     with_commas,
 )
-from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted
+from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted, value_at
 
 
 class Explainer:
@@ -77,13 +77,7 @@ class Explainer:
 
     def at(self, keys: Keys) -> Any:
         """Return the value under `keys`, None where there is none."""
-        here: Any = self.values
-        for key in keys:
-            try:
-                here = here[key]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return here
+        return value_at(self.values, keys)
 
     def place(self, keys: Keys, of_key: bool = False) -> Place:
         """Return where a value (or its key) stands, or the nearest thing around it that stands somewhere."""

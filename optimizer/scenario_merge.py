@@ -7,9 +7,10 @@ from typing import Any
 
 from optimizer.scenario_find import NoScenarioError, find_scenario, no_such_scenario, reference_cities, shipped
 from optimizer.scenario_words import null_counts
-from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted, read_tree, read_value, shown
+from optimizer.yaml_tree import Finding, Keys, Origin, Place, dotted, read_tree, read_value, shown, value_at
 
 _OWN = ("name", "title", "description")
+CHANGED = Place("--set")  # where a change of the command line stands
 
 
 @dataclass
@@ -136,7 +137,7 @@ def override(merged: Merged, text: str) -> None:
     """Apply one `a.b.c=value`; the value is YAML, null deletes."""
     name, equals, raw = text.partition("=")
     name = name.strip()
-    place = Place("--set")
+    place = CHANGED
     keys: list[str | int] = [part.strip() for part in name.split(".")]
     if not equals or not all(keys):
         merged.findings.append(Finding(place, "", text, "write KEY=VALUE, for example horizon.years=3"))
@@ -218,10 +219,31 @@ def _paths(value: Any, at: Keys = ()) -> list[Keys]:
     return [at, *(path for key, item in inner for path in _paths(item, (*at, key)))]
 
 
+def changed_keys(text: str, values: dict[str, Any]) -> list[Keys]:
+    """Return the keys that one `a.b.c=value` gives, as they are called in the values of a scenario."""
+    name, _, raw = text.partition("=")
+    keys: list[str | int] = []
+    here: Any = values
+    for part in name.split("."):
+        keys.append(_step(here, part.strip()))
+        here = value_at(here, keys[-1:])
+    return _leaves(read_value(raw, CHANGED)[0], tuple(keys))
+
+
+def _leaves(value: Any, at: Keys) -> list[Keys]:
+    inside = value.items() if isinstance(value, dict) else ()
+    return [leaf for key, item in inside for leaf in _leaves(item, (*at, key))] or [at]
+
+
 def set_years(merged: Merged, years: int) -> None:
-    """Plan for so many years; lists of yearly amounts that are longer are cut."""
+    """Plan for so many years; lists of yearly amounts that are longer are cut. Refuses what the changes contradict."""
     place = Place("--years")
     horizon = merged.values.setdefault("horizon", {})
+    said = merged.origins.get(("horizon", "years"))
+    if said and said.key == CHANGED and isinstance(horizon, dict) and horizon.get("years") != years:
+        message = f"contradicts --years {years}; give one of the two"
+        merged.findings.append(Finding(CHANGED, "horizon.years", str(horizon.get("years")), message))
+        return
     if isinstance(horizon, dict):
         horizon["years"] = years
         merged.origins[("horizon", "years")] = Origin(place, place)

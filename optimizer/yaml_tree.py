@@ -67,6 +67,16 @@ def dotted(keys: Keys) -> str:
     return ".".join(str(key) for key in keys)
 
 
+def value_at(values: Any, keys: Keys) -> Any:
+    """Return the value under keys, None where there is none."""
+    for key in keys:
+        try:
+            values = values[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return values
+
+
 def shown(path: Path) -> str:
     """Return a file's name as people should see it: relative where it lies below the current folder."""
     try:
@@ -226,10 +236,10 @@ class _Walk:
                 if math.isfinite(number):
                     return number
                 self.found(node, keys, str(node.value), "is not a finite number")
-                return None
+                return number
         except (ValueError, OverflowError):
             self.found(node, keys, str(node.value)[:40], "is not a number")
-            return None
+            return str(node.value)
         if kind not in ("str", "timestamp"):
             message = "YAML tags are not used in scenarios; write the plain value"
             self.found(node, keys, f"{kind} {node.value}"[:40], message)

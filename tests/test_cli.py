@@ -484,6 +484,18 @@ def test_a_run_whose_tables_are_not_as_written_is_named_before_anything_is_run(
     assert compared == []
 
 
+def test_a_change_may_not_erase_what_is_compared(folder: Path, fake: FakeRuns, compared: list[list[Path]]) -> None:
+    write(folder, "poor.yaml", "extends: town\nsources: {city: {amount_yuan: 900000}}\nsolver: {seed: 3}\n")
+    for change in ("sources.city.amount_yuan=800000", "sources.city={amount_yuan: 800000}"):
+        done = allot("compare", "town", "poor", "--set", change)
+        assert (done.exit_code, fake.calls) == (2, []), done.output
+        assert "poor.yaml:2:18  sources.city.amount_yuan  is 900000 in poor, 1000000 in town" in done.stderr
+        assert f"--set {change} would erase this difference; leave --set out, or take the key out of the" in done.stderr
+    words = ["--set", "sources.city.scale=0.9", "--set", "solver.seed=2"]
+    assert allot("compare", "town", "poor", *words).exit_code == 0
+    assert len(compared) == 1
+
+
 def test_other_years_are_told_before_anything_is_run(fake: FakeRuns, compared: list[list[Path]]) -> None:
     Path("long.yaml").write_text("extends: town\nhorizon: {years: 3}\n", encoding="utf-8")
     done = allot("compare", "town", "less", "long")
@@ -723,6 +735,14 @@ def test_a_sweep_that_cannot_be_meant_is_refused(fake: FakeRuns, words: list[str
     assert done.exit_code == 2
     assert said in done.stderr
     assert fake.calls == []
+
+
+def test_years_that_contradict_a_change_are_refused(fake: FakeRuns) -> None:
+    for words in (["run", "town", "--set", "horizon.years=2"], ["sweep", "town", "--vary", "horizon.years=1,2"]):
+        done = allot(*words, "--years", "1")
+        assert (done.exit_code, fake.calls) == (2, []), done.output
+        assert "horizon.years = 2  contradicts --years 1; give one of the two" in done.stderr
+    assert allot("run", "town", "--set", "horizon.years=1", "--years", "1").exit_code == 0
 
 
 # ---- looking
