@@ -244,6 +244,11 @@ def test_overrides_that_are_wrong(folder: Path, change: str, said: str) -> None:
         ("programmes: {work_funds: {floor_yuan: true}}\n", "must be a number"),
         ("programmes: {work_funds: {hard_floor: yes}}\n", "must be true or false; write true"),
         ("programmes: {work_funds: {floor_yuan: .inf}}\n", "is not a finite number"),
+        (
+            "sources: {county: {amount_yuan: .nan}}\n",
+            "change.yaml:2:33  sources.county.amount_yuan = .nan  is not a fini",
+        ),
+        ("sources: {city: {amount_yuan: [1, 2, .nan, 4, 5]}}\n", "sources.city.amount_yuan.2 = .nan  is not a finite"),
         ("programmes: {work_funds: {floor_yuan: -5}}\n", "is below 0, the smallest allowed"),
         ("horizon: {years: 2.0}\n", "must be a whole number, at least 1 and at most 30; write 2"),
         ("sources: {city: {scale: 10%}}\n", "write 0.1"),
