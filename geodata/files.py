@@ -124,6 +124,8 @@ def _readable(file: Path, table: str, encoding: str) -> Iterator[None]:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         said = f"cannot be read ({lines[0][:200]})"
         remedy = f"give a file of one of these formats: {listed(EXTENSIONS)}"
+        if file.suffix.casefold() in EXTENSIONS:
+            remedy = "it is damaged or not what its name says: take a sound copy, or write it anew from where it came"
         raise InputError([Finding("error", shown(file), table, message=said, remedy=remedy)]) from None
 
 

@@ -1,6 +1,7 @@
 """Reading a city: every table from its file, in the schema's columns, in one metric coordinate system."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -45,7 +46,7 @@ def read_city(
         try:
             raw = _raw(place, table, specs.get(name, {}), base)
         except InputError as error:
-            findings += error.findings
+            _add_once(findings, error.findings)
             unread.add(name)
             continue
         if raw is not None:
@@ -63,6 +64,16 @@ def read_city(
         raise InputError(findings)
     target = _metric(built["communities"].frame, metric_crs, findings)
     return _assemble(place, built, raws, target, findings, unread)
+
+
+def _add_once(findings: list[Finding], more: list[Finding]) -> None:
+    """Add what was found; a file that cannot be read, or is not there, for one table after another is named once."""
+    for finding in more:
+        alike = [i for i, other in enumerate(findings) if replace(other, layer=finding.layer) == finding]
+        if alike:
+            findings[alike[0]] = replace(finding, layer="")
+        else:
+            findings.append(finding)
 
 
 def _raw(place: Path, table: Table, spec: Mapping[str, object], base: Path | None) -> Raw | None:

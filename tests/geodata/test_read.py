@@ -472,6 +472,18 @@ def test_files_that_cannot_be_read(name: str, content: bytes, words: str, tmp_pa
     assert words in said(error)
 
 
+def test_a_damaged_package_is_named_once(tables: Tables, write: Write) -> None:
+    path = write(tables)
+    content = path.read_bytes()
+    for damaged in (content[:5000], content[:100] + b"x" * 20000, b"this is no database"):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError) as error:
+            read_city(path)
+        (finding,) = error.value.findings
+        assert finding.text().startswith(f"{path.as_posix()}   cannot be read ("), finding.text()
+        assert finding.remedy.startswith("it is damaged or not what its name says: take a sound copy")
+
+
 def test_a_zip_without_a_map_and_a_folder_with_two(tables: Tables, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
