@@ -90,23 +90,38 @@ def _guess_population(frame: pd.DataFrame, present: list[str], chosen: Chosen, f
     found = _first(_POPULATION, present, lambda name: _counts(frame[name]))
     others: list[str] = []
     if not found:
-        years = []
+        dated = []
         for name in present:
             match = _POPULATION_YEAR.fullmatch(name.casefold().strip())
             if match and _counts(frame[name]):
                 year = int(match[1])
-                years.append((year if year > 99 else year + (1900 if year > 40 else 2000), name))
-        years.sort()
-        if years:
-            found, others = years[-1][1], [name for _, name in years[:-1]]
+                dated.append((year if year > 99 else year + (1900 if year > 40 else 2000), name))
+        dated.sort()
+        if dated:
+            found, others = dated[-1][1], [name for _, name in dated[:-1]]
     if not found:
         numeric = [name for name in present if _counts(frame[name])]
         message = "no column has a well-known name for the number of residents"
         remedy = f"say which one it is (--population COLUMN); columns of numbers are {listed(numeric, 40) or '(none)'}"
-        raise InputError([Finding("error", file, column="population", message=message, remedy=remedy)])
+        years = (name for name in present if _POPULATION_YEAR.fullmatch(name.casefold().strip()))
+        column = _first(_POPULATION, present, lambda _: True) or next(years, "")
+        if column:
+            message = f"{_no_counts(frame[column])}, so it cannot be the number of residents"
+            remedy = f"correct it, or {remedy}"
+        raise InputError([Finding("error", file, column=column or "population", message=message, remedy=remedy)])
     chosen.columns["population"] = found
     more = f" (the newest; also there: {listed(others, 5)})" if others else ""
     chosen.said.append(f"Population   {found}{more}")
+
+
+def _no_counts(series: pd.Series) -> str:
+    """Say why a column holds no numbers above zero."""
+    for row, value in enumerate(series, 1):
+        try:
+            as_number(value)
+        except ValueError:
+            return f"holds {str(value)[:40]!r} in row {row}, which is no number"
+    return "is nowhere above 0"
 
 
 def _counts(series: pd.Series) -> bool:

@@ -51,6 +51,13 @@ def refused(frame: gpd.GeoDataFrame, tmp_path: Path, **options: object) -> str:
     return "\n".join(finding.text() for finding in error.value.findings)
 
 
+def test_a_column_of_residents_without_residents_is_named(tmp_path: Path) -> None:
+    none = refused(polygons().assign(pop=0), tmp_path)
+    assert "pop  is nowhere above 0, so it cannot be the number of residents; correct it, or say which" in none
+    some = refused(polygons().drop(columns="pop").assign(pop2020=["some"] * 12), tmp_path)
+    assert "pop2020  holds 'some' in row 1, which is no number" in some
+
+
 @pytest.mark.parametrize(
     ("file", "crs", "columns", "number"),
     [
