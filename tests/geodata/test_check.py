@@ -110,6 +110,15 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "infinite": (put("needs", 0, "amount", "inf"), "error: needs, row 1 (c1): amount = inf  is no"),
     "too large": (put("communities", 0, "hardship", 7), "hardship = 7  must be from 0 to 1"),
+    "too many people": (
+        put("communities", 1, "population", 1e12),
+        "warning: communities, row 2 (顺河): population = 1e+12  is more than anything plausible (10,000,000); "
+        "check it; the unit is persons",
+    ),
+    "too large an office": (
+        put("sites", 0, "area_m2", 1e9),
+        "warning: sites, row 1 (o1): area_m2 = 1000000000  is more than anything plausible (1,000,000); check it; the",
+    ),
     "unknown type": (
         put("communities", 0, "type", "enterprize"),
         "type = enterprize  not among the scenario's types; did you mean enterprise?",
