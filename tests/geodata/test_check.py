@@ -112,8 +112,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "too large": (put("communities", 0, "hardship", 7), "hardship = 7  must be from 0 to 1"),
     "too many people": (
         put("communities", 1, "population", 1e12),
-        "warning: communities, row 2 (顺河): population = 1e+12  is more than anything plausible (10,000,000); "
-        "check it; the unit is persons",
+        "warning: communities, row 2 (顺河): population = 1e+12  is more than anything plausible (10,000,000); check",
     ),
     "too large an office": (
         put("sites", 0, "area_m2", 1e9),
