@@ -226,7 +226,7 @@ def changed_keys(text: str, values: dict[str, Any]) -> list[Keys]:
     here: Any = values
     for part in name.split("."):
         keys.append(_step(here, part.strip()))
-        here = value_at(here, keys[-1:])
+        here = value_at(here, (keys[-1],))
     return _leaves(read_value(raw, CHANGED)[0], tuple(keys))
 
 
