@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EPS = 1e-9
 FULL = 0.9995  # a met share from here on is shown as met
+BEFORE = "before"
+"""Column of scores, and year of met shares, of what holds before the plan."""
 
 
 @dataclass(frozen=True)
@@ -102,27 +104,80 @@ class Facts:
             frame[column] = places[column].to_numpy()
         return frame
 
+    @cached_property
+    def met_before(self) -> pd.DataFrame:
+        """Rows of `met` of the first year with the shares of what stands before the plan.
+
+        That is rooms, and stations for those sent there in the first year, in proportion, as far as their capacity
+        goes; no grant has been paid, no debt paid off.
+        """
+        rows = self.met[self.met["year"] == self.first]
+        key = pd.MultiIndex.from_frame(rows[["community", "need"]])
+        had = self._served_before.reindex(key).fillna(0.0).to_numpy(dtype=float)
+        rooms = rows["community"].map(self._office_m2).to_numpy(dtype=float)
+        had = np.where(rows["need"] == "space", rooms, had)
+        share = np.minimum(1.0, had / rows["need_amount"].to_numpy(dtype=float))
+        done = rows["heft"] * share
+        return rows.assign(year=BEFORE, met_share=share, done=done, unmet=rows["heft"] - done)
+
+    @cached_property
+    def _served_before(self) -> "pd.Series[float]":
+        """(community, service) -> amount that existing stations serve of what the first year sends there."""
+        first = self.run.assignments
+        first = first[(first["year"] == self.first) & (first["amount"] > 0)]
+        there, pair = self.city.facilities, ["site", "service"]
+        office = there["community"].map(self._offices_of["site"])
+        site = there["site"].where(there["site"] != "", office.fillna(there["facility"])).astype(str)
+        capacity = there["capacity"].astype(float).groupby([site, there["service"].astype(str)]).sum()
+        has = capacity.reindex(pd.MultiIndex.from_frame(first[pair])).fillna(0.0).to_numpy(dtype=float)
+        asked = first.groupby(pair)["amount"].transform("sum").to_numpy(dtype=float)
+        amount = first["amount"].to_numpy(dtype=float) * np.minimum(1.0, has / asked)
+        return first.assign(amount=amount).groupby(["community", "service"])["amount"].sum()
+
+    @cached_property
+    def _offices_of(self) -> pd.DataFrame:
+        """Site and area of the office by community."""
+        sites = self.city.sites
+        offices = sites[sites["use"] == "office"].drop_duplicates("community")
+        return pd.DataFrame(offices[["community", "site", "area_m2"]]).set_index("community")
+
+    @cached_property
+    def _office_m2(self) -> "pd.Series[float]":
+        """Community -> floor of its office that others do not use."""
+        services, there = self.run.scenario.services, self.city.facilities
+        own = {name for name, rule in services.items() if rule.siting == "own"}
+        inside = there[~there["service"].isin(own) & (there["level"] != "outlet") & (there["site"] != "")]
+        others = (inside["area_m2"] + inside["spare_m2"]).groupby(inside["site"]).sum()
+        offices = self._offices_of
+        free = offices["area_m2"].astype(float) - offices["site"].map(others).fillna(0.0).astype(float)
+        return free.clip(lower=0.0).reindex(self.communities.index).fillna(0.0)
+
     def met_share(self, by: str | list[str]) -> pd.Series:
-        """Return the person-weighted met share, grouped by columns of `met`."""
-        sums = self.met.groupby(by)[["done", "heft"]].sum()
+        """Return the person-weighted met share by `year`, where `before` is before the plan, and other columns."""
+        sums = pd.concat([self.met_before.astype({"year": object}), self.met.astype({"year": object})])
+        sums = sums.groupby(by)[["done", "heft"]].sum()
         return (sums["done"] / sums["heft"].where(sums["heft"] > 0)).fillna(1.0)
 
     @cached_property
     def met_by_year(self) -> pd.Series:
-        """Met share of all needs of all people by year."""
-        return self.met_share("year").reindex(self.run.years).fillna(1.0)
+        """Met share of all needs of all people before the plan and by year."""
+        return self.met_share("year").reindex([BEFORE, *self.run.years]).fillna(1.0)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Score by community (rows) and year (columns), and `whole` for the whole horizon; missing without needs."""
+        """Score by community (rows), before the plan, by year and for the `whole` horizon; missing without needs."""
         frame = self.run.scores.copy()
         frame["when"] = frame["year"].astype("object").where(frame["year"].notna(), "whole")
         wide = frame.pivot_table(index="community", columns="when", values="score", aggfunc="first")
-        return wide.reindex(index=list(self.communities.index), columns=[*self.run.years, "whole"])
+        wide = wide.reindex(index=list(self.communities.index), columns=[BEFORE, *self.run.years, "whole"])
+        sums = self.met_before.assign(part=lambda f: f["weight"] * f["met_share"])
+        sums = sums.groupby("community")[["part", "weight"]].sum()
+        wide[BEFORE] = (sums["part"] / sums["weight"].where(sums["weight"] > 0)).reindex(wide.index)
+        return wide
 
     @cached_property
     def score_of(self) -> dict[tuple[str, int | str], float]:
-        """(community, year or `whole`) -> score; NaN without needs."""
+        """(community, year, `before` or `whole`) -> score; NaN without needs."""
         return {
             (str(key), when): float(value)
             for when in self.scores.columns
@@ -131,8 +186,8 @@ class Facts:
 
     @cached_property
     def gains(self) -> pd.Series:
-        """Score of the last year less that of the first, largest first; communities without needs left out."""
-        gain = (self.scores[self.last] - self.scores[self.first]).dropna()
+        """Score of the last year less that before the plan, largest first; communities without needs left out."""
+        gain = (self.scores[self.last] - self.scores[BEFORE]).dropna()
         return gain.sort_values(ascending=False, kind="stable")
 
     def worst(self, year: int | str) -> tuple[str, float]:
@@ -142,6 +197,12 @@ class Facts:
             return "", 1.0
         where = str(column.idxmin())
         return where, float(column[where])
+
+    @cached_property
+    def aside_scores(self) -> "pd.Series[float]":
+        """Scores of the last year of communities set aside, the lowest first."""
+        column = self.scores[self.last]
+        return column[column.index.isin(self.set_aside)].dropna().sort_values(kind="stable")
 
     @cached_property
     def spent(self) -> int:
@@ -194,9 +255,10 @@ class Facts:
         frame = self.run.stations
         return frame[(frame["year"] == year) & (frame["status"] != "closed") & (frame["capacity"] > 0)]
 
-    def at_full(self, need: str, year: int) -> tuple[int, int]:
-        """Return how many communities have a need met in full in a year, and how many have the need."""
-        rows = self.met[(self.met["need"] == need) & (self.met["year"] == year)]
+    def at_full(self, need: str, year: int | str) -> tuple[int, int]:
+        """Return how many communities have a need met in full in a year or `before`, and how many have the need."""
+        frame = self.met_before if year == BEFORE else self.met
+        rows = frame[(frame["need"] == need) & (frame["year"] == year)]
         return int((rows["met_share"] >= FULL).sum()), len(rows)
 
     def added_area(self, year: int) -> float:

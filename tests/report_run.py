@@ -105,7 +105,7 @@ def city(columns: int = 3, rows: int = 2) -> City:
             {
                 "facility": f"desk{i:03d}", "name": "", "kind": "", "community": key, "site": "", "service": "affairs",
                 "level": "station", "capacity": 500.0, "area_m2": 20.0, "running_yuan": 1_000.0,
-                "geometry": Point((x + 0.5) * SIDE, (y + 0.5) * SIDE),
+                "spare_m2": 0.0, "geometry": Point((x + 0.5) * SIDE, (y + 0.5) * SIDE),
             }
         )  # fmt: skip
         for need, amount in (("affairs", 1_000.0), ("library", 40.0)):

@@ -108,6 +108,23 @@ def test_page_holds_a_table_for_every_picture(folder: Path) -> None:
         assert word in said
 
 
+def test_page_of_one_year_measures_gains_from_before_the_plan(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "one", years=1))
+    facts = Facts(run, read_run_city(run))
+    made = page(facts)
+    assert "0.19 → 0.71" in made
+    assert "of all needs met, before the plan → 2007" in made
+    gain = made.split('id="gain"')[1].split("</table>")[0]
+    assert "+0.60" in gain
+    assert ">none<" not in gain
+    for head in ("Before", "2007", "Met before", "Met 2007"):
+        assert f">{head}<" in made
+    found = re.search(r'<script type="application/json" id="plan-data">(.*?)</script>', made, re.DOTALL)
+    assert found
+    first = json.loads(found[1])["communities"][0]
+    assert (first["before"], first["had"]) == (175, [0, 200, 500, 0])
+
+
 def test_page_shows_hostile_names_as_text(folder: Path) -> None:
     content = (folder / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in content

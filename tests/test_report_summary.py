@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.report.summary import summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
@@ -23,7 +23,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
 def test_sentence_says_what_for_whom_with_what_and_how_sure(facts: Facts) -> None:
     assert summarise(facts).sentence == (
         "This plan gives 6 communities with 15,750 residents work funds, rooms and service stations for 2007–2008; it "
-        "raises the part of all needs that is met from 0.48 in 2007 to 0.73 in 2008, costs 656,400 yuan and is proven "
+        "raises the part of all needs that is met from 0.19 before it to 0.73 in 2008, costs 656,400 yuan and is proven "
         "within 0.4 % of the best possible."
     )
 
@@ -34,14 +34,18 @@ def test_sentence_says_no_more_than_there_is(facts: Facts) -> None:
     assert "residents service stations for 2007–2008; " in summarise(Facts(run, facts.city)).sentence
     met = facts.run.met
     last = met["year"] == facts.last
-    for part, said in ((0.0, "lets the part of all needs met fall from 0.48 in 2007 to 0.00 in 2008"), (None, "keeps")):
+    for part, said in (
+        (0.0, "lets the part of all needs met fall from 0.19 before it to 0.00 in 2008"),
+        (None, "keeps"),
+    ):
         shares = met["met_share"].where(~last, part)
         if part is None:
             first = met[met["year"] == facts.first].set_index(["community", "need"])
             key = list(zip(met["community"], met["need"], strict=True))
             met = met.assign(need_amount=first["need_amount"].loc[key].to_numpy(),
                              persons=first["persons"].loc[key].to_numpy())  # fmt: skip
-            shares = first["met_share"].loc[key].to_numpy()
+            before = facts.met_before.set_index(["community", "need"])["met_share"]
+            shares = before.reindex(key).fillna(1.0).to_numpy()
         changed = replace(facts.run, met=met.assign(met_share=shares))
         assert said in summarise(Facts(changed, facts.city)).sentence
 
@@ -156,8 +160,24 @@ def test_years_with_the_same_count_are_told_together(tmp_path: Path, monkeypatch
 
 def test_one_year_plan_reads_well(tmp_path: Path) -> None:
     single = summarise(Facts(read_run(make_run(tmp_path / "one", years=1)), city()))
-    assert "for 2007; it meets 0.71 of all needs in 2007" in single.sentence
-    assert "→" not in single.text()
+    assert (
+        "for 2007; it raises the part of all needs that is met from 0.19 before it to 0.71 in 2007" in single.sentence
+    )
+    assert "0.19 (before the plan) → 0.71 (2007) of all needs" in single.text()
+
+
+def test_before_the_plan_is_what_stands_already(facts: Facts) -> None:
+    """c000: half its visits at a desk that stands, 60 of 300 m² in its office, no grant, no seat in a library."""
+    had = facts.met_before.set_index(["community", "need"])["met_share"]["c000"]
+    assert had.to_dict() == pytest.approx({"work_funds": 0.0, "space": 0.2, "affairs": 0.5, "library": 0.0})
+    assert facts.score_of["c000", BEFORE] == pytest.approx(0.7 / 4)
+    assert facts.gains["c000"] == pytest.approx(facts.score_of["c000", facts.last] - 0.7 / 4)
+    floor = facts.city.facilities.assign(
+        service="library", site=facts.city.sites["site"][0], spare_m2=5.0, area_m2=15.0, community="c000"
+    )[:2]
+    facilities = pd.concat([facts.city.facilities, floor])
+    shared = Facts(facts.run, replace(facts.city, facilities=facilities))
+    assert shared.met_before.set_index(["community", "need"])["met_share"]["c000", "space"] == pytest.approx(20 / 300)
 
 
 def test_record_without_optional_keys_is_enough(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.report import sections
 from optimizer.report.checked import checked_section
 from optimizer.report.fairness_section import fairness_section
@@ -92,8 +92,8 @@ def _contents() -> Html:
 
 def _tiles(facts: Facts) -> Html:
     currency = facts.run.scenario.currency.name
-    first, last = float(facts.met_by_year.iloc[0]), float(facts.met_by_year.iloc[-1])
-    (_, worst_first), (where, worst) = facts.worst(facts.first), facts.worst(facts.last)
+    before, last = float(facts.met_by_year[BEFORE]), float(facts.met_by_year[facts.last])
+    (_, worst_before), (where, worst) = facts.worst(BEFORE), facts.worst(facts.last)
     full, target = facts.at_full("space", facts.last)
     funded, entitled = facts.at_full("work_funds", facts.last)
     changed = facts.stations["change"].value_counts()
@@ -101,8 +101,8 @@ def _tiles(facts: Facts) -> Html:
     opened = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
     tiles = [
         (f"{million(facts.spent)} M", f"{currency} spent of {million(facts.available)} M"),
-        (f"{share(first)} → {share(last)}", f"of all needs met, {facts.first} → {facts.last}"),
-        (f"{share(worst_first)} → {share(worst)}", f"worst-off community ({facts.label(where)} in {facts.last})"),
+        (f"{share(before)} → {share(last)}", f"of all needs met, before the plan → {facts.last}"),
+        (f"{share(worst_before)} → {share(worst)}", f"worst-off community ({facts.label(where)} in {facts.last})"),
         (f"{number(funded)} of {number(entitled)}", f"communities with full work funds in {facts.last}"),
         (f"{number(full)} of {number(target)}", f"communities at their space target in {facts.last}"),
         (number(opened), f"stations open in {facts.last}: {new} new, {enlarged} enlarged"),
@@ -137,8 +137,8 @@ def _explore(facts: Facts, made: Outline) -> Html:
     who = set_aside_text(facts)
     left_out = f" The worst-off community is looked for among the others: {who}." if who else ""
     note = (
-        f"Scores weigh the met shares of a community by what its type needs most. {facts.first} is the plan’s first "
-        f"year, not the time before it.{apart}{left_out}"
+        "Scores weigh the met shares of a community by what its type needs most. Before the plan is what rooms and "
+        f"stations give that stand already, for those the plan sends there in its first year.{apart}{left_out}"
     )
     return sections.section(
         "explore", "Who gets what",

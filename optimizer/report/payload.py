@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.report.geopackage import site_points
 from optimizer.report.map_chart import Outline
 from optimizer.report.why import why
@@ -73,6 +73,7 @@ def _communities(
     facts: Facts, made: Outline, districts: list[str], types: list[str], sources: list[str]
 ) -> list[dict[str, Any]]:
     shares, hefts = _met(facts)
+    had = facts.met_before.set_index(["community", "need"])["met_share"].to_dict()
     rooms, served, paid = _rooms(facts), _served(facts), _paid(facts, sources)
     grants, scores, years = facts.grants, facts.score_of, facts.run.years
     result = []
@@ -85,7 +86,9 @@ def _communities(
                 "class": class_title(facts.run.scenario, facts.class_of.get(community, "")),
                 "people": round(float(row["population"])), "debt": round(float(row["debt_yuan"])),
                 "score": [_thousandths(scores.get((community, y))) for y in years],
+                "before": _thousandths(scores.get((community, BEFORE))),
                 "whole": _thousandths(scores.get((community, "whole"))),
+                "had": [_thousandths(had.get((community, n))) for n in facts.needs],
                 "met": [[_thousandths(shares.get((community, n, y))) for y in years] for n in facts.needs],
                 "heft": [round(hefts.get((community, n), 0.0)) for n in facts.needs],
                 "grant": [grants.get((community, y), (0, 0))[1] for y in years],

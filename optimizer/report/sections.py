@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.report.html import Html, join, table, tag
 from optimizer.report.summary import left_over, not_met, stations_text, used_up
 from optimizer.words import (
@@ -52,27 +52,34 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
     order = {str(c): i for i, c in enumerate(frame.index)}
     rows = []
     for community in chosen:
-        before, after = facts.score_of[str(community), facts.first], facts.score_of[str(community), facts.last]
+        before, after = facts.score_of[str(community), BEFORE], facts.score_of[str(community), facts.last]
         name = tag("button", frame.at[community, "label"], type="button", class_="pick", data_i=order[str(community)])
         place = facts.district_label(str(frame.at[community, "district"]))
         rows.append([join([name, tag("small", place)]), share(before), bar(after), change(after - before)])
     if not rows:
         rows.append(["none", "", "", ""])
     caption = "Gain most" if which == "gain" else "Left worst off"
-    head = ["Community", str(facts.first), str(facts.last), "Change"]
+    head = ["Community", "Before", str(facts.last), "Change"]
     return table(caption, head, rows, numbers=(1, 3), id_=which)
 
 
 def needs_section(facts: Facts) -> Html:
-    """Return what is met of every need by year, by type and by district."""
-    years = facts.run.years
+    """Return what is met of every need before the plan and by year, by type and by district."""
+    years = [BEFORE, *facts.run.years]
     shares = facts.met_share(["need", "year"]).unstack().reindex(index=facts.needs, columns=years)
     rows: list[Sequence[object]] = [
         [need_title(facts.run.scenario, str(need)), *(bar(float(v)) for v in values)]
         for need, *values in shares.itertuples()
     ]
     rows.append(["All needs", *(bar(float(v)) for v in facts.met_by_year)])
-    body = [table("Met share of people’s needs by year", ["Need", *map(str, years)], rows, id_="needs-table")]
+    body = [
+        table(
+            "Met share of people’s needs by year",
+            ["Need", "Before", *map(str, facts.run.years)],
+            rows,
+            id_="needs-table",
+        )
+    ]
     body.append(tag("div", _by(facts, "type"), _by(facts, "district"), class_="pair"))
     short = not_met(facts, 8)
     if short:
@@ -80,14 +87,13 @@ def needs_section(facts: Facts) -> Html:
         body.append(tag("ul", *(tag("li", line[:1].upper() + line[1:] + ".") for line in short)))
     lead = (
         "The part of a need that is met, weighted by the people concerned and by the weight of the need for their "
-        "type of community. The first table follows the filters above."
+        "type of community; before the plan no grant is paid. The first table follows the filters above."
     )
     return section("needs", "What is met", *body, lead=lead)
 
 
 def _by(facts: Facts, column: str) -> Html:
-    years = list(dict.fromkeys([facts.first, facts.last]))
-    shares = facts.met_share([column, "year"]).unstack().reindex(columns=years)
+    shares = facts.met_share([column, "year"]).unstack().reindex(columns=[BEFORE, facts.last])
     counts = facts.communities[column].value_counts()
     people = facts.communities.groupby(column)["population"].sum()
     title = (lambda k: type_title(facts.run.scenario, k)) if column == "type" else facts.district_label
@@ -95,7 +101,7 @@ def _by(facts: Facts, column: str) -> Html:
         [title(str(k)), number(counts.get(k, 0)), number(float(people.get(k, 0))), *(bar(float(v)) for v in values)]
         for k, *values in shares.itertuples()
     ]
-    head = [column.capitalize(), "Communities", "Residents", *map(str, years)]
+    head = [column.capitalize(), "Communities", "Residents", "Before", str(facts.last)]
     return table(f"By {column}", head, rows, numbers=(1, 2))
 
 
@@ -168,7 +174,7 @@ def services_section(facts: Facts) -> Html:
     shares = facts.met_share(["need", "year"])
     rows = [_service_row(facts, service, shares) for service in scenario.services if service in facts.needs]
     head = [
-        "Service", "Kind", f"Met {facts.first}", f"Met {facts.last}", f"Open {facts.last}", "New", "Enlarged",
+        "Service", "Kind", "Met before", f"Met {facts.last}", f"Open {facts.last}", "New", "Enlarged",
         f"Capacity {facts.last}", "Opening, M", "Running, M", "Mean travel",
     ]  # fmt: skip
     lead = f"{stations_text(facts)[:1].upper()}{stations_text(facts)[1:]}. Money in million {scenario.currency.name}."
@@ -189,7 +195,7 @@ def _service_row(facts: Facts, service: str, shares: pd.Series) -> list[object]:
     return [
         join([need_title(facts.run.scenario, service), tag("small", rule.unit)]),
         "own office" if rule.siting == "own" else "shared",
-        bar(shares.get((service, facts.first))),
+        bar(shares.get((service, BEFORE))),
         bar(shares.get((service, facts.last))),
         number(opened["site"].nunique()),
         number(counts.get("opened", 0)),
@@ -247,10 +253,10 @@ def communities_section(facts: Facts) -> Html:
         rows.append(
             [name, facts.district_label(str(row["district"])), type_title(facts.run.scenario, str(row["type"])),
              class_title(facts.run.scenario, facts.class_of.get(community, "")), number(float(row["population"])),
-             _score(facts.score_of[community, facts.first]), _score(facts.score_of[community, facts.last]),
+             _score(facts.score_of[community, BEFORE]), _score(facts.score_of[community, facts.last]),
              number(facts.grants.get((community, facts.last), (0, 0))[1]), number(added.get(community, 0.0))]
         )  # fmt: skip
-    head = ["Community", "District", "Type", "Class", "Residents", f"Met {facts.first}", f"Met {facts.last}",
+    head = ["Community", "District", "Type", "Class", "Residents", "Met before", f"Met {facts.last}",
             f"Grant {facts.last}", "Rooms added, m²"]  # fmt: skip
     body = table("All communities", head, rows, numbers=range(4, 9), id_="all", row_ids=range(len(rows)),
                  sortable=True, hidden_caption=True)  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.run_folder import Run, read_run, read_run_city
 from optimizer.scenario import RULE_TITLES
 from optimizer.words import (
@@ -102,14 +102,12 @@ def _headline(facts: Facts) -> str:
 def sentence(facts: Facts) -> str:
     """Return the first sentence of the report: what the plan does, for whom, with what money, how sure."""
     people = float(facts.communities["population"].sum())
-    before, after = facts.met_by_year.iloc[0], facts.met_by_year.iloc[-1]
-    if facts.first == facts.last:
-        change = f"meets {share(after)} of all needs in {facts.last}"
-    elif share(before) == share(after):
+    before, after = facts.met_by_year[BEFORE], facts.met_by_year[facts.last]
+    if share(before) == share(after):
         change = f"keeps the part of all needs that is met at {share(after)}"
     else:
         verb = "raises the part of all needs that is met" if after > before else "lets the part of all needs met fall"
-        change = f"{verb} from {share(before)} in {facts.first} to {share(after)} in {facts.last}"
+        change = f"{verb} from {share(before)} before it to {share(after)} in {facts.last}"
     return (
         f"This plan gives {plural(len(facts.communities), 'community', 'communities')} with {number(people)} residents "
         f"{listed(_given(facts)) or 'nothing'} for {period(facts)}; it {change}, costs "
@@ -217,12 +215,11 @@ def _funds_text(facts: Facts) -> str:
 
 
 def _space_text(facts: Facts) -> str:
-    (before, _), (after, count) = facts.at_full("space", facts.first), facts.at_full("space", facts.last)
+    (before, _), (after, count) = facts.at_full("space", BEFORE), facts.at_full("space", facts.last)
     added = facts.added_area(facts.last)
     if not count:
         return f"+{number(added)} m²; no community has a target"
-    counts = f"{before} → {after}" if facts.first != facts.last else f"{after}"
-    return f"+{number(added)} m²; communities at their target: {counts} of {count}"
+    return f"+{number(added)} m²; communities at their target: {before} → {after} of {count}"
 
 
 def stations_text(facts: Facts) -> str:
@@ -235,15 +232,12 @@ def stations_text(facts: Facts) -> str:
 
 
 def _met_lines(facts: Facts) -> list[Line]:
-    first, last = facts.met_by_year.iloc[0], facts.met_by_year.iloc[-1]
-    (_, worst_first), (where, worst) = facts.worst(facts.first), facts.worst(facts.last)
-    if facts.first == facts.last:
-        text = f"{share(last)} of all needs; the worst-off community {share(worst)} ({facts.label(where)})"
-    else:
-        text = (
-            f"{share(first)} ({facts.first}) → {share(last)} ({facts.last}) of all needs; the worst-off community "
-            f"{share(worst_first)} → {share(worst)} ({facts.label(where)})"
-        )
+    before, last = facts.met_by_year[BEFORE], facts.met_by_year[facts.last]
+    (_, worst_before), (where, worst) = facts.worst(BEFORE), facts.worst(facts.last)
+    text = (
+        f"{share(before)} (before the plan) → {share(last)} ({facts.last}) of all needs; the worst-off community "
+        f"{share(worst_before)} → {share(worst)} ({facts.label(where)})"
+    )
     aside = set_aside_text(facts)
     return [Line("Met needs", "", text), *([Line("Set aside", "", aside)] if aside else [])]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.report.summary import summarise
 from optimizer.run_folder import COLUMNS
 from optimizer.words import need_title, source_title
@@ -73,7 +73,7 @@ def _summary_sheet(sheet: Any, styles: dict[str, Any], facts: Facts) -> None:
         row += 1
     row = _block(sheet, styles, row + 1, "Money from sources to purposes, " + facts.run.scenario.currency.name,
                  _money_matrix(facts))  # fmt: skip
-    _block(sheet, styles, row + 1, "Met share of all people's needs by year", _met_matrix(facts))
+    _block(sheet, styles, row + 1, "Met share of all people's needs before the plan and by year", _met_matrix(facts))
 
 
 def _money_matrix(facts: Facts) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def _money_matrix(facts: Facts) -> pd.DataFrame:
 
 
 def _met_matrix(facts: Facts) -> pd.DataFrame:
-    matrix = facts.met_share(["need", "year"]).unstack().reindex(facts.needs)
+    matrix = facts.met_share(["need", "year"]).unstack().reindex(facts.needs)[[BEFORE, *facts.run.years]]
     matrix.index = [need_title(facts.run.scenario, str(n)) for n in matrix.index]
     matrix.loc["All"] = facts.met_by_year
     return matrix.rename_axis(index="Need", columns=None).reset_index().rename(columns=str)

@@ -16,7 +16,7 @@
     return el("span", { class: "bar" }, el("i", { style: `width:${Math.max(0, Math.min(100, v / 10))}%`, "aria-hidden": "true" }), el("b", {}, share(v)));
   }
   const inFilter = (c) => (state.district < 0 || c.d === state.district) && (state.type < 0 || c.t === state.type) && (!state.main || c.main);
-  const gain = (c) => c.score[LAST] === null || c.score[0] === null ? null : c.score[LAST] - c.score[0];
+  const gain = (c) => c.score[LAST] === null || c.before === null ? null : c.score[LAST] - c.before;
   const filtered = () => state.district >= 0 || state.type >= 0 || state.main;
 
   /* what the map shows */
@@ -36,7 +36,7 @@
   }
   function shownName() {
     if (state.measure === "score") return `Part of all needs met, ${D.years[state.year]}`;
-    if (state.measure === "change") return `Change from ${D.years[0]} to ${D.years[LAST]}`;
+    if (state.measure === "change") return `Change from before the plan to ${D.years[LAST]}`;
     if (state.measure === "grant") return `Work funds per resident, ${D.currency}, ${D.years[state.year]}`;
     return `${D.needs[+state.measure].title} met, ${D.years[state.year]}`;
   }
@@ -108,16 +108,18 @@
     ].filter(Boolean));
   }
   byId("map-controls").append(...[
-    choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Change ${D.years[0]}–${D.years[LAST]}`], ["grant", "Work funds per resident"]].filter(([v]) => v !== "change" || T > 1), "score", (v) => { state.measure = v; paint(); }),
+    choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Change before–${D.years[LAST]}`], ["grant", "Work funds per resident"]], "score", (v) => { state.measure = v; paint(); }),
     T > 1 ? choice("Year", D.years.map((y, i) => [i, y]), LAST, (v) => { state.year = +v; paint(); }) : null,
     choice("Stations", [["change", "New or enlarged"], ["open", "All open"], ["none", "None"]], "change", (v) => { state.marks = v; paint(); }),
     choice("Of service", [[-1, "Shared services"], [-2, "All services"], ...D.needs.map((n, i) => [i, n.title]).filter(([i]) => D.needs[i].service)], -1, (v) => { state.service = +v; paint(); }),
   ].filter(Boolean));
 
   /* lists and tables that follow the filters */
+  const BEFORE = -1;
+  const part = (c, k, t) => t === BEFORE ? c.had[k] : c.met[k][t];
   const met = (list, need, t) => {
     let done = 0, all = 0;
-    for (const c of list) for (const [k, m] of c.met.entries()) if ((need < 0 || k === need) && m[t] !== null) { all += c.heft[k]; done += c.heft[k] * m[t]; }
+    for (const c of list) D.needs.forEach((_, k) => { const m = part(c, k, t); if ((need < 0 || k === need) && m !== null) { all += c.heft[k]; done += c.heft[k] * m; } });
     return all ? done / all : null;
   };
   function rank(id, list, key) {
@@ -125,7 +127,7 @@
     if (!list.length) return body.replaceChildren(el("tr", {}, el("th", { scope: "row" }, "none"), el("td"), el("td"), el("td")));
     return body.replaceChildren(...[...list].sort(key).slice(0, 10).map((c) => el("tr", {},
       el("th", { scope: "row" }, el("button", { type: "button", class: "pick", "data-i": C.indexOf(c) }, c.name), el("small", {}, D.districts[c.d].title)),
-      el("td", { class: "n" }, share(c.score[0])), el("td", {}, bar(c.score[LAST])), el("td", { class: "n" }, change(gain(c))))));
+      el("td", { class: "n" }, share(c.before)), el("td", {}, bar(c.score[LAST])), el("td", { class: "n" }, change(gain(c))))));
   }
   function money() {
     const cube = D.money.filter((m) => state.district < 0 || m[2] === state.district);
@@ -206,12 +208,12 @@
     byId("bars").replaceChildren(picture);
   }
   function refilter(move) {
-    const list = C.filter(inFilter), scored = list.filter((c) => c.score[LAST] !== null && c.score[0] !== null);
+    const list = C.filter(inFilter), scored = list.filter((c) => gain(c) !== null);
     drawFilters();
-    byId("filtered").textContent = !filtered() ? "" : `${fmt.format(list.length)} of ${fmt.format(C.length)} communities, ${fmt.format(list.reduce((s, c) => s + c.people, 0))} residents; needs met ${share(Math.round(met(list, -1, 0)))} in ${D.years[0]}${T > 1 ? `, ${share(Math.round(met(list, -1, LAST)))} in ${D.years[LAST]}` : ""}.`;
+    byId("filtered").textContent = !filtered() ? "" : `${fmt.format(list.length)} of ${fmt.format(C.length)} communities, ${fmt.format(list.reduce((s, c) => s + c.people, 0))} residents; needs met ${share(Math.round(met(list, -1, BEFORE)))} before the plan, ${share(Math.round(met(list, -1, LAST)))} in ${D.years[LAST]}.`;
     rank("worst", scored, (x, y) => x.score[LAST] - y.score[LAST]);
     rank("gain", scored.filter((c) => gain(c) >= 5), (x, y) => gain(y) - gain(x));
-    [...byId("needs-table").tBodies[0].rows].forEach((tr, r) => D.years.forEach((_, t) => tr.cells[t + 1].replaceChildren(bar(met(list, r < D.needs.length ? r : -1, t)))));
+    [...byId("needs-table").tBodies[0].rows].forEach((tr, r) => [BEFORE, ...D.years.keys()].forEach((t, k) => tr.cells[k + 1].replaceChildren(bar(met(list, r < D.needs.length ? r : -1, t)))));
     for (const tr of byId("all").tBodies[0].rows) tr.hidden = !inFilter(C[+tr.dataset.i]);
     money();
     paint();
@@ -239,20 +241,19 @@
     if (i < 0) { card.replaceChildren(); return; }
     const c = C[i];
     if (move) map.show(c);
-    const years = T > 1 ? [0, LAST] : [LAST];
-    const needs = D.needs.map((n, k) => [n.title, ...years.map((t) => bar(c.met[k][t]))]);
-    needs.unshift(["All needs", ...years.map((t) => bar(c.score[t]))]);
+    const needs = D.needs.map((n, k) => [n.title, bar(c.had[k]), bar(c.met[k][LAST])]);
+    needs.unshift(["All needs", bar(c.before), bar(c.score[LAST])]);
     const parts = [
       el("button", { type: "button", class: "close", "aria-label": "Close the card", onclick: () => pick(-1) }, "✕"),
       el("h3", {}, c.name, c.zh ? el("small", { lang: "zh" }, c.zh) : ""),
       el("p", {}, [c.id === c.name ? null : c.id, D.types[c.t].title, [...new Set([c.sub, D.districts[c.d].title])].filter(Boolean).join(", "), `${fmt.format(c.people)} residents`, c.debt ? `debt ${fmt.format(c.debt)} ${D.currency}` : null].filter(Boolean).join(" · ")),
       el("h4", {}, "Why it gets what it gets"), el("ul", {}, ...c.why.map((w) => el("li", {}, w))),
-      el("h4", {}, "Needs met"), rows(needs, ["Need", ...years.map((t) => String(D.years[t]))]),
+      el("h4", {}, "Needs met"), rows(needs, ["Need", "Before", String(D.years[LAST])]),
     ];
     if (c.entitled.some((v) => v) || c.grant.some((v) => v)) parts.push(el("h4", {}, `Work funds, ${D.currency}`), rows([["Entitled", ...c.entitled.map((v) => fmt.format(v))], ["Granted", ...c.grant.map((v) => fmt.format(v))]], ["", ...D.years.map(String)]));
     if (c.rooms.length) parts.push(el("h4", {}, "Rooms"), rows(c.rooms.map(([name, how, area, cost, year]) => [name, how, `${fmt.format(area)} m²`, `${fmt.format(cost)}`, String(year)]), ["Rooms", "How", "Area", `Cost, ${D.currency}`, "From"]));
     if (c.served.length) parts.push(el("h4", {}, `Who serves it in ${D.years[LAST]}`), rows(c.served.map(([name, need, part, travel, what, year]) => [D.needs[need].title, `${name}${what === "existing" ? "" : ` (${MARKS[what][1]} ${year})`}`, share(part), `${fmt.format(travel)} m`]), ["Service", "Station", "Part of need", "Travel"]));
-    if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${D.years[0]}–${D.years[LAST]}, ${D.currency}`), paidTable(c), el("p", {}, "Shared stations are paid for by district and are not counted here."));
+    if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${T > 1 ? `${D.years[0]}–` : ""}${D.years[LAST]}, ${D.currency}`), paidTable(c), el("p", {}, "Shared stations are paid for by district and are not counted here."));
     card.replaceChildren(...parts.filter(Boolean));
     if (document.activeElement && document.activeElement.classList.contains("pick")) card.scrollIntoView({ block: "nearest" });
   }
