@@ -3,7 +3,7 @@
 from typing import Any
 
 from optimizer.compare_side import Side
-from optimizer.words import need_title
+from optimizer.words import need_title, signed
 
 Row = list[Any]
 
@@ -50,7 +50,7 @@ def _reasons(base: Side, side: Side) -> dict[str, str]:
         elif direction > 0 and key in gained:
             reasons[str(community)] = f"gains a station for {title}"
         else:
-            reasons[str(community)] = f"{title} {shift:+.2f}".replace("-", "−")
+            reasons[str(community)] = f"{title} {signed(shift)}"
     return reasons
 
 

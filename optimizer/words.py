@@ -90,6 +90,11 @@ def share(value: float) -> str:
     return f"{value:.2f}"
 
 
+def signed(value: float) -> str:
+    """Return a difference with two digits and its sign."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def percent(value: float) -> str:
     """Return a gap or part in per cent with as many digits as it needs."""
     value *= 100

@@ -75,6 +75,16 @@ def test_main_reasons_are_named(comparison: Comparison) -> None:
     assert comparison.changed("cut", losers=False).empty
 
 
+def test_only_numbers_get_a_minus_sign(runs: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(runs["base"], tmp_path / "worse")
+    path = tmp_path / "worse" / "tables" / "met.csv"
+    met = pd.read_csv(path)
+    met.loc[(met["community"] == "c000") & (met["need"] == "affairs"), "met_amount"] = 0
+    met.to_csv(path, index=False)
+    rows = compare([runs["base"], tmp_path / "worse"]).communities.query("community == 'c000'")
+    assert rows["reason"].iloc[-1].startswith("one-stop affairs −0.")
+
+
 def test_gains_are_told_from_the_other_side(runs: dict[str, Path]) -> None:
     back = compare([runs["cut"], runs["base"]])
     rows = back.changed("base", losers=False)
