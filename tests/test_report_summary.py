@@ -23,8 +23,8 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
 def test_sentence_says_what_for_whom_with_what_and_how_sure(facts: Facts) -> None:
     assert summarise(facts).sentence == (
         "This plan gives 6 communities with 15,750 residents work funds, rooms and service stations for 2007–2008; it "
-        "raises the part of all needs that is met from 0.19 before it to 0.73 in 2008, costs 656,400 yuan and is proven "
-        "within 0.4 % of the best possible."
+        "raises the part of all needs that is met from 0.19 before it to 0.73 in 2008, costs 656,400 yuan and is "
+        "proven within 0.4 % of the best possible."
     )
 
 
@@ -97,7 +97,12 @@ def test_communities_set_aside_do_not_count_as_worst_off(facts: Facts) -> None:
     aside = Facts(run, facts.city)
     assert facts.worst(facts.last)[0] == "c005"
     assert aside.worst(facts.last)[0] != "c005"
-    assert any(line.label == "Set aside" for line in summarise(aside).lines)
+    said = {line.label: line.text for line in summarise(aside).lines}
+    assert "the worst-off community of all but 1 set aside 0." in said["Met needs"]
+    lowest = share(facts.score_of["c005", facts.last])
+    assert said["Set aside"].startswith("1 community that no plan can raise to the level of the others")
+    assert f"the lowest first: Community 5 {lowest}; all are listed in report.html" in said["Set aside"]
+    assert "set aside" not in summarise(facts).text().lower()
     assert any("set aside" in line for line in why(aside, "c005"))
 
 

@@ -12,7 +12,7 @@ from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline
 from optimizer.report.one_stop import one_stop_section
 from optimizer.report.payload import payload
 from optimizer.report.provenance import provenance_section
-from optimizer.report.summary import period, set_aside_text, summarise
+from optimizer.report.summary import but_aside, period, set_aside_text, summarise
 from optimizer.run_folder import ALL_PLANS
 from optimizer.words import million, number, percent, share, spelled
 
@@ -72,9 +72,12 @@ def _proof(facts: Facts) -> list[list[object]]:
     record, lines = facts.run.record, list[list[object]]()
     for stage in facts.run.record.get("stages", []):
         gap, scope = stage.get("gap"), str(stage.get("scope") or ALL_PLANS)
+        title = titles.get(stage.get("goal"), stage.get("goal"))
+        if stage.get("goal") == "worst_off":
+            title += but_aside(facts)
         said = "no proof" if gap is None else "best possible" if gap <= 0 else f"within {percent(float(gap))}"
         among = "" if scope == ALL_PLANS or gap is None else f" of {scope}"
-        lines.append([f"{titles.get(stage.get('goal'), stage.get('goal'))}: ", tag("b", said), among])
+        lines.append([f"{title}: ", tag("b", said), among])
     if facts.run.scenario.rule is not None:
         lines.append(["made by a rule: ", tag("b", "nothing is proven")])
     lines += [[f"{titles.get(goal, goal)}: ", tag("b", "not reached")] for goal in record.get("not_reached") or []]
@@ -99,15 +102,25 @@ def _tiles(facts: Facts) -> Html:
     changed = facts.stations["change"].value_counts()
     new, enlarged = number(changed.get("opened", 0)), number(changed.get("upgraded", 0))
     opened = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
-    tiles = [
+    tiles: list[tuple[str, object]] = [
         (f"{million(facts.spent)} M", f"{currency} spent of {million(facts.available)} M"),
         (f"{share(before)} → {share(last)}", f"of all needs met, before the plan → {facts.last}"),
-        (f"{share(worst_before)} → {share(worst)}", f"worst-off community ({facts.label(where)} in {facts.last})"),
+        (f"{share(worst_before)} → {share(worst)}", _worst_off(facts, where)),
         (f"{number(funded)} of {number(entitled)}", f"communities with full work funds in {facts.last}"),
         (f"{number(full)} of {number(target)}", f"communities at their space target in {facts.last}"),
         (number(opened), f"stations open in {facts.last}: {new} new, {enlarged} enlarged"),
     ]  # fmt: skip
     return tag("dl", *(tag("div", tag("dt", text), tag("dd", figure)) for figure, text in tiles), class_="tiles")
+
+
+def _worst_off(facts: Facts, where: str) -> Html:
+    """What the tile of the worst-off says: who it is, who is left out and how low the lowest of them is."""
+    said = f"worst-off community{but_aside(facts)} ({facts.label(where)} in {facts.last})"
+    if facts.aside_scores.empty:
+        return join([said])
+    lowest = facts.aside_scores.index[0]
+    aside = f"set aside, the lowest: {facts.label(str(lowest))}, {share(float(facts.aside_scores.iloc[0]))}"
+    return join([said, "; ", tag("a", aside, href="#set-aside")])
 
 
 def _explore(facts: Facts, made: Outline) -> Html:
@@ -135,7 +148,7 @@ def _explore(facts: Facts, made: Outline) -> Html:
     )
     apart = " Parts of the city that lie far apart are moved together, all at one scale." if made.moved else ""
     who = set_aside_text(facts)
-    left_out = f" The worst-off community is looked for among the others: {who}." if who else ""
+    left_out = f" The worst-off community is looked for among the others; set aside are {who}." if who else ""
     note = (
         "Scores weigh the met shares of a community by what its type needs most. Before the plan is what rooms and "
         f"stations give that stand already, for those the plan sends there in its first year.{apart}{left_out}"

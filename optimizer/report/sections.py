@@ -16,6 +16,7 @@ from optimizer.words import (
     need_title,
     number,
     share,
+    signed,
     source_title,
     type_title,
 )
@@ -39,7 +40,7 @@ def bar(value: float | None) -> Html:
 
 def change(value: float) -> str:
     """Return a difference with its sign."""
-    return "±0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+    return "±0.00" if abs(value) < 0.005 else signed(value)
 
 
 def ranking(facts: Facts, which: str, most: int = 10) -> Html:
@@ -261,7 +262,26 @@ def communities_section(facts: Facts) -> Html:
     body = table("All communities", head, rows, numbers=range(4, 9), id_="all", row_ids=range(len(rows)),
                  sortable=True, hidden_caption=True)  # fmt: skip
     lead = "A click on a name shows its card beside the map. Heads sort; the filters above apply."
-    return section("communities", "All communities", body, lead=lead)
+    return section("communities", "All communities", body, _set_aside(facts), lead=lead)
+
+
+def _set_aside(facts: Facts) -> Html:
+    """The list of communities set aside, the lowest first; empty where there are none."""
+    order, rows = {str(c): i for i, c in enumerate(facts.communities.index)}, list[Sequence[object]]()
+    for community, score in facts.aside_scores.items():
+        row = facts.rows[str(community)]
+        name = tag("button", row["label"], type="button", class_="pick", data_i=order[str(community)])
+        rows.append([name, facts.district_label(str(row["district"])), type_title(facts.run.scenario, str(row["type"])),
+                     _score(facts.score_of[str(community), BEFORE]), _score(float(score))])  # fmt: skip
+    if not rows:
+        return Html("")
+    head = ["Community", "District", "Type", "Met before", f"Met {facts.last}"]
+    said = "No plan can raise these to the level of the others, so the worst-off community is looked for among those."
+    return tag(
+        "div", tag("h3", f"Communities set aside ({len(rows)})"), tag("p", said),
+        table("Communities set aside, the lowest first", head, rows, numbers=(3, 4), hidden_caption=True),
+        id="set-aside",
+    )  # fmt: skip
 
 
 def _zh(name: object) -> Html:

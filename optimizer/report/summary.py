@@ -171,7 +171,7 @@ def _relief_lines(facts: Facts, yuan: float) -> list[Line]:
 
 def _one_stop_lines(facts: Facts) -> list[Line]:
     text = one_stop_text(facts)
-    return [Line("One-stop", _figure(float(facts.run.one_stop["saved_yuan"].sum())), text)] if text else []
+    return [Line("One-stop", "", text)] if text else []
 
 
 def one_stop_text(facts: Facts) -> str:
@@ -235,19 +235,28 @@ def _met_lines(facts: Facts) -> list[Line]:
     before, last = facts.met_by_year[BEFORE], facts.met_by_year[facts.last]
     (_, worst_before), (where, worst) = facts.worst(BEFORE), facts.worst(facts.last)
     text = (
-        f"{share(before)} (before the plan) → {share(last)} ({facts.last}) of all needs; the worst-off community "
-        f"{share(worst_before)} → {share(worst)} ({facts.label(where)})"
+        f"{share(before)} (before the plan) → {share(last)} ({facts.last}) of all needs; the worst-off community"
+        f"{but_aside(facts)} {share(worst_before)} → {share(worst)} ({facts.label(where)})"
     )
     aside = set_aside_text(facts)
+    if aside:
+        aside += "; all are listed in report.html, Communities set aside"
     return [Line("Met needs", "", text), *([Line("Set aside", "", aside)] if aside else [])]
 
 
 def set_aside_text(facts: Facts) -> str:
-    """Say who is left out when the worst-off is looked for; empty where nobody is."""
-    if not facts.set_aside:
+    """Say who is left out when the worst-off is looked for, the lowest first; empty where nobody is."""
+    found = facts.aside_scores
+    if found.empty:
         return ""
-    names = listed(sorted(facts.label(c) for c in facts.set_aside), 5)
-    return f"no plan can raise these to the level of the others: {names}"
+    names = listed((f"{facts.label(str(c))} {share(float(v))}" for c, v in found.items()), 4)
+    what = plural(len(found), "community", "communities")
+    return f"{what} that no plan can raise to the level of the others, the lowest first: {names}"
+
+
+def but_aside(facts: Facts) -> str:
+    """Return ` of all but 2 set aside`, to be said of the worst-off; empty where nobody is set aside."""
+    return f" of all but {number(len(facts.aside_scores))} set aside" if len(facts.aside_scores) else ""
 
 
 def price_of_fairness(facts: Facts) -> str:

@@ -92,7 +92,8 @@ def test_a_run_says_what_it_saves(run: Path) -> None:
     facts = Facts(read, read_run_city(read))
     said = "2,077 yuan and 14 m² of floor saved by 1 building that 2 stations share, against a building for each"
     assert one_stop_text(facts) == said
-    assert said in summarise(facts).text()
+    (line,) = [line for line in summarise(facts).lines if line.label == "One-stop"]
+    assert (line.figure, line.text) == ("", said)
     shown = page(facts)
     assert "What one-stop buildings save" in shown
     assert said in shown
