@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,7 +18,7 @@ import pytest
 from optimizer.facts import Facts
 from optimizer.report import write_report
 from optimizer.report.fairness_section import fairness_section
-from optimizer.report.html import embedded, tag, text
+from optimizer.report.html import asset, embedded, tag, text
 from optimizer.report.page import page
 from optimizer.run_folder import COLUMNS, RunError, read_run, read_run_city
 from tests.report_run import HOSTILE, Page, make_run
@@ -123,6 +124,28 @@ def test_page_of_one_year_measures_gains_from_before_the_plan(tmp_path: Path) ->
     assert found
     first = json.loads(found[1])["communities"][0]
     assert (first["before"], first["had"]) == (175, [0, 200, 500, 0])
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_labels_of_the_money_flow_stand_at_their_bars() -> None:
+    """Thin bars too are far enough apart for a label at the middle of each, and keep their order."""
+    script = asset("report.js")
+    found = re.search(r"\n  function stack\(.*?\n  }\n", script, re.DOTALL)
+    sizes = re.search(r"\n  const LABEL = .*?\n", script)
+    assert found
+    assert sizes
+    asked = "const [at, end] = stack(new Map([[0, 1], [3, 2], [1, 1], [2, 900], [4, 0], [5, 1]]), 0.3);"
+    shown = "console.log(JSON.stringify([[...at].map(([k, n]) => [k, n.y + n.h / 2]), end]));"
+    done = subprocess.run(
+        ["node", "-e", sizes[0] + found[0] + asked + shown], capture_output=True, encoding="utf-8", check=True
+    )
+    middles, end = json.loads(done.stdout)
+    assert [key for key, _ in middles] == [0, 1, 2, 3, 5]
+    steps = [b - a for (_, a), (_, b) in pairwise(middles)]
+    assert min(steps) >= 30
+    assert middles[-1][1] < end
+    for side in ("a", "b"):
+        assert re.search(rf"of {side}\) \{{ picture.append\(.*height: Math.max\(1, node.h\).* node, ", script)
 
 
 def test_page_shows_hostile_names_as_text(folder: Path) -> None:

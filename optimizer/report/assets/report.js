@@ -6,6 +6,7 @@
   const SHARE_EDGES = [300, 500, 600, 700, 800, 900], CHANGE_EDGES = [-200, -100, -10, 10, 100, 250];
   const MARKS = { opened: ["#d1480b", "new"], upgraded: ["#7b2d8b", "enlarged"], closed: ["#222222", "closed"], existing: ["#5f6b73", "as it was"] };
   const PURPOSE_COLOURS = ["#0072b2", "#e69f00", "#009e73", "#b5588f"];
+  const LABEL = 32, BARS = 280;
   const state = { district: -1, type: -1, main: 0, pick: -1, measure: "score", year: LAST, marks: "change", service: -1 };
   const byId = (id) => document.getElementById(id);
   const fmt = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -143,25 +144,19 @@
     bars(cube, used);
   }
   function flow(cube) {
-    const W = 640, left = 168, right = W - 168, gap = 12;
+    const W = 640, left = 168, right = W - 168;
     const links = new Map(), ins = new Map(), outs = new Map();
     let all = 0;
     for (const [s, p, , , yuan] of cube) {
       const key = `${s},${p}`;
       links.set(key, (links.get(key) || 0) + yuan); ins.set(s, (ins.get(s) || 0) + yuan); outs.set(p, (outs.get(p) || 0) + yuan); all += yuan;
     }
-    const H = Math.max(330, 33 * [...ins.values()].filter((v) => v > 0).length);
     const holder = byId("flow");
     holder.replaceChildren();
     if (!all) return;
-    const picture = svgEl("svg", { viewBox: `0 0 ${W} ${H + 24}` });
-    const place = (nodes) => {
-      const keys = [...nodes.keys()].filter((k) => nodes.get(k) > 0).sort((a, b) => a - b), unit = (H - gap * (keys.length - 1)) / all, at = new Map();
-      let y = 12 + (H - unit * all - gap * (keys.length - 1)) / 2;
-      for (const k of keys) { at.set(k, { y, h: nodes.get(k) * unit, used: 0 }); y += nodes.get(k) * unit + gap; }
-      return [at, unit];
-    };
-    const [a] = place(ins), [b] = place(outs);
+    const [a, endA] = stack(ins, BARS / all), [b, endB] = stack(outs, BARS / all), H = Math.max(endA, endB);
+    for (const [at, end] of [[a, endA], [b, endB]]) for (const node of at.values()) node.y += (H - end) / 2;
+    const picture = svgEl("svg", { viewBox: `0 0 ${W} ${H + 12}` });
     for (const [key, yuan] of [...links.entries()].sort((x, y) => { const [s, p] = x[0].split(",").map(Number), [u, q] = y[0].split(",").map(Number); return s - u || p - q; })) {
       const [s, p] = key.split(",").map(Number), from = a.get(s), to = b.get(p);
       if (!yuan || !from || !to) continue;
@@ -175,16 +170,20 @@
       const y = node.y + node.h / 2, short = text.length > 24 ? text.slice(0, 23) + "…" : text;
       picture.append(svgEl("text", { x, y: y - 1, "text-anchor": anchor }, short), svgEl("text", { x, y: y + 13, "text-anchor": anchor, class: "soft" }, `${millions(yuan)} M`));
     };
-    for (const [s, node] of spread(a, H)) { picture.append(svgEl("rect", { x: left, y: node.y, width: 12, height: Math.max(1, node.h), fill: "#3a5468" })); label(D.sources[s], ins.get(s), left - 8, { y: node.label - node.h / 2, h: node.h }, "end"); }
-    for (const [p, node] of spread(b, H)) { picture.append(svgEl("rect", { x: right - 12, y: node.y, width: 12, height: Math.max(1, node.h), fill: PURPOSE_COLOURS[p] })); label(D.purposes[p], outs.get(p), right + 8, { y: node.label - node.h / 2, h: node.h }, "start"); }
+    for (const [s, node] of a) { picture.append(svgEl("rect", { x: left, y: node.y, width: 12, height: Math.max(1, node.h), fill: "#3a5468" })); label(D.sources[s], ins.get(s), left - 8, node, "end"); }
+    for (const [p, node] of b) { picture.append(svgEl("rect", { x: right - 12, y: node.y, width: 12, height: Math.max(1, node.h), fill: PURPOSE_COLOURS[p] })); label(D.purposes[p], outs.get(p), right + 8, node, "start"); }
     holder.append(picture);
   }
-  /* labels keep 30 units apart, pushed down and then up again from the foot */
-  function spread(nodes, H) {
-    const list = [...nodes.entries()], most = H + 8;
-    list.forEach(([, n], k) => { n.label = Math.max(n.y + n.h / 2, k ? list[k - 1][1].label + 30 : 14); });
-    for (let k = list.length - 1; k >= 0; k--) list[k][1].label = Math.min(list[k][1].label, k === list.length - 1 ? most : list[k + 1][1].label - 30);
-    return list;
+  /* bars one under the other, each with room for its label of two lines */
+  function stack(nodes, unit) {
+    const at = new Map();
+    let y = 12;
+    for (const k of [...nodes.keys()].filter((k) => nodes.get(k) > 0).sort((a, b) => a - b)) {
+      const h = nodes.get(k) * unit, room = Math.max(LABEL, h + 12);
+      at.set(k, { y: y + (room - h) / 2, h, used: 0 });
+      y += room;
+    }
+    return [at, y];
   }
   function bars(cube, used) {
     const W = 520, H = 330, base = 300, slot = (W - 50) / T, wide = Math.min(64, slot * 0.62);
