@@ -176,7 +176,7 @@ def test_page_names_who_is_set_aside_and_small_figures_as_they_are(facts: Facts)
     made = page(Facts(replace(facts.run, record=record, sources=sources), facts.city))
     lowest = f"{facts.score_of['c005', facts.last]:.2f}"
     assert 'of all but 1 set aside (Community 2 in 2008); <a href="#set-aside">' in made
-    assert f"set aside, the lowest: Community 5, {lowest}</a>" in made
+    assert f"the lowest of these: Community 5, {lowest}</a>" in made
     assert "worst-off of all but 1 set aside: <b>best possible" in made
     assert made.split('id="set-aside"')[1].split("</table>")[0].count('class="pick"') == 1
     assert 'id="set-aside"' not in page(facts)

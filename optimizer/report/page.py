@@ -115,12 +115,12 @@ def _tiles(facts: Facts) -> Html:
 
 def _worst_off(facts: Facts, where: str) -> Html:
     """What the tile of the worst-off says: who it is, who is left out and how low the lowest of them is."""
-    said = f"worst-off community{but_aside(facts)} ({facts.label(where)} in {facts.last})"
+    place = f"({facts.label(where)} in {facts.last})"
     if facts.aside_scores.empty:
-        return join([said])
-    lowest = facts.aside_scores.index[0]
-    aside = f"set aside, the lowest: {facts.label(str(lowest))}, {share(float(facts.aside_scores.iloc[0]))}"
-    return join([said, "; ", tag("a", aside, href="#set-aside")])
+        return join([f"worst-off community {place}"])
+    lowest = str(facts.aside_scores.index[0])
+    aside = f"the lowest of these: {facts.label(lowest)}, {share(float(facts.aside_scores.iloc[0]))}"
+    return join([f"worst-off community{but_aside(facts)} {place}; ", tag("a", aside, href="#set-aside")])
 
 
 def _explore(facts: Facts, made: Outline) -> Html:

@@ -1,5 +1,7 @@
 """A plan in sentences: for the terminal, the head of the report and the first sheet of the workbook."""
 
+import shutil
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +48,25 @@ class Summary:
         return self.text()
 
     def text(self) -> str:
-        """Return the summary as plain text for a terminal of 80 columns or more."""
+        """Return the summary as plain text, no wider than the terminal where there is one."""
+        columns = shutil.get_terminal_size((0, 0)).columns
         wide = max((len(line.label) for line in self.lines), default=0)
         figures = max((len(line.figure) for line in self.lines), default=0)
-        rows = [f"  {line.label:<{wide}}  {line.figure:>{figures}}  {line.text}".rstrip() for line in self.lines]
-        return "\n".join([self.headline, *(f"  ! {w}" for w in self.warnings), "", *rows])
+        heads = [f"  {line.label:<{wide}}  {line.figure:>{figures}}  " for line in self.lines]
+        rows = [_wrapped(head, line.text, columns) for head, line in zip(heads, self.lines, strict=True)]
+        notes = [_wrapped("  ! ", warning, columns) for warning in self.warnings]
+        return "\n".join([_wrapped("", self.headline, columns, " " * 6), *notes, "", *rows])
+
+
+def _wrapped(head: str, text: str, columns: int, indent: str = "") -> str:
+    """Return a text after its head on lines of at most `columns` (0: on one line), under its own beginning."""
+    indent = indent or " " * min(len(head), max(4, columns - 30))
+    if not columns or not text:
+        return (head + text).rstrip()
+    return textwrap.fill(
+        text, max(columns, 30), initial_indent=head, subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def summarise(facts: Facts) -> Summary:
@@ -235,11 +251,12 @@ def _met_lines(facts: Facts) -> list[Line]:
     before, last = facts.met_by_year[BEFORE], facts.met_by_year[facts.last]
     (_, worst_before), (where, worst) = facts.worst(BEFORE), facts.worst(facts.last)
     text = (
-        f"{share(before)} (before the plan) → {share(last)} ({facts.last}) of all needs; the worst-off community"
-        f"{but_aside(facts)} {share(worst_before)} → {share(worst)} ({facts.label(where)})"
+        f"{share(before)} (before the plan) → {share(last)} ({facts.last}) of all needs; the worst-off community "
+        f"{share(worst_before)} → {share(worst)} ({facts.label(where)})"
     )
     aside = set_aside_text(facts)
     if aside:
+        text += "," + but_aside(facts)
         aside += "; all are listed in report.html, Communities set aside"
     return [Line("Met needs", "", text), *([Line("Set aside", "", aside)] if aside else [])]
 
