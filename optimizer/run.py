@@ -32,7 +32,7 @@ from optimizer.rules.split import keys_of
 from optimizer.rules.unkept import unpaid
 from optimizer.run_write import write_run
 from optimizer.scenario import RULE_TITLES, Rule, Scenario
-from optimizer.scenario_check import check_scenario
+from optimizer.scenario_check import at_lines, check_scenario
 from optimizer.scenario_file import LoadedScenario
 from optimizer.search import find_plan
 from optimizer.shortage import explain
@@ -125,7 +125,7 @@ def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
         city = read_city(data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"])
         said += [plural(len(city.table(name)), *words) for name, words in _COUNTED.items() if len(city.table(name))]
     with clock.phase("checking") as said:
-        findings = check_inputs(city, loaded.scenario)
+        findings = at_lines(check_inputs(city, loaded.scenario), loaded)
         errors = [f for f in findings if f.severity == "error"]
         if errors:
             raise InputError(findings)
