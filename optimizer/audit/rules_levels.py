@@ -44,7 +44,9 @@ def _hangs(case: Case, rows: pd.DataFrame, levels: Levels, ways: Ways, recorder:
         _there(case, rows, frame) & _above(case, levels, frame) & (frame["metres"] <= frame["limit_m"])
         & (frame["travel_m"] == frame["metres"]) & np.where(tied, as_said, chooses | nearest)
     )  # fmt: skip
-    alone = (frame["since"] == 0) & (frame["centre"] == "") & (chooses | tied | (frame["nearest"] == ""))
+    most = rows.groupby(UNIT)["capacity"].max().reindex(pd.MultiIndex.from_frame(frame[UNIT])).fillna(0).to_numpy()
+    may_be_alone = chooses | tied | (frame["nearest"] == "") | (most == 0)  # what has no capacity needs no centre
+    alone = (frame["since"] == 0) & (frame["centre"] == "") & may_be_alone
     good = (frame["there"] == "both") & np.where(frame["hangs_on"] != "", hung, alone)
     recorder.judge(
         "hangs_on_centre", "levels", frame, np.asarray(good, dtype=bool), key=tuple(UNIT), value="hangs_on",

@@ -120,7 +120,8 @@ def columns(problem: Problem, model: Model) -> None:
     model.notes["serve_arc"], model.notes["kept_arc"] = ix.arc, np.arange(len(arcs))
     need = places.service[ix.place] + 2
     keys = [("site", ix.place), ("need", need), ("year", ix.start)]
-    model.add_columns("open", keys, upper=1.0, integer=True)
+    serves = (ix.largest > 0).astype(float)  # where nobody can be served, nothing opens
+    model.add_columns("open", keys, upper=serves, integer=True)
     target = problem.arcs.target[ix.arc]
     keys = [("community", problem.arcs.community[ix.arc]), ("site", target), ("need", places.service[target] + 2)]
     model.add_columns("serve", [*keys, ("year", ix.year)], upper=ix.most)

@@ -94,12 +94,14 @@ def _why_services(facts: Facts, community: str) -> list[str]:
         if rows is None or rows.need_amount <= 0 or rows.met_share >= 0.9995:
             continue
         if service.siting == "own":
-            why = "the station at its own office is too small and is not enlarged further"
+            why = "what is open at its own office is too small, and no more is opened there"
         elif community in facts.out_of_reach(need):
             within = service.within.replace("_", "-")
+            limits = [f"{number(service.limit_m)} m"] if service.limit_m else []
+            limits += [f"{service.limit_minutes:g} minutes"] if service.limit_minutes else []
             why = (
-                f"no station and no building that could hold one lies within {number(service.limit_m)} m of its office "
-                f"in the same {within}"
+                f"no station and no building that could hold one lies within {' and '.join(limits)} of its office in "
+                f"the same {within}"
             )
         else:
             why = "the stations it can reach are too small or not opened"

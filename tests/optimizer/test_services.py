@@ -2,6 +2,8 @@
 
 import pytest
 
+from optimizer.problem_data import build_problem
+from optimizer.programmes import build_model
 from tests.optimizer.tiny import Plan, Row, make_city, make_scenario, plan
 
 A: Row = {"community": "a", "office": 100}
@@ -274,3 +276,11 @@ def test_weights_of_types_change_the_score() -> None:
     )
     assert found.worst == pytest.approx(0.25)
     assert found.value("unmet_need") == pytest.approx(300)
+
+
+@pytest.mark.parametrize(("office_m2", "most"), [(0, 0), (50, 1)])
+def test_nothing_opens_where_it_could_serve_nobody(office_m2: int, most: int) -> None:
+    """Without floor a desk serves nobody; where money has no price, a search could open it for nothing."""
+    city = make_city([{"community": "a", "office": office_m2}], needs=[("a", "desk", 100)])
+    model = build_model(build_problem(city, make_scenario(programmes={"services": {"desk": DESK}})))
+    assert model.upper[model.columns["open"].positions].tolist() == [most]
