@@ -37,6 +37,8 @@ CHEAPEST_PLANS = 3
 """So many cheapest plans are made, the later ones at prices corrected for what the one before used."""
 FLOOR_PARTS = (1.0, 0.6, 0.3)
 """How far towards their floors those set aside are raised: all the way, or as far as money allows."""
+SAME_LEVEL = 1e-6
+"""Levels that differ by less are the same: the solver's rounding."""
 LEVEL_PIECES = 0.4
 """Gap of plans of pieces when a plan for the first goal is sought: a part of that goal's gap."""
 
@@ -166,7 +168,8 @@ def _raise_floors(
                 break
             with suppress(ValueError):  # too dear
                 plan, higher = keep_levels(method.fair, wanted, decided)
-                if higher.common >= kept.common and floors_missed(asked, higher) < floors_missed(asked, kept):
+                as_high = higher.common >= kept.common - SAME_LEVEL
+                if as_high and floors_missed(asked, higher) < floors_missed(asked, kept):
                     best, kept = plan, higher
             if floors_missed(wanted, kept) <= FLOOR_MISSED:
                 break
