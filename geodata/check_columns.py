@@ -10,10 +10,6 @@ from geodata.findings import Finding, did_you_mean, listed
 from geodata.schema import Column, Table
 
 _FROM_SCENARIO = ("work_funds", "space")
-_PLAUSIBLE = {
-    ("communities", "population"): 1e7, ("sites", "area_m2"): 1e6, ("facilities", "area_m2"): 1e6,
-    ("needs", "amount"): 1e9, ("facilities", "capacity"): 1e9,
-}  # fmt: skip
 
 
 def feature(city: City, table: str, position: int) -> str:
@@ -90,7 +86,7 @@ def _numbers(city: City, table: Table, column: Column, series: pd.Series) -> Ite
         outside = (values < low) | (values > high)
     for position in np.flatnonzero(outside).tolist():
         yield _cell(city, table, column, position, f"{values[position]:.12g}", f"must be {limit}", limit, "")
-    most = _PLAUSIBLE.get((table.name, column.name), np.inf)
+    most = np.inf if column.plausible is None else column.plausible
     for position in np.flatnonzero((values > most) & ~outside).tolist():
         yield city.finding(
             "warning", table.name, position, f"is more than anything plausible ({most:,.0f})",

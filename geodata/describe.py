@@ -33,6 +33,7 @@ def _column_default(column: Column) -> str:
 def _limits(column: Column) -> str:
     limits = [f"at least {number(column.minimum)}" if column.minimum is not None else ""]
     limits.append(f"at most {number(column.maximum)}" if column.maximum is not None else "")
+    limits.append(f"a warning above {column.plausible:,.0f}" if column.plausible is not None else "")
     limits.append("one of " + ", ".join(column.choices) if column.choices else "")
     limits.append(f"a row of {column.references}" if column.references else "")
     limits.append(f"one of the scenario's {column.scenario_choices}" if column.scenario_choices else "")

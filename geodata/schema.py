@@ -21,6 +21,7 @@ class Column:
 
     `default` is what a missing column or an empty cell means; `None` together with `required` means
     that a value must be given; an identifier with default `#` is the row number where the file has no such column.
+    A number above `plausible` is warned of.
     `also` are names the file may have for it. `references` names the table whose identifier the value must be.
     `choices` lists the words allowed; `scenario_choices` names the part of the scenario
     (`types`, `services`) whose keys are the words allowed.
@@ -34,6 +35,7 @@ class Column:
     default: str | float | bool | None = None
     minimum: float | None = None
     maximum: float | None = None
+    plausible: float | None = None
     choices: tuple[str, ...] = ()
     references: str = ""
     scenario_choices: str = ""
@@ -82,7 +84,7 @@ COMMUNITIES = Table(
         Column("sub_district", "text", "Sub-district office; the district where empty.", default=""),
         Column("type", "category", "Type of community.", default="pure_residential", scenario_choices="types"),
         Column("main_city", "boolean", "Whether it belongs to the main city.", default=False),
-        Column("population", "number", "Residents.", "persons", required=True, minimum=0),
+        Column("population", "number", "Residents.", "persons", required=True, minimum=0, plausible=1e7),
         Column("households", "number", "Households; population / 2.6 where empty.", "households", minimum=0),
         Column("elderly", "number", "Residents of 60 and over.", "persons", default=0.0, minimum=0),
         Column("children", "number", "Residents under 15.", "persons", default=0.0, minimum=0),
@@ -133,7 +135,15 @@ SITES = Table(
             required=True,
             choices=INSTRUMENTS,
         ),
-        Column("area_m2", "number", "Floor area that is there or could be had.", "m2", required=True, minimum=0),
+        Column(
+            "area_m2",
+            "number",
+            "Floor area that is there or could be had.",
+            "m2",
+            required=True,
+            minimum=0,
+            plausible=1e6,
+        ),
         Column("min_area_m2", "number", "Smallest sensible part of it.", "m2", default=0.0, minimum=0),
         Column(
             "fixed_yuan", "number", "Paid once when it is taken, whatever the size.", "yuan", default=0.0, minimum=0
@@ -229,8 +239,10 @@ FACILITIES = Table(
             default="station",
             choices=LEVELS,
         ),
-        Column("capacity", "number", "Units of the service a year.", "units/year", default=0.0, minimum=0),
-        Column("area_m2", "number", "Floor area it uses.", "m2", default=0.0, minimum=0),
+        Column(
+            "capacity", "number", "Units of the service a year.", "units/year", default=0.0, minimum=0, plausible=1e9
+        ),
+        Column("area_m2", "number", "Floor area it uses.", "m2", default=0.0, minimum=0, plausible=1e6),
         Column(
             "spare_m2",
             "number",
@@ -352,7 +364,9 @@ NEEDS = Table(
     (
         Column("community", "identifier", "Community.", required=True, references="communities"),
         Column("need", "category", "Service needed.", required=True, scenario_choices="services"),
-        Column("amount", "number", "Units needed in the first year.", "units/year", required=True, minimum=0),
+        Column(
+            "amount", "number", "Units needed in the first year.", "units/year", required=True, minimum=0, plausible=1e9
+        ),
         Column("persons", "number", "People concerned; the amount where empty.", "persons", minimum=0),
     ),
 )

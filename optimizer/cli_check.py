@@ -111,9 +111,8 @@ def city_findings(
         return list(error.findings), None
     if planned:
         from optimizer.run import check_inputs
-        from optimizer.scenario_check import at_lines
 
-        found = at_lines(check_inputs(city, scenario), loaded)
+        found = check_inputs(city, loaded)
     else:
         modes = {"walking", *(s.travel for s in scenario.services.values())}
         found = check_city(city, types=list(scenario.types), services=services, modes=modes)

@@ -11,8 +11,6 @@ from optimizer.problem import Bools
 
 Keys = set[tuple[object, ...]]
 HANGS = ["site", "service", "level", "hangs_on", "hangs_on_level", "since"]
-WHOLE = frozenset({"open", "moved", "close", "take", "hang", "space_full"})
-"""Families of yes-or-no columns."""
 
 
 def previous_decisions(joint: Joint, folder: Path) -> Bools:
@@ -73,6 +71,5 @@ def _wanted(joint: Joint) -> dict[str, list[tuple[object, ...]]]:
     wanted = {}
     for name, family in joint.model.columns.items():
         if joint.integer[family.positions].any():
-            assert name in WHOLE, name
             wanted[name] = [names[name](*key) for key in zip(*(k.tolist() for k, _ in family.keys), strict=True)]
     return wanted

@@ -31,7 +31,7 @@ from optimizer.rules.columns import encode
 from optimizer.rules.split import keys_of
 from optimizer.rules.unkept import unpaid
 from optimizer.run_write import write_run
-from optimizer.scenario import RULE_TITLES, Rule, Scenario
+from optimizer.scenario import RULE_TITLES, Rule
 from optimizer.scenario_check import at_lines, check_scenario
 from optimizer.scenario_file import LoadedScenario
 from optimizer.search import find_plan
@@ -125,7 +125,7 @@ def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
         city = read_city(data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"])
         said += [plural(len(city.table(name)), *words) for name, words in _COUNTED.items() if len(city.table(name))]
     with clock.phase("checking") as said:
-        findings = at_lines(check_inputs(city, loaded.scenario), loaded)
+        findings = check_inputs(city, loaded)
         errors = [f for f in findings if f.severity == "error"]
         if errors:
             raise InputError(findings)
@@ -134,13 +134,14 @@ def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
     return city
 
 
-def check_inputs(city: City, scenario: Scenario) -> list[Finding]:
-    """Return all findings about a city, and about a scenario on that city."""
+def check_inputs(city: City, loaded: LoadedScenario) -> list[Finding]:
+    """Return all findings about a city, and about a scenario on that city, at the lines of its file."""
+    scenario = loaded.scenario
     services = {name: service.siting for name, service in scenario.services.items()}
     modes = {"walking", *(service.travel for service in scenario.services.values())}
     found = check_city(city, types=list(scenario.types), services=services, modes=modes)
     if not any(f.severity == "error" for f in found):
-        found = [*found, *check_scenario(city, scenario)]
+        found = [*found, *at_lines(check_scenario(city, scenario), loaded)]
     return found
 
 

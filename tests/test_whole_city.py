@@ -8,6 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from optimizer.facts import BEFORE, Facts
+from optimizer.run_folder import read_run, read_run_city
+
 GOALS = ["worst_off", "unmet_need", "travel", "spending"]
 GAPS = {"base": 0.02, "one_year": 0.01, "health_network": 0.01}  # largest proven gap of unmet need that is promised
 
@@ -51,6 +54,12 @@ def test_gap_of_unmet_need_is_as_promised(whole_run: Path) -> None:
     gap = content["gap"]
     assert isinstance(gap, float)
     assert gap <= GAPS[str(content["scenario"])]
+
+
+def test_record_and_report_say_the_same_of_what_was_before(whole_run: Path) -> None:
+    run = read_run(whole_run)
+    scores = Facts(run, read_run_city(run)).scores[BEFORE].dropna()
+    assert scores.mean() == pytest.approx(run.record["fairness"]["before"]["mean"], abs=1e-6)
 
 
 def test_leaves_everything_a_planner_opens(whole_run: Path) -> None:

@@ -232,13 +232,17 @@ def test_grants_are_whole_units_of_the_currency() -> None:
     assert plan.grants() == {("a", 2020): 7000, ("b", 2020): 22_000}
 
 
+def as_read(scenario: Scenario) -> LoadedScenario:
+    return LoadedScenario(scenario, Path("ruled.yaml"), scenario.model_dump())
+
+
 def test_last_year_must_be_known() -> None:
     city = make_city([{**A, "last_year_yuan": 12_000}, B], needs=NONE)
-    found = [f for f in check_inputs(city, ruled("last_year_plus", programmes=FUNDS)) if f.severity == "error"]
+    found = [f for f in check_inputs(city, as_read(ruled("last_year_plus", programmes=FUNDS))) if f.severity == "error"]
     assert [(f.column, f.value) for f in found] == [("last_year_yuan", "b")]
     assert "rule.last_year_yuan" in found[0].remedy
     given = ruled("last_year_plus", programmes=FUNDS, last_year_yuan=30_000)
-    assert not [f for f in check_inputs(city, given) if f.severity == "error"]
+    assert not [f for f in check_inputs(city, as_read(given)) if f.severity == "error"]
     assert by_rule(city, given).grants() == {("a", 2020): 13_200, ("b", 2020): 33_000}
 
 
