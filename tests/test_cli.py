@@ -793,7 +793,10 @@ def test_scenarios_and_schema() -> None:
     assert len(lines) >= 7
     assert json.loads(allot("scenarios", "--json").stdout)[0]["name"] == "base"
     assert "extends" in json.loads(allot("schema").stdout)["properties"]
-    assert "| `population` | number | persons | an error | at least 0 |" in allot("schema", "--data").stdout
+    assert (
+        "| `population` | number | persons | an error | at least 0; a warning above 10,000,000 |"
+        in allot("schema", "--data").stdout
+    )
 
 
 def test_open_takes_the_newest_run(fake: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
