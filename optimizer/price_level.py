@@ -37,6 +37,10 @@ CHEAPEST_PLANS = 3
 """So many cheapest plans are made, the later ones at prices corrected for what the one before used."""
 FLOOR_PARTS = (1.0, 0.6, 0.3)
 """How far towards their floors those set aside are raised: all the way, or as far as money allows."""
+FLOORS_PAID = 0.02
+"""Prices at which floors can be paid are sought to this part of all money."""
+FLOOR_PIECES = 0.3
+"""Gap of plans of pieces when floors are raised: a part of the money that they leave."""
 SAME_LEVEL = 1e-6
 """Levels that differ by less are the same: the solver's rounding."""
 LEVEL_PIECES = 0.4
@@ -156,10 +160,13 @@ def _raise_floors(
                 way = np.where(np.isneginf(kept.floor), -np.inf, kept.floor + part * (asked.floor - kept.floor))
             wanted = replace(asked, floor=way)
             search = method.search(None, wanted, raising.prices.copy(), raising)
-            search.improve(gap=0.0, rounds=5, least=LEVEL_SETTLED, enough=0.0)
+            value = search.improve(gap=0.0, rounds=5, least=FLOORS_PAID, enough=0.0)
+            if search.bound < 0 <= value:  # too rough to tell
+                search.improve(gap=0.0, rounds=5, least=LEVEL_SETTLED, enough=0.0)
             if search.bound < 0:  # so much money is left
                 start = completed(search, best, search.prices)
-                done = plan_pieces(search, search.prices, gap=LEVEL_SETTLED, quick=True, start=start, event=method.stop)
+                gap = max(LEVEL_SETTLED, -FLOOR_PIECES * search.bound)
+                done = plan_pieces(search, search.prices, gap=gap, quick=True, start=start, event=method.stop)
                 yield wanted, method.assembled(search, done.plans)
 
     with suppress(NoPlan):  # whole numbers cannot keep them somewhere, whatever the money
