@@ -12,9 +12,8 @@ from optimizer.run_folder import Run
 from optimizer.words import printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from geodata.city import City
+    from optimizer.problem import Problem
 
 EPS = 1e-9
 FULL = 0.9995  # a met share from here on is shown as met
@@ -298,69 +297,49 @@ class Facts:
         return {(str(r[0]), str(r[1])): MetRow(float(r[2]), float(r[3]), float(r[4])) for r in rows}
 
     @cached_property
+    def problem(self) -> "Problem":
+        """What could have been planned, by the rules of the scenario: rooms on offer, and who can reach what."""
+        from optimizer.problem_data import build_problem
+
+        return build_problem(self.city, self.run.scenario)
+
+    @cached_property
     def rooms_offered(self) -> dict[str, float]:
-        """Community -> area that could be added to its office by the instruments of the scenario (m2)."""
-        frame, allowed = self.city.sites, set(self.run.scenario.programmes.space.instruments)
-        rooms = frame[(frame["use"] == "extension") & frame["instrument"].isin(allowed)]
-        return {str(c): float(a) for c, a in rooms.groupby("community")["area_m2"].sum().items()}
+        """Community -> area that a plan could add to its office, less what swaps give up for it (m2)."""
+        rooms = self.problem.rooms
+        area = np.where(rooms.is_station, 0.0, rooms.area_m2 - rooms.gives_m2)
+        sums = np.bincount(rooms.community, weights=area, minlength=len(self.problem.communities))
+        return dict(zip(self.problem.communities, sums.tolist(), strict=True))
 
     @cached_property
     def rooms_used(self) -> dict[str, float]:
-        """Community -> area of extensions in use in the last year (m2)."""
+        """Community -> area of extensions in use in the last year, less what swaps give up for it (m2)."""
         frame = self.run.space
         rooms = frame[(frame["year"] == self.last) & (frame["use"] == "extension")]
-        return {str(c): float(a) for c, a in rooms.groupby("community")["area_m2"].sum().items()}
+        sums = (rooms["area_m2"] - rooms["given_m2"]).groupby(rooms["community"]).sum()
+        return {str(c): float(a) for c, a in sums.items()}
 
     def out_of_reach(self, service: str) -> set[str]:
-        """Communities with no station nor possible station within the limit of a service, even by straight line."""
-        if service not in self._far:
-            self._far[service] = self._out_of_reach(service)
-        return self._far[service]
+        """Communities with a need that no station of a service, and no building that could hold one, may serve."""
+        problem = self.problem
+        need = problem.needs.index(service)
+        k = need - 2  # work funds and space come before the services
+        there = problem.existing_arcs.target
+        there = (problem.existing.service[there] == k) & (problem.existing.capacity[there] > 0)
+        could = problem.places.service[problem.arcs.target] == k
+        near = {*problem.existing_arcs.community[there].tolist(), *problem.arcs.community[could].tolist()}
+        needy = np.flatnonzero(problem.need[:, need, :].max(axis=1) > 0)
+        return {problem.communities[i] for i in needy.tolist() if i not in near}
 
     @cached_property
-    def _far(self) -> dict[str, set[str]]:
-        return {}
+    def entitled_by(self) -> "tuple[list[tuple[str, pd.Series[float]]], pd.Series[float]]":
+        """What entitlements follow from, by community: shares of the floor by what they are for, and counted income."""
+        from optimizer.entitlement import care_parts, communities_with_offices, counted_income
 
-    def _out_of_reach(self, service: str) -> set[str]:
-        rule = self.run.scenario.services[service]
-        level = "district" if rule.within == "district" else "sub_district"
-        frame, places = self.city.communities, self._possible_places(service)
-        reached = np.zeros((len(frame), len(places)), dtype=bool)
-        if len(places):
-            ends = np.array([(p.x, p.y) for p in places["point"]])
-            away = np.hypot(*(self._offices[:, None, :] - ends[None, :, :]).transpose(2, 0, 1))
-            reached = away <= (rule.limit_m or np.inf)
-            if rule.within != "city":
-                same = np.equal.outer(frame[level].to_numpy(dtype=object), places[level].to_numpy(dtype=object))
-                reached &= same.astype(bool)
-            home = np.equal.outer(frame["community"].to_numpy(dtype=object), places["community"].to_numpy(dtype=object))
-            reached &= home.astype(bool) | ~places["outlet"].to_numpy(dtype=bool)[None, :]
-        return {str(c) for c, near in zip(frame["community"], np.asarray(reached.any(axis=1)), strict=True) if not near}
-
-    @cached_property
-    def _offices(self) -> "NDArray[np.float64]":
-        """Where each community's office stands, or else a point inside it, as x and y in metres."""
-        office = self.city.sites[self.city.sites["use"] == "office"]
-        points = dict(zip(office["community"], office.geometry, strict=True))
-        frame = self.city.communities
-        inside = frame.geometry.representative_point()
-        chosen = [points.get(c, p) for c, p in zip(frame["community"], inside, strict=True)]
-        return np.array([(p.x, p.y) for p in chosen], dtype=float).reshape(-1, 2)
-
-    def _possible_places(self, service: str) -> pd.DataFrame:
-        sites, facilities = self.city.sites, self.city.facilities
-        fits = [service in (s.replace(" ", "").split(",") if s else [service]) for s in sites["services"].fillna("")]
-        rooms = sites[(sites["use"] == "station") & pd.Series(fits, index=sites.index, dtype=bool)]
-        there = facilities[(facilities["service"] == service) & (facilities["capacity"] > 0)]
-        parts = [
-            pd.DataFrame({"community": rooms["community"], "point": list(rooms.geometry), "outlet": False}),
-            pd.DataFrame(
-                {"community": there["community"], "point": list(there.geometry), "outlet": there["level"] == "outlet"}
-            ),
-        ]
-        places = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-        home = self.communities.reindex(places["community"])
-        return places.assign(district=home["district"].to_numpy(), sub_district=home["sub_district"].to_numpy())
+        frame = communities_with_offices(self.city)
+        keys, scenario = list(frame["community"]), self.run.scenario
+        parts = [(name, pd.Series(part, index=keys)) for name, part in care_parts(frame, scenario)]
+        return parts, pd.Series(counted_income(frame, scenario), index=keys)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,8 @@ def city(columns: int = 3, rows: int = 2) -> City:
             {
                 "facility": f"desk{i:03d}", "name": "", "kind": "", "community": key, "site": "", "service": "affairs",
                 "level": "station", "capacity": 500.0, "area_m2": 20.0, "running_yuan": 1_000.0,
-                "spare_m2": 0.0, "geometry": Point((x + 0.5) * SIDE, (y + 0.5) * SIDE),
+                "spare_m2": 0.0, "lease_until": 0, "must": "", "hangs_on": "",
+                "geometry": Point((x + 0.5) * SIDE, (y + 0.5) * SIDE),
             }
         )  # fmt: skip
         for need, amount in (("affairs", 1_000.0), ("library", 40.0)):
@@ -135,7 +136,8 @@ def _site(
     return {
         "site": key, "name": "", "community": community, "use": use, "instrument": instrument, "area_m2": area,
         "min_area_m2": 0.0, "fixed_yuan": 0.0, "capital_yuan_per_m2": 100.0, "yearly_yuan_per_m2": 20.0,
-        "first_year": 0, "lead_years": 0, "hours_per_week": 40.0, "services": "",
+        "first_year": 0, "lead_years": 0, "hours_per_week": 40.0, "services": "", "gives_m2": 0.0, "plot_m2": 0.0,
+        "land_yuan_per_m2": 0.0, "must": "",
         "geometry": Point((x + dx) * SIDE, (y + dy) * SIDE),
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from optimizer.facts import BEFORE, Facts
 from optimizer.report.summary import summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
+from optimizer.scenario import Scenario
 from optimizer.words import listed, million, money, percent, printable, share, spelled, years_listed
 from tests.report_run import city, make_run
 
@@ -120,13 +121,79 @@ def test_communities_set_aside_do_not_count_as_worst_off(facts: Facts) -> None:
 def test_reasons_name_class_entitlement_rooms_and_reach(facts: Facts) -> None:
     said = why(facts, "c002")
     assert said[0] == "Guidance class: Material support. It has too little of its own."
-    assert "plus 20 % for its type" in said[1]
+    assert "(the floor of 50,000 yuan plus 20 % of it for its type (urban–rural fringe)); " in said[1]
     assert "gets it in full" in said[1]
     assert "200 m² on offer to it are not taken" in said[2]
-    assert any("no station and no building that could hold one lies within 1,500 m" in line for line in said)
+    far = (
+        "no station that could serve it, and no building that could hold one, lies within 1,500 m walking of its office"
+    )
+    assert any(f"{far} in the same sub-district" in line for line in said)
     rich = why(facts, "c005")
     assert "no work funds and space" in rich[0]
     assert not any(line.startswith("Work funds") for line in rich)
+
+
+def changed(facts: Facts, keys: str, value: object) -> Facts:
+    """The same tables under a scenario with one key changed."""
+    values = facts.run.scenario.model_dump()
+    *inside, last = keys.split(".")
+    part = values
+    for key in inside:
+        part = part[key]
+    part[last] = value
+    return Facts(replace(facts.run, scenario=Scenario.model_validate(values)), facts.city)
+
+
+def test_the_entitlement_names_every_indicator_and_own_income(facts: Facts) -> None:
+    """c000 has 80 people laid off of 2,000, an income of 10,000 and a debt of 600,000 yuan, of which 1 % is served."""
+    indicators = [
+        {"column": "laid_off", "per": "population", "full_at": 0.1, "weight": 0.5},
+        {"column": "elderly", "full_at": 100.0, "weight": 0.05},
+        {"column": "children", "none_at": 400.0, "full_at": 800.0, "weight": 0.3},
+    ]
+    wider = changed(facts, "programmes.work_funds.care_indicators", indicators)
+    wider = changed(wider, "programmes.work_funds.care_hardship", 0.1)
+    wider = changed(wider, "programmes.work_funds.own_income", {"share": 0.5, "debt_service_share": 0.01})
+    assert (
+        "(the floor of 50,000 yuan plus 20 % of it for its type (urban–rural fringe) plus 10 % of it for hardship plus "
+        "20 % of it for laid off per population plus 5 % of it for elderly, less 2,000 of its own income)"
+    ) in why(wider, "c000")[1]
+
+
+def test_own_income_that_stands_in_for_all_work_funds_is_said(facts: Facts) -> None:
+    rich = changed(facts, "programmes.work_funds.own_income", {"share": 1.0})
+    grants = rich.run.grants.assign(entitled_yuan=0, grant_yuan=0)
+    none = Facts(replace(rich.run, grants=grants), rich.city)
+    said = "Work funds: none due in 2008, as 10,000 yuan of its own income stand in for them."
+    assert why(none, "c002")[1] == said
+    assert not any(line.startswith("Work funds") for line in why(none, "c005"))  # its class gets none anyway
+
+
+def test_reach_is_travel_and_not_the_straight_line(facts: Facts) -> None:
+    """From c001 the house in c000 is 1,275 m away as the crow flies, 2,000 m along the street."""
+    met = facts.run.met
+    short = Facts(replace(facts.run, met=met.assign(met_share=met["met_share"].where(met["need"] != "library", 0.0))),
+                  facts.city)  # fmt: skip
+    assert any("within 1,500 m walking of its office" in line for line in why(short, "c001"))
+    reaching = "the stations it can reach are too small or not opened"
+    assert not any(reaching in line for line in why(short, "c001"))
+    assert any(reaching in line for line in why(changed(short, "programmes.services.library.limit_m", 2_100), "c001"))
+    timed = changed(changed(short, "programmes.services.library.limit_m", 2_100),
+                    "programmes.services.library.limit_minutes", 10.0)  # fmt: skip
+    assert any("within 2,100 m and 10 minutes walking of its office" in line for line in why(timed, "c001"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("must", "leave"), ("first_year", 2009), ("lead_years", 2), ("instrument", "swap")]
+)
+def test_rooms_that_no_plan_can_have_are_not_on_offer(facts: Facts, column: str, value: object) -> None:
+    sites = facts.city.sites
+    mine = sites["site"] == "room002"
+    changed_city = replace(facts.city, sites=sites.assign(**{column: sites[column].where(~mine, value)}))
+    found = changed(facts, "programmes.space.instruments", ["rent", "build"])
+    said = why(Facts(found.run, changed_city), "c002")[2]
+    assert said == "Space: 100 of 300 m² in 2008; no rooms that could be added to its office are on offer."
+    assert "200 m² on offer to it are not taken" in why(found, "c002")[2]
 
 
 def test_money_that_is_used_up_is_named(facts: Facts) -> None:

@@ -51,21 +51,26 @@ def _why_class(facts: Facts, community: str) -> str:
 
 
 def _why_funds(facts: Facts, community: str, row: Row) -> list[str]:
-    last = facts.grants.get((community, facts.last))
-    if last is None or last[0] <= 0:
-        return []
     scenario = facts.run.scenario
     currency, funds = scenario.currency.name, scenario.programmes.work_funds
-    entitled, grant = last
-    kind = scenario.types.get(str(row["type"]))
+    entitled, grant = facts.grants.get((community, facts.last), (0, 0))
+    shares, incomes = facts.entitled_by
+    income = number(float(incomes[community]))
+    if entitled <= 0:
+        rule = scenario.guidance.get(facts.class_of.get(community, ""))
+        if not float(incomes[community]) or rule is None or "work_funds" not in rule.purposes:
+            return []
+        return [f"Work funds: none due in {facts.last}, as {income} {currency} of its own income stand in for them."]
+    names = {"type": f"its type ({type_title(scenario, str(row['type'])).lower()})"}
     parts = [f"the floor of {number(funds.floor_yuan)} {currency}"]
-    if kind is not None and kind.care:
-        parts.append(f"{percent(kind.care)} for its type ({type_title(scenario, str(row['type'])).lower()})")
-    if funds.care_hardship * float(row["hardship"]):
-        parts.append(f"{percent(funds.care_hardship * float(row['hardship']))} for hardship")
-    prices = f", in prices of {facts.last}" if scenario.horizon.price_growth else ""
-    gets = "gets it in full" if grant >= entitled else f"gets {number(grant)} ({percent(grant / entitled)} of it)"
-    basis = " plus ".join(parts) + prices
+    for name, part in shares:
+        if float(part[community]):
+            parts.append(f"{percent(float(part[community]))} of it for {names.get(name, name.replace('_', ' '))}")
+    less = f", less {income} of its own income" if float(incomes[community]) else ""
+    prices = f", in prices of {facts.last}" if scenario.horizon.price_growth and facts.last > facts.first else ""
+    gets = f"gets {number(grant)} ({percent(grant / entitled)} of it)" if grant else "gets none of it"
+    gets = "gets it in full" if grant >= entitled else gets
+    basis = " plus ".join(parts) + less + prices
     return [f"Work funds: entitled to {number(entitled)} {currency} in {facts.last} ({basis}); {gets}."]
 
 
@@ -99,9 +104,11 @@ def _why_services(facts: Facts, community: str) -> list[str]:
             within = service.within.replace("_", "-")
             limits = [f"{number(service.limit_m)} m"] if service.limit_m else []
             limits += [f"{service.limit_minutes:g} minutes"] if service.limit_minutes else []
+            people = facts.city.people["community"]
+            centre = "of where its people live" if people.isin([community]).any() else "of its office"
             why = (
-                f"no station and no building that could hold one lies within {' and '.join(limits)} of its office in "
-                f"the same {within}"
+                f"no station that could serve it, and no building that could hold one, lies within "
+                f"{' and '.join(limits)} {service.travel} {centre} in the same {within}"
             )
         else:
             why = "the stations it can reach are too small or not opened"
