@@ -124,14 +124,20 @@ class Facts:
         """(community, service) -> amount that existing stations serve of what the first year sends there."""
         first = self.run.assignments
         first = first[(first["year"] == self.first) & (first["amount"] > 0)]
-        there, pair = self.city.facilities, ["site", "service"]
-        office = there["community"].map(self._offices_of["site"])
-        site = there["site"].where(there["site"] != "", office.fillna(there["facility"])).astype(str)
-        capacity = there["capacity"].astype(float).groupby([site, there["service"].astype(str)]).sum()
-        has = capacity.reindex(pd.MultiIndex.from_frame(first[pair])).fillna(0.0).to_numpy(dtype=float)
+        pair = ["site", "service"]
+        has = self.capacity_before.reindex(pd.MultiIndex.from_frame(first[pair])).fillna(0.0).to_numpy(dtype=float)
         asked = first.groupby(pair)["amount"].transform("sum").to_numpy(dtype=float)
         amount = first["amount"].to_numpy(dtype=float) * np.minimum(1.0, has / asked)
         return first.assign(amount=amount).groupby(["community", "service"])["amount"].sum()
+
+    @cached_property
+    def capacity_before(self) -> "pd.Series[float]":
+        """(site, service) -> capacity of what stands there before the plan."""
+        there = self.city.facilities
+        office = there["community"].map(self._offices_of["site"])
+        site = there["site"].where(there["site"] != "", office.fillna(there["facility"])).astype(str)
+        sums: pd.Series[float] = there["capacity"].astype(float).groupby([site, there["service"].astype(str)]).sum()
+        return sums
 
     @cached_property
     def _offices_of(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import openpyxl
@@ -124,6 +125,48 @@ def test_page_of_one_year_measures_gains_from_before_the_plan(tmp_path: Path) ->
     assert found
     first = json.loads(found[1])["communities"][0]
     assert (first["before"], first["had"]) == (175, [0, 200, 500, 0])
+
+
+def plan_data(facts: Facts) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="plan-data">(.*?)</script>', page(facts), re.DOTALL)
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_rooms_are_there_from_the_year_they_are_used(facts: Facts) -> None:
+    """Rooms paid for in 2007 that take a year are there from 2008; those that take two, not while the plan lasts."""
+    space = facts.run.space
+    assert plan_data(facts)["communities"][1]["rooms"][0][4] == 2007
+    for late, since in ((space["year"] == 2007, 2008), (space["year"] > 0, 0)):
+        run = replace(facts.run, space=space.assign(area_m2=space["area_m2"].where(~late, 0.0)))
+        assert plan_data(Facts(run, facts.city))["communities"][1]["rooms"][0][4] == since
+    assert '"In use from"' in asset("report.js")
+
+
+def test_stations_of_the_map_say_what_they_had_before_the_plan(facts: Facts) -> None:
+    sites = {site["name"]: site["services"] for site in plan_data(facts)["sites"]}
+    assert sites["office000"] == [[2, "upgraded", 2008, 900.0, 500.0]]
+    assert sites["house000"] == [[3, "opened", 2008, 200.0, 0.0]]
+    assert '[BEFORE, "Before the plan"]' in asset("report.js")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_a_station_is_on_the_map_as_it_is_in_the_year_chosen() -> None:
+    found = re.search(r"\n  function then\(.*?\n  }\n", asset("report.js"), re.DOTALL)
+    assert found
+    head = "const BEFORE = -1, D = {years: [2007, 2008]}; let state;"
+    stations = [
+        [0, "opened", 2008, 9, 0],
+        [0, "upgraded", 2008, 9, 5],
+        [0, "closed", 2008, 0, 5],
+        [0, "existing", 0, 5, 5],
+    ]
+    shown = f"for (const year of [-1, 0, 1]) {{ state = {{year}}; console.log(JSON.stringify({stations}.map(then))); }}"
+    done = subprocess.run(["node", "-e", head + found[0] + shown], capture_output=True, encoding="utf-8", check=True)
+    before, first, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert before == first == [None, *([[0, "existing", 0, 5]] * 3)]
+    assert last == [station[:4] for station in stations]
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")

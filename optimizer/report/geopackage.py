@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from shapely.geometry import LineString, Point
 
-from optimizer.facts import Facts
+from optimizer.facts import BEFORE, Facts
 from optimizer.words import class_title, type_title
 
 DATE = "2000-01-01T00:00:00Z"  # written into the file instead of the moment, so that equal plans are equal files
@@ -16,10 +16,10 @@ DATE = "2000-01-01T00:00:00Z"  # written into the file instead of the moment, so
 def community_layer(facts: Facts) -> gpd.GeoDataFrame:
     """Return one row per community: outlines, who lives there, scores, money and met shares of the last year.
 
-    Columns: `score` over all years, `score_first` and `score_last`, `change` between those two, `set_aside`,
-    `class`, `entitled_yuan` and `grant_yuan` of the last year, `grants_yuan`, `space_yuan`, `services_yuan` over all
-    years (costs that belong to the community alone), `area_added_m2`, and `met_<need>` of the last year, missing
-    where there is no such need.
+    Columns: `score` over all years, `score_before` the plan, `score_first` and `score_last`, `change` between these
+    two, `set_aside`, `class`, `entitled_yuan` and `grant_yuan` of the last year, `grants_yuan`, `space_yuan`,
+    `services_yuan` over all years (costs that belong to the community alone), `area_added_m2`, and `met_<need>` of the
+    last year, missing where there is no such need.
     """
     run, last = facts.run, facts.last
     frame = facts.city.communities[
@@ -28,7 +28,7 @@ def community_layer(facts: Facts) -> gpd.GeoDataFrame:
     keys, scores = frame["community"], facts.scores
     frame["class"] = keys.map(facts.class_of).fillna("")
     frame["set_aside"] = keys.isin(facts.set_aside)
-    frame["score"] = keys.map(scores["whole"])
+    frame["score"], frame["score_before"] = keys.map(scores["whole"]), keys.map(scores[BEFORE])
     frame["score_first"], frame["score_last"] = keys.map(scores[facts.first]), keys.map(scores[last])
     frame["change"] = frame["score_last"] - frame["score_first"]
     grants = run.grants[run.grants["year"] == last].set_index("community")

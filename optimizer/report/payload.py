@@ -111,14 +111,19 @@ def _met(facts: Facts) -> tuple[Mapping[tuple[str, str, int], float], Mapping[tu
 
 
 def _rooms(facts: Facts) -> Rows:
-    """Community -> rooms: name, instrument, largest area in use, money over all years, first year, use."""
+    """Community -> rooms: name, instrument, largest area in use, money over all years, first year in use, use.
+
+    The year is 0 where they are paid for, but not in use before the plan ends.
+    """
     frame, result = facts.run.space, Rows()
     if frame.empty:
         return result
     frame = frame[frame["use"] != "station"]
+    frame = frame.assign(since=frame["year"].where(frame["area_m2"] > 0))
     sums = frame.groupby(["community", "site", "instrument", "use"], as_index=False).agg(
-        area=("area_m2", "max"), cost=("cost_yuan", "sum"), year=("year", "min"), given=("given_m2", "max")
+        area=("area_m2", "max"), cost=("cost_yuan", "sum"), year=("since", "min"), given=("given_m2", "max")
     )
+    sums["year"] = sums["year"].fillna(0)
     for community, site, instrument, use, area, cost, year, given in sums.itertuples(index=False):
         how = INSTRUMENT_TITLES.get(str(instrument), str(instrument))
         how += f" for {float(given):g} m² of the office" if given > 0 else ""
@@ -162,9 +167,12 @@ def _paid(facts: Facts, sources: list[str]) -> Rows:
 
 
 def _sites(facts: Facts, made: Outline) -> list[dict[str, Any]]:
-    """Return places with stations: position, name, community, and services with what became of them."""
+    """Return places with stations: position, name, community, and services with what became of them.
+
+    That is need (position), change, its year, capacity in the last year, capacity before the plan.
+    """
     points, position = site_points(facts), {str(c): i for i, c in enumerate(facts.communities.index)}
-    frame = facts.stations
+    frame, had = facts.stations, facts.capacity_before.to_dict()
     result: list[dict[str, Any]] = []
     for site, part in frame[frame["service"].isin(facts.needs)].groupby("site"):
         if str(site) not in points:
@@ -174,7 +182,8 @@ def _sites(facts: Facts, made: Outline) -> list[dict[str, Any]]:
             continue
         x, y = made.place(point.x, point.y, made.part[home])
         rows: pd.DataFrame = part[["service", "change", "change_year", "capacity"]]
-        services = [[facts.needs.index(str(s)), str(c), int(when), round(float(size), 1)]
+        services = [[facts.needs.index(str(s)), str(c), int(when), round(float(size), 1),
+                     round(had.get((str(site), str(s)), 0.0), 1)]
                     for s, c, when, size in rows.itertuples(index=False)]  # fmt: skip
         result.append({"x": x, "y": y, "name": facts.site_label(str(site)), "c": home, "services": services})
     return result

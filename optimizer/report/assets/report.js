@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const D = JSON.parse(document.getElementById("plan-data").textContent);
-  const C = D.communities, T = D.years.length, LAST = T - 1;
+  const C = D.communities, T = D.years.length, LAST = T - 1, BEFORE = -1;
   const { el, svgEl, choice, legend, share, change, SEQUENTIAL: SEQ, DIVERGING: DIV, NONE } = Plan;
   const SHARE_EDGES = [300, 500, 600, 700, 800, 900], CHANGE_EDGES = [-200, -100, -10, 10, 100, 250];
   const MARKS = { opened: ["#d1480b", "new"], upgraded: ["#7b2d8b", "enlarged"], closed: ["#222222", "closed"], existing: ["#5f6b73", "as it was"] };
@@ -20,26 +20,30 @@
   const gain = (c) => c.score[LAST] === null || c.before === null ? null : c.score[LAST] - c.before;
   const filtered = () => state.district >= 0 || state.type >= 0 || state.main;
 
-  /* what the map shows */
+  const part = (c, k, t) => t === BEFORE ? c.had[k] : c.met[k][t];
+
+  /* what the map shows, in the year chosen or before the plan, when no grant is paid and no station has changed */
+  const granted = (c, t) => c.people <= 0 ? null : t === BEFORE ? 0 : c.grant[t] / c.people;
+  const when = () => state.year === BEFORE ? "before the plan" : D.years[state.year];
   function measure(c) {
-    if (state.measure === "score") return c.score[state.year];
+    if (state.measure === "score") return state.year === BEFORE ? c.before : c.score[state.year];
     if (state.measure === "change") return gain(c);
-    if (state.measure === "grant") return c.people > 0 ? c.grant[state.year] / c.people : null;
-    return c.met[+state.measure][state.year];
+    if (state.measure === "grant") return granted(c, state.year);
+    return part(c, +state.measure, state.year);
   }
   function scale() {
     if (state.measure === "change") return { edges: CHANGE_EDGES, colours: DIV, text: change };
     if (state.measure !== "grant") return { edges: SHARE_EDGES, colours: SEQ, text: share };
-    const values = C.map(measure).filter((v) => v !== null && v > 0).sort((a, b) => a - b);
+    const values = C.flatMap((c) => D.years.map((_, t) => granted(c, t))).filter((v) => v !== null && v > 0).sort((a, b) => a - b);
     const at = (q) => values.length ? values[Math.min(values.length - 1, Math.floor(q * values.length))] : 0;
     const edges = [...new Set([0.01, at(0.2), at(0.4), at(0.6), at(0.8), at(0.95)].map((v) => +v.toPrecision(2)))];
     return { edges, colours: SEQ.slice(0, edges.length + 1), text: (v) => v < 0.1 ? "0" : v.toPrecision(2) * 1 + "" };
   }
   function shownName() {
-    if (state.measure === "score") return `Part of all needs met, ${D.years[state.year]}`;
+    if (state.measure === "score") return `Part of all needs met, ${when()}`;
     if (state.measure === "change") return `Change from before the plan to ${D.years[LAST]}`;
-    if (state.measure === "grant") return `Work funds per resident, ${D.currency}, ${D.years[state.year]}`;
-    return `${D.needs[+state.measure].title} met, ${D.years[state.year]}`;
+    if (state.measure === "grant") return `Work funds per resident, ${D.currency}, ${when()}`;
+    return `${D.needs[+state.measure].title} met, ${when()}`;
   }
 
   const core = C.filter((c) => c.main);
@@ -62,8 +66,13 @@
     legend(byId("legend"), shownName(), s.colours, s.edges, s.text, extra);
   }
   const key = (shape, colour, text) => el("span", {}, el("i", { class: shape, style: `background:${colour}` }), text);
+  /* a station as it is in the year chosen: what changes later is as it was, what opens later is not there */
+  function then([need, what, year, capacity, had]) {
+    if (!year || (state.year !== BEFORE && D.years[state.year] >= year)) return [need, what, year, capacity];
+    return what === "opened" ? null : [need, "existing", 0, had];
+  }
   function wanted(site) {
-    return site.services.filter(([need, what]) => (state.service === -1 ? D.needs[need].network : state.service === -2 || need === state.service) &&
+    return site.services.map(then).filter(Boolean).filter(([need, what]) => (state.service === -1 ? D.needs[need].network : state.service === -2 || need === state.service) &&
       (state.marks === "open" ? what !== "closed" : what !== "existing"));
   }
   function marks() {
@@ -110,14 +119,12 @@
   }
   byId("map-controls").append(...[
     choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Change before–${D.years[LAST]}`], ["grant", "Work funds per resident"]], "score", (v) => { state.measure = v; paint(); }),
-    T > 1 ? choice("Year", D.years.map((y, i) => [i, y]), LAST, (v) => { state.year = +v; paint(); }) : null,
+    choice("Year", [[BEFORE, "Before the plan"], ...D.years.map((y, i) => [i, y])], LAST, (v) => { state.year = +v; paint(); }),
     choice("Stations", [["change", "New or enlarged"], ["open", "All open"], ["none", "None"]], "change", (v) => { state.marks = v; paint(); }),
     choice("Of service", [[-1, "Shared services"], [-2, "All services"], ...D.needs.map((n, i) => [i, n.title]).filter(([i]) => D.needs[i].service)], -1, (v) => { state.service = +v; paint(); }),
   ].filter(Boolean));
 
   /* lists and tables that follow the filters */
-  const BEFORE = -1;
-  const part = (c, k, t) => t === BEFORE ? c.had[k] : c.met[k][t];
   const met = (list, need, t) => {
     let done = 0, all = 0;
     for (const c of list) D.needs.forEach((_, k) => { const m = part(c, k, t); if ((need < 0 || k === need) && m !== null) { all += c.heft[k]; done += c.heft[k] * m; } });
@@ -250,7 +257,7 @@
       el("h4", {}, "Needs met"), rows(needs, ["Need", "Before", String(D.years[LAST])]),
     ];
     if (c.entitled.some((v) => v) || c.grant.some((v) => v)) parts.push(el("h4", {}, `Work funds, ${D.currency}`), rows([["Entitled", ...c.entitled.map((v) => fmt.format(v))], ["Granted", ...c.grant.map((v) => fmt.format(v))]], ["", ...D.years.map(String)]));
-    if (c.rooms.length) parts.push(el("h4", {}, "Rooms"), rows(c.rooms.map(([name, how, area, cost, year]) => [name, how, `${fmt.format(area)} m²`, `${fmt.format(cost)}`, String(year)]), ["Rooms", "How", "Area", `Cost, ${D.currency}`, "From"]));
+    if (c.rooms.length) parts.push(el("h4", {}, "Rooms"), rows(c.rooms.map(([name, how, area, cost, year]) => [name, how, `${fmt.format(area)} m²`, `${fmt.format(cost)}`, year ? String(year) : `after ${D.years[LAST]}`]), ["Rooms", "How", "Area", `Cost, ${D.currency}`, "In use from"]));
     if (c.served.length) parts.push(el("h4", {}, `Who serves it in ${D.years[LAST]}`), rows(c.served.map(([name, need, part, travel, what, year]) => [D.needs[need].title, `${name}${what === "existing" ? "" : ` (${MARKS[what][1]} ${year})`}`, share(part), `${fmt.format(travel)} m`]), ["Service", "Station", "Part of need", "Travel"]));
     if (c.paid.length) parts.push(el("h4", {}, `Who pays, ${T > 1 ? `${D.years[0]}–` : ""}${D.years[LAST]}, ${D.currency}`), paidTable(c), el("p", {}, "Shared stations are paid for by district and are not counted here."));
     card.replaceChildren(...parts.filter(Boolean));
