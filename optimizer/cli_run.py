@@ -110,11 +110,11 @@ def must_be_writable(folder: Path) -> None:
 
 
 def heading(loaded: LoadedScenario) -> str:
-    """Return the first line of a run: title, name and years."""
+    """Return the first line of a run: title, name, years and what the command line changed."""
     scenario = loaded.scenario
     years = f"{scenario.years[0]}–{scenario.years[-1]}" if len(scenario.years) > 1 else f"{scenario.years[0]}"
     title = f"{scenario.title} · " if scenario.title else ""
-    return f"{title}scenario {scenario.name} · {years}"
+    return " · ".join([f"{title}scenario {scenario.name}", years, *loaded.changes])
 
 
 def _say_plan(folder: Path, *, reused: bool, as_json: bool, stopped: bool) -> None:
@@ -141,7 +141,7 @@ def _say_plan(folder: Path, *, reused: bool, as_json: bool, stopped: bool) -> No
 
 def run_facts(folder: Path, record: dict[str, Any], *, reused: bool) -> dict[str, Any]:
     """Return what `--json` prints of a run."""
-    keys = ("scenario", "title", "status", "gap", "stages", "seconds", "audit", "years", "set_aside")
+    keys = ("scenario", "title", "changes", "status", "gap", "stages", "seconds", "audit", "years", "set_aside")
     facts = {key: record[key] for key in keys if key in record}
     price = (record.get("fairness") or {}).get("price")
     if price is not None:

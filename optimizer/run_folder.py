@@ -98,6 +98,11 @@ class Run:
         return self.scenario.title or self.name
 
     @property
+    def changes(self) -> str:
+        """What the command line changed of the scenario, as `key = value; key = value`; empty where nothing was."""
+        return "; ".join(map(str, self.record.get("changes") or []))
+
+    @property
     def years(self) -> list[int]:
         """Calendar years of the plan."""
         return self.scenario.years

@@ -214,6 +214,7 @@ def _record(
     return {
         "scenario": scenario.name,
         "title": scenario.title,
+        "changes": list(loaded.changes),
         "status": status or ("proven" if proven else "feasible"),
         "stages": stages,
         "not_reached": [name for name in rules if name not in gaps] if scenario.rule is None else [],

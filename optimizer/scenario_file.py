@@ -49,13 +49,15 @@ __all__ = [
 class LoadedScenario:
     """A valid scenario, the file it was read from, and all its values (defaults filled in) as plain data.
 
-    `places` says where each key stands that a file or the command line gives.
+    `places` says where each key stands that a file or the command line gives, `changes` what the command line changed,
+    each as `key = value`.
     """
 
     scenario: Scenario
     path: Path
     resolved: dict[str, Any]
     places: dict[Keys, Place] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
 
 def load_scenario(
@@ -88,7 +90,14 @@ def load_scenario(
     if merged.findings:
         raise ScenarioError([str(finding) for finding in _sorted(merged)], merged.values)
     places = {keys: origin.key for keys, origin in merged.origins.items()}
-    return LoadedScenario(scenario, path.resolve(), scenario.model_dump(), places)
+    return LoadedScenario(scenario, path.resolve(), scenario.model_dump(), places, _said(overrides))
+
+
+def _said(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return changes as `key = value`; the last of a key holds."""
+    pairs = (text.partition("=") for text in overrides)
+    last = {key.strip(): short(value) for key, _, value in pairs}
+    return tuple(f"{key} = {value}" for key, value in last.items())
 
 
 def erased(refs: Sequence[str], overrides: Sequence[str]) -> list[str]:

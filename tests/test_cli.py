@@ -153,6 +153,12 @@ def test_a_run_prints_progress_on_stderr_and_the_summary_on_stdout(fake: FakeRun
     assert f"Report   {folder.as_posix()}/report.html      (allot open {folder.as_posix()})" in done.stdout
 
 
+def test_the_heading_of_a_run_says_what_was_changed(fake: FakeRuns) -> None:
+    done = allot("run", "town", "--set", "programmes.work_funds.floor_yuan=60000", "--hard-floor")
+    changed = "programmes.work_funds.floor_yuan = 60000 · programmes.work_funds.hard_floor = true"
+    assert done.stderr.splitlines()[0] == f"A town · scenario town · 2007–2008 · {changed}"
+
+
 def fake_folder(stem: str = "town") -> Path:
     found = sorted(Path("runs").glob(f"{stem}-*"))
     assert len(found) == 1

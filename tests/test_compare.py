@@ -173,6 +173,25 @@ def test_two_runs_of_one_scenario_keep_apart(runs: dict[str, Path], tmp_path: Pa
     assert twice.labels == ["base (base)", "base (second)"]
 
 
+def test_what_was_changed_stands_above_the_table(runs: dict[str, Path], tmp_path: Path) -> None:
+    def changed(name: str, *changes: str) -> Path:
+        made = tmp_path / name
+        shutil.copytree(runs["base"], made)
+        record = json.loads((made / "run.json").read_text(encoding="utf-8"))
+        (made / "run.json").write_text(json.dumps(record | {"changes": changes}), encoding="utf-8")
+        return made
+
+    assert " with " not in comparison_text(compare([runs["base"], changed("none")]))
+    less = changed("less", "sources.city_finance.scale = 0.9", "horizon.discount = 0")
+    one = compare([runs["base"], less])
+    said = "base (less) with sources.city_finance.scale = 0.9; horizon.discount = 0"
+    assert comparison_text(one).splitlines()[:2] == [said, ""]
+    write_comparison(one, tmp_path / "out")
+    assert f'<p class="changes">{said}</p>' in (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    alike = compare([changed("a", "horizon.discount = 0"), changed("b", "horizon.discount = 0")])
+    assert comparison_text(alike).splitlines()[0] == "All plans with horizon.discount = 0"
+
+
 def test_files_are_written_and_hostile_names_stay_text(comparison: Comparison, tmp_path: Path) -> None:
     write_comparison(comparison, tmp_path / "out")
     assert list(pd.read_csv(tmp_path / "out" / "comparison.csv").columns) == FIGURES

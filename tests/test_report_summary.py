@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from optimizer.facts import BEFORE, Facts
+from optimizer.report.page import page
 from optimizer.report.summary import summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
@@ -92,6 +93,16 @@ def test_the_summary_is_no_wider_than_the_terminal(facts: Facts, columns: int, m
     said = summarise(facts).text()
     assert max(map(len, said.splitlines())) <= columns
     assert said.split() == whole.split()
+
+
+def test_what_the_command_line_changed_stands_under_the_heading(facts: Facts) -> None:
+    assert summarise(facts).text().splitlines()[1] == ""
+    record = facts.run.record | {"changes": ["programmes.work_funds.floor_yuan = 60000", "horizon.discount = <b>"]}
+    other = Facts(replace(facts.run, record=record), facts.city)
+    said = "with programmes.work_funds.floor_yuan = 60000; horizon.discount = <b>"
+    assert summarise(other).text().splitlines()[1] == f"      {said}"
+    assert f'<p class="changes">{said.replace("<b>", "&lt;b&gt;")}</p>' in page(other)
+    assert '<p class="changes">' not in page(facts)
 
 
 def test_figures_agree_with_the_tables(facts: Facts) -> None:

@@ -515,3 +515,10 @@ def test_the_json_schema_accepts_what_ships_and_refuses_unknown_keys() -> None:
     assert list(validator.iter_errors({"extends": "base", "sources": {"city": None}})) == []
     assert list(validator.iter_errors({"extends": "base", "horizon": {"yers": 3}})) != []
     assert json.dumps(schema) == json.dumps(json_schema())
+
+
+def test_changes_are_kept_as_they_are_read(folder: Path) -> None:
+    path = write(folder, "extends: town\n")
+    assert load_scenario(path, years=1).changes == ()
+    asked = ["horizon.discount=0.03", "horizon.discount= 0.04", " rule={split: equal}"]
+    assert load_scenario(path, asked).changes == ("horizon.discount = 0.04", "rule = {split: equal}")

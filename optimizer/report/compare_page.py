@@ -3,7 +3,7 @@
 from typing import Any
 
 from optimizer.compare import Comparison
-from optimizer.report.compare_table import comparison_lines, figure_text, figure_title, money_digits
+from optimizer.report.compare_table import change_lines, comparison_lines, figure_text, figure_title, money_digits
 from optimizer.report.html import Html, asset, document, embedded, join, table, tag
 from optimizer.report.map_chart import DIVERGING, outline, shade, svg
 from optimizer.report.sections import section
@@ -79,6 +79,7 @@ def _differences(comparison: Comparison) -> dict[str, list[float | None]]:
 
 def _header(comparison: Comparison) -> Html:
     base = comparison.base
+    changed = [tag("p", line, class_="changes") for line in change_lines(comparison)]
     said = [line for line in comparison_lines(comparison) if line and not line.startswith("*")]
     others = ", ".join(comparison.labels[1:])
     return tag(
@@ -86,6 +87,7 @@ def _header(comparison: Comparison) -> Html:
         tag("a", "Skip to the comparison", href="#content", class_="skip"),
         tag("p", f"{spelled(base.facts.city.name) or 'City'} · {period(base.facts)}", class_="kicker"),
         tag("h1", f"{base.label} compared with {others}"),
+        *changed,
         tag("ul", *(tag("li", line) for line in said), class_="said"),
     )
 

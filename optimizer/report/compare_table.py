@@ -9,7 +9,7 @@ from optimizer.words import GOAL_TITLES, number
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["comparison_lines", "comparison_table", "comparison_text", "figure_text", "table_rows"]
+__all__ = ["change_lines", "comparison_lines", "comparison_table", "comparison_text", "figure_text", "table_rows"]
 
 SHARES = {"met", "met_by_type", "met_by_district", "met_by_need", "worst_off"}
 INDENTED = {"met_by_type", "met_by_district", "met_by_need", "money_by_source", "money_by_purpose",
@@ -106,7 +106,17 @@ def comparison_table(comparison: Comparison) -> "RenderableType":
         table.add_column(Text(label), justify="right", no_wrap=True)
     for title, inside, texts in table_rows(comparison):
         table.add_row(Text(("  " if inside else "") + title), *(Text(text) for text in texts))
-    return Group(table, *(Text(line) for line in comparison_lines(comparison)))
+    changed = [Text(line) for line in change_lines(comparison)]
+    below = (Text(line) for line in comparison_lines(comparison))
+    return Group(*changed, *([Text("")] if changed else []), table, *below)
+
+
+def change_lines(comparison: Comparison) -> list[str]:
+    """Return what the command line changed of the scenarios, one line per plan, or one where it is alike in all."""
+    changes = {side.label: side.run.changes for side in comparison.sides}
+    if len(set(changes.values())) == 1:
+        changes = {"All plans": comparison.base.run.changes}
+    return [f"{label} with {said}" for label, said in changes.items() if said]
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

@@ -58,6 +58,7 @@ def _header(facts: Facts) -> Html:
         tag("a", "Skip to the plan", href="#content", class_="skip"),
         tag("p", kicker, class_="kicker"),
         tag("h1", facts.run.title),
+        *([tag("p", f"with {summary.changes}", class_="changes")] if summary.changes else []),
         tag("p", summary.sentence, class_="sentence"),
         *notes,
         tag("ul", *(tag("li", *parts) for parts in _proof(facts)), class_="proof", aria_label="How sure the plan is"),

@@ -37,12 +37,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """A plan in a headline, a sentence and lines, in the order they are to be read."""
+    """A plan in a headline, a sentence and lines, in the order they are to be read.
+
+    `changes` is what the command line changed of the scenario, empty where nothing was.
+    """
 
     headline: str
     sentence: str
     lines: tuple[Line, ...]
     warnings: tuple[str, ...]
+    changes: str = ""
 
     def __str__(self) -> str:
         return self.text()
@@ -55,7 +59,9 @@ class Summary:
         heads = [f"  {line.label:<{wide}}  {line.figure:>{figures}}  " for line in self.lines]
         rows = [_wrapped(head, line.text, columns) for head, line in zip(heads, self.lines, strict=True)]
         notes = [_wrapped("  ! ", warning, columns) for warning in self.warnings]
-        return "\n".join([_wrapped("", self.headline, columns, " " * 6), *notes, "", *rows])
+        head = [_wrapped("", self.headline, columns, " " * 6)]
+        head += [_wrapped("      ", f"with {self.changes}", columns)] if self.changes else []
+        return "\n".join([*head, *notes, "", *rows])
 
 
 def _wrapped(head: str, text: str, columns: int, indent: str = "") -> str:
@@ -72,7 +78,7 @@ def _wrapped(head: str, text: str, columns: int, indent: str = "") -> str:
 def summarise(facts: Facts) -> Summary:
     """Return the summary of a plan."""
     lines = [*_purpose_lines(facts), *_met_lines(facts), *_price_lines(facts), *_money_lines(facts)]
-    return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts)))
+    return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts)), facts.run.changes)
 
 
 def summarise_folder(folder: Path) -> Summary:

@@ -63,6 +63,10 @@ def _summary_sheet(sheet: Any, styles: dict[str, Any], facts: Facts) -> None:
     sheet.write_string(1, 0, summary.sentence, styles["wrap"])
     sheet.set_row(1, 48)
     row = 3
+    if summary.changes:
+        sheet.write_string(row, 0, "Changed", styles["label"])
+        sheet.write_string(row, 2, summary.changes)
+        row += 1
     for warning in summary.warnings:
         sheet.write_string(row, 0, warning, styles["label"])
         row += 1

@@ -57,7 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(folder: Path) -> Path:
     """Run folder of the case with everything."""
-    return run_scenario(loaded("everything", folder), folder / "第一 run")
+    changed = replace(loaded("everything", folder), changes=("horizon.years = 2",))
+    return run_scenario(changed, folder / "第一 run")
 
 
 def test_the_folder_is_whole(finished: Path) -> None:
@@ -86,6 +87,7 @@ def test_the_record_says_what_was_found(finished: Path) -> None:
     assert record["audit"]["passed"]
     assert record["audit"]["findings"] == []
     assert record["method"] == "whole"
+    assert record["changes"] == ["horizon.years = 2"]
     assert [stage["goal"] for stage in record["stages"]] == STAGES
     assert record["status"] == "proven"
     assert all(stage["scope"] == "all plans" for stage in record["stages"])
