@@ -4,11 +4,12 @@ In notebooks: `import optimizer as allot`, then `allot.run`, `allot.load`, `allo
 """
 
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # not even typing is imported here: until the command runs, Ctrl-C ends it with a traceback
 if TYPE_CHECKING:
-    from optimizer.api import Comparison, Plan, compare, load, run
+    from typing import Any
+
+    from optimizer.api import Comparison, Frontier, Plan, compare, frontier, load, run
 
 __all__ = ["Comparison", "Frontier", "Plan", "compare", "frontier", "load", "run"]
 
@@ -22,7 +23,7 @@ class _Late:
     def __init__(self, name: str):
         self._name = name
 
-    def __get__(self, package: object, owner: type) -> Any:
+    def __get__(self, package: object, owner: type) -> "Any":
         from optimizer import api
 
         return getattr(api, self._name)
@@ -31,7 +32,7 @@ class _Late:
         """Keep the function: this is a module of the same name being imported."""
 
 
-_Package = type("_Package", (ModuleType,), {name: _Late(name) for name in __all__})
+_Package = type("_Package", (type(sys),), {name: _Late(name) for name in __all__})
 sys.modules[__name__].__class__ = _Package
 
 
