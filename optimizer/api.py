@@ -3,6 +3,7 @@
 `import optimizer as allot`, then `allot.run("base")`, `allot.load("runs/…")`, `allot.compare(plan, "budget_cut")`.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,13 @@ class Plan:
     def record(self) -> dict[str, Any]:
         """What `run.json` says: status, goals with value, bound and gap, the audit, inputs, versions."""
         return self._run.record
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know before using the plan: doubtful inputs, a stopped search, a goal short of its gap."""
+        from optimizer.report.summary import warnings as cautions
+
+        return [*map(str, self.record.get("warnings", [])), *cautions(self._run)]
 
     @property
     def years(self) -> list[int]:
@@ -182,7 +190,8 @@ def run(
 
     `scenario` is the name of one that ships, or a file; `changes` are of the form `sources.city_finance.scale=0.9`;
     `years` shortens the horizon. Without `out` the run folder is made under `runs/`. A plan stays as close as it can
-    to that of `close_to`. Raises `ScenarioError` or `InputError` with all mistakes at once.
+    to that of `close_to`. What is to be known of the plan (`Plan.notes`), and of finished runs that could not be used
+    again, is given as warnings. Raises `ScenarioError` or `InputError` with all mistakes at once.
     """
     from optimizer import jobs
     from optimizer.progress import Silent
@@ -195,9 +204,13 @@ def run(
         place = jobs.Place(Path(out), finished=False)
     else:
         place = jobs.place_for(loaded, again=again, close_to=near)
-    if place.finished:
-        return Plan(place.folder)
-    return Plan(run_scenario(loaded, place.folder, progress=progress or Silent(), close_to=near))
+    folder = place.folder
+    if not place.finished:
+        folder = run_scenario(loaded, folder, progress=progress or Silent(), close_to=near)
+    plan = Plan(folder)
+    for note in (*place.notes, *plan.notes):
+        warnings.warn(note, stacklevel=2)
+    return plan
 
 
 def compare(*plans: "Plan | Path | str") -> Comparison:

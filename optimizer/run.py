@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from geodata.check import check_city
@@ -119,7 +120,7 @@ def run_scenario(
 
 
 def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
-    """Read and check the city; raise InputError with every error at once."""
+    """Read and check the city; its findings are all warnings. Raises InputError with every error at once."""
     data = loaded.resolved["data"]
     with clock.phase("reading") as said:
         city = read_city(data["path"], crs=data["crs"], metric_crs=data["metric_crs"], layers=data["layers"])
@@ -131,7 +132,7 @@ def checked_city(loaded: LoadedScenario, clock: Clock) -> City:
             raise InputError(findings)
         count = len(findings)
         said.append(f"no errors, {count or 'no'} warning{'' if count == 1 else 's'}")
-    return city
+    return replace(city, findings=tuple(findings))
 
 
 def check_inputs(city: City, loaded: LoadedScenario) -> list[Finding]:

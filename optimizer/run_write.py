@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from geodata.city import City
+from geodata.findings import condensed
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
 from optimizer.deposits_table import deposits_table
@@ -244,6 +245,7 @@ def _record(
         "seconds": {},
         "peak_memory_mb": 0.0,
         "audit": {"passed": False, "checks": [], "findings": []},
+        "warnings": condensed(city.findings),
         "inputs": {str(_named(path, loaded)): file_hash(path) for path in city.files},
         "versions": versions(),
         "machine": platform.machine(),

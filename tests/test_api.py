@@ -1,6 +1,8 @@
 """The interface for notebooks: plans as frames and maps."""
 
 import importlib
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import vl_convert
 
 import optimizer as allot
 from optimizer.audit.report import AuditCheck, AuditReport
+from optimizer.jobs import Place
 from optimizer.run_folder import RunError
 from optimizer.scenario_find import ScenarioError
 from tests.report_run import make_run
@@ -88,6 +91,30 @@ def test_what_a_cell_shows_is_short(plan: allot.Plan, runs: list[Path]) -> None:
 def test_one_text_is_one_change(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"^--set  horizon\.yeers  unknown key"):
         allot.run("one_year", changes="horizon.yeers=1", out=tmp_path / "a")
+
+
+def test_what_a_reader_must_know_is_on_the_plan_and_warned_of(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert allot.load(runs[0]).notes == []
+    made = tmp_path / "made"
+    shutil.copytree(runs[0], made)
+    record = json.loads((made / "run.json").read_text(encoding="utf-8"))
+    doubtful = "town.gpkg   communities, row 3: population = 0"
+    record |= {"status": "stopped by time", "warnings": [doubtful]}
+    (made / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    monkeypatch.setattr(importlib.import_module("optimizer.run"), "run_scenario", lambda *_, **__: made)
+    with pytest.warns(UserWarning, match="population = 0|stopped by time") as said:
+        plan = allot.run("one_year", out=tmp_path / "a")
+    assert [str(one.message) for one in said] == plan.notes
+    assert plan.notes[0] == doubtful
+    assert plan.notes[1].startswith("The search was stopped by time; ")
+    assert {one.filename for one in said} == {__file__}
+    spoilt = "runs/one_year-1: changed since the plan was made. This plan is not used, and its folder is left as it is."
+    monkeypatch.setattr("optimizer.jobs.place_for", lambda *_, **__: Place(made, True, (spoilt,)))
+    with pytest.warns(UserWarning, match="This plan is not used|population = 0|stopped by time") as said:
+        allot.run("one_year")
+    assert [str(one.message) for one in said] == [spoilt, *plan.notes]
 
 
 def test_who_and_what_is_not_there_is_named(plan: allot.Plan, tmp_path: Path) -> None:

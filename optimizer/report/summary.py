@@ -78,7 +78,7 @@ def _wrapped(head: str, text: str, columns: int, indent: str = "") -> str:
 def summarise(facts: Facts) -> Summary:
     """Return the summary of a plan."""
     lines = [*_purpose_lines(facts), *_met_lines(facts), *_price_lines(facts), *_money_lines(facts)]
-    return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts)), facts.run.changes)
+    return Summary(_headline(facts), sentence(facts), tuple(lines), tuple(warnings(facts.run)), facts.run.changes)
 
 
 def summarise_folder(folder: Path) -> Summary:
@@ -149,17 +149,17 @@ def _given(facts: Facts) -> list[str]:
     return [words for words, any_of_it in there.items() if any_of_it]
 
 
-def warnings(facts: Facts) -> list[str]:
+def warnings(run: Run) -> list[str]:
     """Return what a reader must know before using the plan: stopped searches, failed checks, no proof."""
-    record, found = facts.run.record, []
+    record, found = run.record, []
     status = str(record.get("status", ""))
     if status.startswith("stopped"):
         reached = [s for s in record.get("stages", []) if s.get("value") is not None]
         found.append(
-            f"The search was {status}; {plural(len(reached), 'goal')} of {len(facts.run.scenario.goals)} reached. "
+            f"The search was {status}; {plural(len(reached), 'goal')} of {len(run.scenario.goals)} reached. "
             "A longer search may find a better plan."
         )
-    elif status == "feasible" and not (_all_met(facts.run) and _open(facts.run) <= {"unmet_need"}):
+    elif status == "feasible" and not (_all_met(run) and _open(run) <= {"unmet_need"}):
         found.append("The plan keeps all rules, but at least one goal ended before its gap was reached.")
     if not record.get("audit", {}).get("passed", False):
         found.append("The plan has not passed its check: do not use it.")

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import optimizer.run_write
-from geodata.findings import InputError
+from geodata.findings import Finding, InputError
 from optimizer.goals import NoPlanYet
 from optimizer.highs_arrays import Outcome, Status
 from optimizer.price_search import NoPlan
@@ -96,6 +96,13 @@ def test_the_record_says_what_was_found(finished: Path) -> None:
     assert {"reading", "checking", "travel", "building", "solving", "rounding", "audit", "report"} <= record[
         "seconds"
     ].keys()
+
+
+def test_the_record_keeps_what_was_doubtful_about_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful = Finding("warning", file="town.gpkg", layer="communities", row=3, column="population", value="0")
+    monkeypatch.setattr(sys.modules["optimizer.run"], "check_inputs", lambda *_: [doubtful])
+    made = run_scenario(loaded("work_funds", tmp_path), tmp_path / "run")
+    assert read_run(made).record["warnings"] == [doubtful.text()]
 
 
 def check_run(run: Path) -> str:
