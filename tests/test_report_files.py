@@ -134,6 +134,14 @@ def plan_data(facts: Facts) -> dict[str, Any]:
     return data
 
 
+def test_who_is_set_aside_is_called_that_among_the_worst_off(facts: Facts) -> None:
+    run = replace(facts.run, record=facts.run.record | {"set_aside": ["c005"]})
+    made = page(Facts(run, facts.city))
+    assert "East, set aside" in made.split('id="worst"')[1].split("</table>")[0]
+    assert "set aside" not in page(facts).split('id="worst"')[1].split("</table>")[0]
+    assert 'c.aside ? ", set aside"' in asset("report.js")
+
+
 def test_rooms_are_there_from_the_year_they_are_used(facts: Facts) -> None:
     """Rooms paid for in 2007 that take a year are there from 2008; those that take two, not while the plan lasts."""
     space = facts.run.space

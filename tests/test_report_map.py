@@ -1,6 +1,7 @@
 """Outlines of the map: shared borders stay shared, far parts are moved together, colours follow the classes."""
 
 import re
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -8,8 +9,18 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from optimizer.report.map_chart import NO_VALUE, SEQUENTIAL, SHARE_EDGES, WIDTH, outline, shade, simplified
-from optimizer.report.map_parts import arrange, parts
+from optimizer.report.map_chart import (
+    BETWEEN,
+    LETTERS,
+    NO_VALUE,
+    SEQUENTIAL,
+    SHARE_EDGES,
+    WIDTH,
+    outline,
+    shade,
+    simplified,
+)
+from optimizer.report.map_parts import LETTER, arrange, parts
 from tests.report_run import city
 
 
@@ -53,6 +64,20 @@ def test_far_parts_are_moved_together_and_do_not_overlap() -> None:
     assert all(not a.intersects(b) for i, a in enumerate(placed) for b in placed[:i])
     assert all(made_box.within(box(0, 0, made.width, made.height)) for made_box in placed)
     assert made.width < 1_000
+
+
+def test_names_of_parts_side_by_side_leave_room_between_them() -> None:
+    squares = [box(x, y, x + 100, y + 100) for x, y in ((0, 0), (9_000, 0), (0, 9_000), (9_000, 9_000))]
+    names = {key: f"A county with a long name, {key}" for key in "abcd"}
+    made = outline(gpd.GeoDataFrame({"district": list("abcd")}, geometry=squares, crs="EPSG:32648"), names)
+    assert made.moved
+    assert [len(text) <= LETTERS for _, _, text in made.labels] == [False, True, True, True]
+    assert all(text.endswith("…") for _, _, text in made.labels[1:])
+    rows: dict[int, list[int]] = {}
+    for x, y, _ in made.labels:
+        rows.setdefault(y, []).append(x)
+    steps = [b - a for row in rows.values() for a, b in pairwise(sorted(row))]
+    assert min(steps) >= (LETTERS + BETWEEN) * LETTER * WIDTH * 0.9
 
 
 def test_connected_city_is_not_moved() -> None:

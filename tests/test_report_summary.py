@@ -75,7 +75,7 @@ def test_lines_name_money_needs_and_what_is_left(facts: Facts) -> None:
     lines = {line.label: line for line in summarise(facts).lines}
     assert lines["Work funds"].text == "every entitled community in full (floor 50,000) in 2008 (2007: 3 of 5)"
     assert lines["Space"].text == "+300 m²; communities at their target: 0 → 0 of 5"
-    assert lines["Services"].text == "8 stations open in 2008 (2 new, 3 upgraded)"
+    assert lines["Services"].text == "8 stations open in 2008 (2 new, 3 enlarged)"
     assert lines["Left over"].text == "Lottery fund, limited to library & culture"
     assert "  Services" in summarise(facts).text()
 
@@ -215,7 +215,7 @@ def test_money_that_is_used_up_is_named(facts: Facts) -> None:
     tight = Facts(replace(facts.run, sources=sources), facts.city)
     assert tight.binding == {"city_finance": [2007, 2008]}
     assert any("City finance (2007–2008)" in line for line in why(tight, "c000"))
-    assert any(line.text == "City finance 2007–2008" for line in summarise(tight).lines)
+    assert any(line.text == "City finance (2007–2008)" for line in summarise(tight).lines)
 
 
 def test_stopped_and_unproven_plans_are_called_that(facts: Facts) -> None:
@@ -248,6 +248,8 @@ def test_years_with_the_same_count_are_told_together(tmp_path: Path, monkeypatch
 
     some = lines({2007: 3, 2008: 3, 2009: 4, 2010: 5}, 5)["Work funds"]
     assert some.endswith("in full: 2007–2008: 3 of 5, 2009: 4 of 5, 2010: all")
+    always = lines(dict.fromkeys(range(2007, 2011), 3), 5)["Work funds"]
+    assert always == "communities that get their entitlement (floor 50,000) in full in every year: 3 of 5"
     assert lines({}, 0)["Work funds"] == "no community is entitled to any"
     assert lines({}, 0)["Space"].endswith("m²; no community has a target")
 
@@ -258,6 +260,7 @@ def test_one_year_plan_reads_well(tmp_path: Path) -> None:
         "for 2007; it raises the part of all needs that is met from 0.19 before it to 0.71 in 2007" in single.sentence
     )
     assert "0.19 (before the plan) → 0.71 (2007) of all needs" in single.text()
+    assert "communities that get their entitlement (floor 50,000) in full: 3 of 5\n" in single.text()
 
 
 def test_before_the_plan_is_what_stands_already(facts: Facts) -> None:

@@ -12,7 +12,8 @@ from optimizer.report.map_parts import parts
 
 WIDTH = 100_000  # map units across; a whole number a path can hold
 MOST_VERTICES = 60_000
-LETTERS = 17  # of the name of a part; longer ones are cut
+LETTERS = 15  # of the name of a part; longer ones are cut
+BETWEEN = 2  # letters left free between two names
 
 SEQUENTIAL = ("#fdf6c3", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
 SHARE_EDGES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -51,7 +52,7 @@ def outline(communities: gpd.GeoDataFrame, names: Mapping[str, str]) -> Outline:
     """
     left, bottom, right, top = (float(v) for v in communities.total_bounds)
     shapes = np.asarray(simplified(np.asarray(communities.geometry), max(right - left, top - bottom)), dtype=object)
-    part, arranged = parts(shapes, (left, bottom, right, top), LETTERS)
+    part, arranged = parts(shapes, (left, bottom, right, top), LETTERS + BETWEEN)
     scale = WIDTH / max(arranged.width, 1.0)
     made = Outline([], [], [], [], part, arranged.shifts, scale, max(1, round(arranged.height * scale)), arranged.moved)
     district = np.asarray(communities["district"], dtype=object)

@@ -56,6 +56,7 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
         before, after = facts.score_of[str(community), BEFORE], facts.score_of[str(community), facts.last]
         name = tag("button", frame.at[community, "label"], type="button", class_="pick", data_i=order[str(community)])
         place = facts.district_label(str(frame.at[community, "district"]))
+        place += ", set aside" if str(community) in facts.set_aside else ""
         rows.append([join([name, tag("small", place)]), share(before), bar(after), change(after - before)])
     if not rows:
         rows.append(["none", "", "", ""])

@@ -233,7 +233,10 @@ def _funds_text(facts: Facts) -> str:
         if entitled:
             alike.setdefault("all" if full == entitled else f"{full} of {entitled}", []).append(year)
     said = ", ".join(f"{years_listed(years)}: {text}" for text, years in alike.items())
-    return f"communities that get their entitlement (floor {floor}) in full: {said}"
+    if len(alike) == 1:
+        said = next(iter(alike))
+    always = " in every year" if len(alike) == 1 and len(counts) > 1 else ""
+    return f"communities that get their entitlement (floor {floor}) in full{always}: {said}"
 
 
 def _space_text(facts: Facts) -> str:
@@ -248,7 +251,7 @@ def stations_text(facts: Facts) -> str:
     """Say how many stations are open in the last year and how many of them changed."""
     count = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
     changes = facts.stations["change"].value_counts()
-    words = {"opened": "new", "upgraded": "upgraded", "closed": "closed"}
+    words = {"opened": "new", "upgraded": "enlarged", "closed": "closed"}
     said = [f"{changes[k]} {word}" for k, word in words.items() if changes.get(k, 0)]
     return f"{plural(count, 'station')} open in {facts.last}" + (f" ({', '.join(said)})" if said else "")
 
@@ -295,7 +298,7 @@ def _price_lines(facts: Facts) -> list[Line]:
 
 
 def _money_lines(facts: Facts) -> list[Line]:
-    binding = [f"{names} {years}" for years, names in used_up(facts, 4)]
+    binding = [f"{names} ({years})" for years, names in used_up(facts, 4)]
     lines = [Line("Money that binds", "", "; ".join(binding))] if binding else []
     lines += [Line("Not met", "", text) for text in not_met(facts)]
     lines += [Line("Left over", _figure(yuan), text) for yuan, text in left_over(facts)[:3]]

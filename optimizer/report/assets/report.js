@@ -134,7 +134,7 @@
     const body = byId(id).tBodies[0];
     if (!list.length) return body.replaceChildren(el("tr", {}, el("th", { scope: "row" }, "none"), el("td"), el("td"), el("td")));
     return body.replaceChildren(...[...list].sort(key).slice(0, 10).map((c) => el("tr", {},
-      el("th", { scope: "row" }, el("button", { type: "button", class: "pick", "data-i": C.indexOf(c) }, c.name), el("small", {}, D.districts[c.d].title)),
+      el("th", { scope: "row" }, el("button", { type: "button", class: "pick", "data-i": C.indexOf(c) }, c.name), el("small", {}, D.districts[c.d].title + (c.aside ? ", set aside" : ""))),
       el("td", { class: "n" }, share(c.before)), el("td", {}, bar(c.score[LAST])), el("td", { class: "n" }, change(gain(c))))));
   }
   function money() {
