@@ -178,6 +178,23 @@ def test_a_station_is_on_the_map_as_it_is_in_the_year_chosen() -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_a_legend_that_begins_at_nothing_says_so() -> None:
+    found = re.search(r"\n  const legend = .*?\n  };\n", asset("map.js"), re.DOTALL)
+    assert found
+    head = "const said = [], el = (name, with_, ...inside) => { if (name === 'span') said.push(inside[1]); };"
+    holder = "const holder = {replaceChildren() {}, append() {}};"
+    asked = "".join(
+        f"legend(holder, '', ['', '', ''], [{edge}, 2.5], (v) => v < 0.1 ? '0' : String(v), []);"
+        for edge in (0.01, 0.5)
+    )
+    script = head + holder + found[0] + asked + "console.log(JSON.stringify(said));"
+    done = subprocess.run(["node", "-e", script], capture_output=True, encoding="utf-8", check=True)
+    assert json.loads(done.stdout) == [
+        "nothing", "up to 2.5", "2.5 and more", "below 0.5", "0.5 to 2.5", "2.5 and more",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_labels_of_the_money_flow_stand_at_their_bars() -> None:
     """Thin bars too are far enough apart for a label at the middle of each, and keep their order."""
     script = asset("report.js")

@@ -130,7 +130,8 @@ const Plan = (() => {
     holder.replaceChildren(el("strong", {}, name));
     colours.forEach((colour, k) => {
       const low = k ? text(edges[k - 1]) : null, high = k < edges.length ? text(edges[k]) : null;
-      holder.append(el("span", {}, el("i", { style: `background:${colour}` }), low === null ? `below ${high}` : high === null ? `${low} and more` : `${low} to ${high}`));
+      const words = low === null ? (high === "0" ? "nothing" : `below ${high}`) : high === null ? `${low} and more` : low === "0" ? `up to ${high}` : `${low} to ${high}`;
+      holder.append(el("span", {}, el("i", { style: `background:${colour}` }), words));
     });
     holder.append(...extra);
   };
