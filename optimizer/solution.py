@@ -1,10 +1,11 @@
 """From the columns of a solved model to decisions.
 
 Small values that a solver leaves behind are cleaned here, once: areas (rooms: a millionth of a m2, halls: 0.01 m2
-down), grants to whole units, shares below a millionth dropped. What a plan says is what is left after that.
+down), grants to whole units, shares below a millionth dropped, and shares of a need that make up more than all of it
+cut to all of it. What a plan says, sizes of stations too, is what is left after that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         relief[debtor, year] = np.floor(value * MONEY_UNIT_YUAN + GRANT_NOISE_YUAN)
     closed, close_year, moved_at, handed_arc, handed_year, handed = _closings(joint, x)
     lower, upper, since, joined_arc, joined_year, joined = _levels(joint, x)
-    return Decisions(
+    decided = Decisions(
         grant_yuan=grant,
         room=room[rooms],
         room_year=room_year[rooms],
@@ -132,6 +133,35 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         joined_year=joined_year,
         joined_share=joined,
     )
+    return _cut(problem, decided)
+
+
+def _cut(problem: Problem, decided: Decisions) -> Decisions:
+    """Return decisions in which no need is served beyond all of it in any year, equation (8).
+
+    A solver keeps that within its tolerance only. All shares of such a need are cut alike, so that what a station
+    serves and the size it is built to stay the same figure, however large the need.
+    """
+    years, old, arcs = len(problem.years), problem.existing_arcs, problem.arcs
+    ends = np.full(len(problem.existing), years, dtype=np.int64)
+    ends[decided.closed] = decided.close_year
+    of_old = old.community * len(problem.needs) + problem.existing.service[old.target] + 2
+    of_new = arcs.community * len(problem.needs) + problem.places.service[arcs.target] + 2
+    total = np.zeros((len(problem.communities) * len(problem.needs), years))
+    parts = {
+        "kept": (of_old[decided.kept_arc], np.zeros(len(decided.kept_arc), dtype=np.int64)),
+        "handed": (of_old[decided.handed_arc], decided.handed_year),
+        "joined": (of_old[decided.joined_arc], decided.joined_year),
+        "serve": (of_new[decided.serve_arc], decided.serve_year),
+    }
+    until = {"kept": ends[old.target[decided.kept_arc]]}
+    for t in range(years):
+        for name, (need, since) in parts.items():
+            now = (since <= t) & (t < until.get(name, years))
+            np.add.at(total[:, t], need[now], getattr(decided, f"{name}_share")[now])
+    most = np.maximum(1.0, total.max(axis=1))
+    cut = {f"{name}_share": getattr(decided, f"{name}_share") / most[need] for name, (need, _) in parts.items()}
+    return replace(decided, **cut)
 
 
 def _levels(joint: Joint, x: Floats) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats]:

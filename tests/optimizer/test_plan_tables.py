@@ -151,3 +151,25 @@ def test_rounding_of_costs_never_costs_more_than_there_is() -> None:
         make_scenario(programmes={"space": {"target_m2": 300}}, sources=sources),
     )
     assert found.books.ledger["yuan"].sum() <= 1
+
+
+def test_shares_beyond_all_of_a_large_need_are_cut_alike_where_it_is_served_and_where_stations_are_sized() -> None:
+    # A solver keeps shares within a millionth of all; of 300,000 units that is 0.3, while sb serves 30.
+    clinic: Row = {"siting": "network", "limit_m": 9000, "min_capacity": 0}
+    buildings = [
+        {"site": site, "community": "a", "use": "station", "area_m2": 100, "at": (300 + 100 * n, 500)}
+        for n, site in enumerate(("sa", "sb"))
+    ]
+    city = make_city([{"community": "a"}], sites=buildings, needs=[("a", "clinic", 300_000)])
+    joint = build_joint(build_problem(city, make_scenario(programmes={"services": {"clinic": clinic}})))
+    x, names = np.zeros(joint.n_columns), joint.column_names()
+    for name, value in {"sa": 0.9999, "sb": 0.0001 + 8e-7}.items():
+        x[names.index(f"open({name},clinic,2020)")] = 1.0
+        x[names.index(f"serve(a,{name},clinic,2020)")] = value
+    found = Plan(joint.problem, joint, None)  # type: ignore[arg-type]
+    found.decisions = decode(joint, x)
+    capacity = found.tables.stations.set_index("site")["capacity"]
+    served = found.tables.assignments.set_index("site")["amount"]
+    assert served.sum() == pytest.approx(300_000, abs=1e-5)
+    assert capacity["sb"] == pytest.approx(served["sb"], abs=2e-6)
+    assert capacity["sa"] == pytest.approx(served["sa"], abs=2e-6)
