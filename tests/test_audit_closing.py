@@ -88,6 +88,14 @@ def set_where(query: str, **values: Any) -> Callable[[pd.DataFrame], pd.DataFram
     return change
 
 
+def reopened(folder: Path) -> None:
+    """Say that the station in a opens again, in the same building, in the year after it closed."""
+    path = folder / "tables" / "stations.csv"
+    frame = pd.read_csv(path, keep_default_na=False)
+    row = frame.query(CLOSED).assign(year=2022, status="opened", capacity=50, capital_yuan=2500)
+    pd.concat([frame, row]).to_csv(path, index=False, lineterminator="\n")
+
+
 CLOSED = "site == 'o_a' and service == 'clinic' and year == 2021"
 CASES: dict[str, tuple[str, str, Callable[[Path], None]]] = {
     "no key": ("merged", "closing", scenario(lambda clinic: clinic.update(closing=None))),
@@ -107,6 +115,10 @@ CASES: dict[str, tuple[str, str, Callable[[Path], None]]] = {
     "nobody is served today": (
         "merged", "continuity", table("assignments", lambda f: f.query("not (site == 'o_a' and service == 'clinic')")),
     ),
+    "nobody is served ever": (
+        "merged", "continuity", table("assignments", lambda f: f.query("service != 'clinic'")),
+    ),
+    "moved into the building it closes in": ("merged", "closing", reopened),
     "more is taken on than ended": (
         "merged", "steady_share", table("assignments", set_where("site == 'o_a' and service == 'clinic'", amount=50)),
     ),

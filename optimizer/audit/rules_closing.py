@@ -59,6 +59,20 @@ def _closings(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
         limit="",
         message="{service} at {site} is said to close in {year}, but it did not exist before the plan",
     )
+    place = ["site", "service"]
+    closes, opens = (rows[rows[column] > 0].groupby(place)[column].min() for column in ("closes", "start"))
+    both = closes.to_frame().join(opens, how="inner").reset_index()
+    recorder.judge(
+        "closing",
+        "stations",
+        both,
+        np.zeros(len(both), dtype=bool),
+        key=("site", "service"),
+        value="start",
+        limit="closes",
+        message="{service} at {site} closes in {limit} and opens in {value}; where a station closes, none of its "
+        "service opens in the same building",
+    )
 
 
 def _moves(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
@@ -99,7 +113,8 @@ def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways:
     gaps = {s: int(r["longest_gap_years"]) for s, r in _rules(case).items() if r.get("longest_gap_years") is not None}
     mine = served[served["service"].isin(list(gaps))]
     closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].first()
-    if not len(mine):
+    _today(case, gaps, mine, ways, recorder)
+    if not len(mine):  # nobody to lose a station; whether somebody could be served is asked above
         return
     share = mine.pivot_table(index=["community", "service", "site"], columns="year", values="share", aggfunc="sum")
     share = share.reindex(columns=case.years).fillna(0.0)
@@ -124,34 +139,40 @@ def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways:
             limit="due",
             message="{community} is served {value} of its {service} in {year}; after what closed it must be {limit}",
         )
-    _today(case, mine, ways, recorder)
 
 
-def _today(case: Case, mine: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
-    """What is served in the first year is at least what the existing shared stations can serve."""
-    first = mine[mine["year"] == case.years[0]].groupby("service")["served_peak"].sum()
+def _today(case: Case, gaps: dict[str, int], mine: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
+    """What existing shared stations serve in the first year is as much as they can together, wherever they overlap."""
+    first = mine[mine["year"] == case.years[0]].groupby(["service", "site"])["served_peak"].sum()
     rows = []
-    for service in sorted(set(mine["service"])):
+    for service in sorted(gaps):
         old = case.existing.reset_index()
         old = old[(old["service"] == service) & (old["level"] != "outlet") & (old["capacity"] > 0)]
+        old = old[old["service"].map(case.service("siting")) == "network"]
+        there = old.groupby("site")["capacity"].sum().to_dict()
         graph = nx.DiGraph()
         for community, site, peak in _within_reach(case, old, service, ways):
             graph.add_edge("start", ("need", community), capacity=peak)
             graph.add_edge(("need", community), ("site", site))
-        for site, capacity in old.groupby("site")["capacity"].sum().to_dict().items():
-            graph.add_edge(("site", site), "end", capacity=capacity)
-        can = nx.maximum_flow_value(graph, "start", "end") if {"start", "end"} <= set(graph) else 0.0
-        rows.append((service, float(first.get(service, 0.0)), can))
-    frame = pd.DataFrame(rows, columns=["service", "served", "can"])
+            graph.add_edge(("site", site), "end", capacity=there[site])
+        parts = nx.connected_components(graph.subgraph(graph.nodes - {"start", "end"}).to_undirected())
+        for part in parts:
+            can = nx.maximum_flow_value(graph.subgraph(part | {"start", "end"}), "start", "end")
+            sites = sorted(name for kind, name in part if kind == "site")
+            # What was added there in the first year is no part of what exists.
+            served = sum(min(float(first.get((service, site), 0.0)), there[site]) for site in sites)
+            rows.append((service, ", ".join(sites), served, can))
+    frame = pd.DataFrame(rows, columns=["service", "sites", "served", "can"])
     recorder.judge(
         "continuity",
         "assignments",
         frame,
         at_most(frame["can"] * (1 - 1e-5) - 0.01, frame["served"]),
-        key=("service",),
+        key=("service", "sites"),
         value="served",
         limit="can",
-        message="{value} units of {service} are served in the first year; what exists could serve {limit}",
+        message="{value} units of {service} are served in the first year at {sites}; "
+        "what exists there could serve {limit}",
     )
 
 
