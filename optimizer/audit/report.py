@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
     "names": Rule("", "every name and year in a table is one of the inputs"),
     "complete": Rule("", "every community, need, source and year has its row"),
     "input_hashes": Rule("", "the inputs are those the plan was made from"),
-    "record": Rule("", "the record of the run has every part, and its gaps follow from values and bounds"),
+    "record": Rule("", "the record has every part, and gaps, scopes, method and status follow from what is proven"),
     "class_of_guidance": Rule("", "every community has the class the scenario's rules give it"),
     "met_amount": Rule("1", "what is met follows from grants, rooms and assignments"),
     "met_share": Rule("1", "the met share is the met amount over the need"),

@@ -18,6 +18,7 @@ from optimizer.audit import (
     rules_money,
     rules_one_stop,
     rules_price,
+    rules_record,
     rules_services,
     rules_space,
     rules_split,
@@ -46,7 +47,7 @@ def audit_case(folder: Path) -> AuditReport:
 
 def _check(case: Case, recorder: Recorder) -> None:
     rules_files.check_hashes(case, recorder)
-    rules_files.check_record(case, recorder)
+    rules_record.check_record(case, recorder)
     rules_files.check_complete(case, recorder)
     case = replace(case, tables=rules_files.check_names(case, recorder))
     ways = Ways(case.city, case.scenario["travel"], case.communities[["x", "y"]])

@@ -113,6 +113,8 @@ def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways:
     gaps = {s: int(r["longest_gap_years"]) for s, r in _rules(case).items() if r.get("longest_gap_years") is not None}
     mine = served[served["service"].isin(list(gaps))]
     closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].first()
+    if not gaps:
+        return
     _today(case, gaps, mine, ways, recorder)
     if not len(mine):  # nobody to lose a station; whether somebody could be served is asked above
         return

@@ -6,20 +6,25 @@ import numpy as np
 import pandas as pd
 
 from optimizer.audit.goals import SHARE_SLACK, scores
-from optimizer.audit.inputs import SPACE, Case, Floats
+from optimizer.audit.inputs import SPACE, Case, Floats, near
 from optimizer.audit.report import Recorder
 from optimizer.audit.tables import WHOLE_HORIZON
 
 INDEX_SLACK = 2e-5  # of indices, which are quotients of sums of scores of six decimals
+EPSILON = 0.5  # where the scenario names none
+ALIKE, CLEARLY_LESS = 0.9, 0.8  # of needs and of what is got, equation (30)
+LISTED_PAIRS = 20  # pairs with reason for envy that a record lists at most, the worst ones
 KINDS = ("mean", "gini", "atkinson", "theil")
 
 
 def check_indices(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
-    """Check the indices of inequality before and after the plan; a record from before there were any has none."""
-    said = case.record.get("fairness")
-    if said is None:
+    """Check the indices of inequality before and after the plan, and envy; a record without is found elsewhere."""
+    if "fairness" not in case.record:
         return
-    epsilon = float(said["epsilon"])
+    said = case.record["fairness"]
+    asked = (case.scenario.get("fairness") or {}).get("atkinson_at_most") or {}
+    epsilon = float(asked.get("epsilon", EPSILON))
+    _as_defined("inequality", "epsilon", said["epsilon"], epsilon, recorder)
     for when, frame in (("before", before(case, met)), ("after", met)):
         due = indices(case, frame, epsilon)
         for name, value in due.items():
@@ -36,6 +41,14 @@ def check_indices(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
                     limit=value,
                 )
     _check_envy(met, case, said["envy"], recorder)
+
+
+def _as_defined(rule: str, part: str, said: object, due: float, recorder: Recorder) -> None:
+    """Check that a parameter of the measures is the scenario's or that of their definition."""
+    recorder.checked(rule, 1)
+    if said != due:
+        words = f"{part} is {said}; it must be {due:g}"
+        recorder.find(rule, words, table="run.json", row=f"fairness.{part}", value=said, limit=due)
 
 
 def indices(case: Case, met: pd.DataFrame, epsilon: float) -> dict[str, float]:
@@ -89,7 +102,9 @@ def before(case: Case, met: pd.DataFrame) -> pd.DataFrame:
 
 def _check_envy(met: pd.DataFrame, case: Case, said: dict[str, Any], recorder: Recorder) -> None:
     """Check that every pair listed is one, with its figures, and that so many pairs there are."""
-    alike, less = float(said["alike"]), float(said["clearly_less"])
+    for part, due in (("alike", ALIKE), ("clearly_less", CLEARLY_LESS)):
+        _as_defined("envy", f"envy.{part}", said[part], due, recorder)
+    alike, less = ALIKE, CLEARLY_LESS
     heft = met["persons"] * met["weight"] * met["year"].map(case.year_weight).astype(float) * (met["need_amount"] > 0)
     sums = met.assign(need=heft, got=heft * met["share"]).groupby("community")[["need", "got"]].sum()
     people = case.communities["population"].astype(float)
@@ -104,6 +119,7 @@ def _check_envy(met: pd.DataFrame, case: Case, said: dict[str, Any], recorder: R
             and min(needs) >= alike * max(needs) * (1 - SHARE_SLACK)
             and ratio <= less + INDEX_SLACK
             and abs(ratio - float(pair["got_share"])) <= INDEX_SLACK
+            and near(np.array([pair["need_per_resident"], pair["other_need_per_resident"]]), np.array(needs)).all()
         )
         if not right:
             recorder.find(
@@ -115,8 +131,21 @@ def _check_envy(met: pd.DataFrame, case: Case, said: dict[str, Any], recorder: R
                 value=pair["got_share"],
                 limit=float(ratio),
             )
-    fewest, most = (_pairs(case, per, alike, less, turn * INDEX_SLACK) for turn in (-1, 1))
-    recorder.checked("envy", 1)
+    (fewest, _), (most, worst) = (_pairs(case, per, alike, less, turn * INDEX_SLACK) for turn in (-1, 1))
+    recorder.checked("envy", 2)
+    listed = [(str(pair["community"]), str(pair["other"])) for pair in said["worst"]]
+    first = min((float(pair["got_share"]) for pair in said["worst"]), default=np.inf)
+    of_all = min(int(said["pairs"]), LISTED_PAIRS)
+    if len(set(listed)) != of_all or len(listed) != of_all or (fewest and first > worst + 2 * INDEX_SLACK):
+        recorder.find(
+            "envy",
+            f"{len(set(listed))} pairs are listed, the worst with {first:.6f}; the {of_all} worst of {said['pairs']} "
+            f"must be, and the worst of all has {worst:.6f}",
+            table="run.json",
+            row="fairness.envy.worst",
+            value=len(set(listed)),
+            limit=of_all,
+        )
     if not fewest <= int(said["pairs"]) <= most:
         recorder.find(
             "envy",
@@ -128,13 +157,15 @@ def _check_envy(met: pd.DataFrame, case: Case, said: dict[str, Any], recorder: R
         )
 
 
-def _pairs(case: Case, per: pd.DataFrame, alike: float, less: float, slack: float) -> int:
-    """Count the pairs, with limits moved by `slack` (above 0: more pairs)."""
-    total = 0
+def _pairs(case: Case, per: pd.DataFrame, alike: float, less: float, slack: float) -> tuple[int, float]:
+    """Count the pairs, with limits moved by `slack` (above 0: more pairs), and how little the worst of them gets."""
+    total, worst = 0, np.inf
     for names in case.communities.groupby("type").groups.values():
         frame = per.loc[names]
         need, got = frame["need"].to_numpy(dtype=float), frame["got"].to_numpy(dtype=float)
         for a, b in zip(need, got, strict=True):
             close = (np.minimum(a, need) >= (alike - slack) * np.maximum(a, need)) & (need > 0) & (got > 0)
-            total += int((close & (b <= (less + slack) * got)).sum())
-    return total
+            pairs = close & (b <= (less + slack) * got)
+            total += int(pairs.sum())
+            worst = min(worst, float((b / got[pairs]).min(initial=np.inf)))
+    return total, worst

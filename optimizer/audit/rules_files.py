@@ -1,19 +1,14 @@
-"""Rules of the files: names, completeness, hashes of the inputs, and the record of the run."""
+"""Rules of the files: names, completeness, and hashes of the inputs."""
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optimizer.audit.inputs import Case
 from optimizer.audit.report import Recorder
 from optimizer.audit.tables import KEYS, WHOLE_HORIZON
-
-PARTS = ("scenario", "status", "stages", "gap", "inputs", "versions", "seed", "set_aside", "classes", "years")
-STATUSES = ("proven", "feasible", "by rule", "stopped by hand", "stopped by time")
-# Rounding to whole yuan moves the value of a finished plan past the bound of the plan in fractions.
-BOUND_SLACK = 1e-4
 
 
 def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
@@ -33,7 +28,6 @@ def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
     }
     empty = {
         "ledger": {"community", "service", "site"},
-        "space": {"community"},
         "source_ledger": {"purpose", "district"},
     }
     out = {}
@@ -47,15 +41,16 @@ def check_names(case: Case, recorder: Recorder) -> dict[str, pd.DataFrame]:
                 fits |= table[column] == ""
             if name == "scores" and column == "year":
                 fits |= table[column] == WHOLE_HORIZON
+            unknown = f"unknown {column} " + table[column].astype(str)
             recorder.judge(
                 "names",
                 name,
-                table,
+                table.assign(said=np.where(table[column] == "", f"the {column} is empty", unknown)),
                 fits,
                 key=KEYS[name],
                 value=column,
                 limit="",
-                message=f"unknown {column} {{value}}",
+                message="{said}",
             )
             good &= fits
         out[name] = table[good].reset_index(drop=True)
@@ -119,102 +114,3 @@ def _file(folder: Path, name: str, files: list[Path]) -> Path | None:
         if path.is_file():
             return path.resolve()
     return None
-
-
-def check_record(case: Case, recorder: Recorder) -> None:
-    """Check that the record has its parts and that gaps, bounds and status of the stages agree."""
-    record = case.record
-    recorder.checked("record", len(PARTS))
-    for part in PARTS:
-        if part not in record:
-            recorder.find("record", f"{part} is missing", table="run.json", row=part)
-    if record.get("status") not in STATUSES:
-        recorder.find("record", f"unknown status {record.get('status')}", table="run.json", row="status")
-    _by_rule(record, case.scenario, recorder)
-    if "years" in record and record["years"] != case.years:
-        said = f"the years are {record['years']}, those of the scenario {case.years}"
-        recorder.find("record", said, table="run.json", row="years")
-    aside = record.get("set_aside", [])
-    if not isinstance(aside, list) or not {_name(item) for item in aside} <= set(case.communities.index):
-        recorder.find("record", "set_aside is no list of communities", table="run.json", row="set_aside")
-    goals = {goal["goal"]: goal for goal in case.scenario["goals"]}
-    stages = record.get("stages", [])
-    for stage in stages if isinstance(stages, list) else []:
-        _stage(stage, goals, str(record.get("status")), recorder)
-    if record.get("status") == "proven":
-        recorder.checked("record", len(goals))
-        for goal in goals.keys() - {stage.get("goal") for stage in stages}:
-            recorder.find("record", f"the plan is called proven without a stage for {goal}", table="run.json", row=goal)
-
-
-def _by_rule(record: dict[str, Any], scenario: dict[str, Any], recorder: Recorder) -> None:
-    """A plan made by a rule says so and claims no proof; any other does not say so."""
-    recorder.checked("record", 1)
-    rule = scenario.get("rule")
-    if (record.get("status") == "by rule") != (rule is not None):
-        said = f"the status is {record.get('status')}, the scenario's rule {rule['split'] if rule else 'none'}"
-        recorder.find("record", said, table="run.json", row="status")
-    if rule is None:
-        return
-    if record.get("method") != rule["split"]:
-        said = f"the method is {record.get('method')}, the scenario's rule {rule['split']}"
-        recorder.find("record", said, table="run.json", row="method")
-    if record.get("stages") or record.get("gap") is not None:
-        recorder.find("record", "a plan made by a rule claims a proof", table="run.json", row="stages")
-
-
-def _name(item: object) -> str:
-    return str(item.get("community")) if isinstance(item, dict) else str(item)
-
-
-def _number(item: object) -> float:
-    return float(item) if isinstance(item, (int, float)) else float("nan")
-
-
-def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], status: str, recorder: Recorder) -> None:
-    goal = str(stage.get("goal"))
-    recorder.checked("record", 2)
-    value, bound, gap = (_number(stage.get(key)) for key in ("value", "bound", "gap"))
-    if not (abs(value) + abs(bound) + abs(gap) < float("inf")):
-        recorder.find("record", f"the stage {goal} lacks a value, bound or gap", table="run.json", row=goal)
-        return
-    _agree(goal, ("value", value), bound, ("gap", gap), recorder)
-    if "reached" in stage or "reached_gap" in stage:
-        reached, reached_gap = _number(stage.get("reached")), _number(stage.get("reached_gap"))
-        _agree(goal, ("reached", reached), bound, ("reached_gap", reached_gap), recorder)
-    allowed = float("inf")
-    if goal in goals:  # later goals may give up the tolerance of an earlier one; a gap refers to the value after that
-        tolerance = goals[goal]["tolerance"]
-        allowed = (goals[goal]["gap"] + tolerance) / max(1e-9, 1 - tolerance) + BOUND_SLACK
-    if status == "proven" and gap > allowed and abs(value - bound) > 1e-6:
-        recorder.find(
-            "record",
-            f"the plan is called proven, but the gap of {goal} is {gap:g}, above {allowed:g}",
-            table="run.json",
-            row=goal,
-            value=gap,
-            limit=allowed,
-        )
-
-
-def _agree(goal: str, value: tuple[str, float], bound: float, gap: tuple[str, float], recorder: Recorder) -> None:
-    """Judge whether a value, each with its name in the record, is no better than the bound and makes the gap."""
-    recorder.checked("record", 2)
-    expected = abs(value[1] - bound) / max(1e-9, abs(value[1]))
-    if not abs(gap[1] - expected) <= 2e-6 and not abs(value[1] - bound) <= 1e-6:
-        recorder.find(
-            "record",
-            f"the {gap[0]} of {goal} is {gap[1]:g}, but {value[0]} {value[1]:g} and bound {bound:g} make {expected:g}",
-            table="run.json",
-            row=goal,
-            value=gap[1],
-            limit=expected,
-        )
-    beyond = (value[1] - bound) if goal == "worst_off" else (bound - value[1])
-    if beyond > 1e-6 + BOUND_SLACK * abs(value[1]):
-        recorder.find(
-            "record",
-            f"the {value[0]} of {goal}, {value[1]:g}, is better than its bound {bound:g}",
-            table="run.json",
-            row=goal,
-        )

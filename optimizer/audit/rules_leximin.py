@@ -1,11 +1,14 @@
 """Levels of full leximin against the tables: what they can show of equations (33) and (34)."""
 
+from typing import Any
+
 import pandas as pd
 
 from optimizer.audit.goals import SHARE_SLACK, scores
 from optimizer.audit.inputs import Case
 from optimizer.audit.report import Recorder
 from optimizer.audit.rules_fair_bounds import ROUNDING
+from optimizer.audit.rules_record import ALL_PLANS, SAME_STATIONS
 from optimizer.audit.tables import WHOLE_HORIZON
 
 UNLEVELLED = {"stopped by hand", "stopped by time", "by rule"}
@@ -16,10 +19,13 @@ def check_leximin(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     """Check that levels rise, none passes its bound, everybody stands at one, and all keep theirs within tolerance."""
     rule = next((goal for goal in case.scenario["goals"] if goal["goal"] == "worst_off"), None)
     said = case.record.get("leximin")
+    if said is not None and not (rule or {}).get("leximin"):
+        recorder.find("levels", "the record has levels, but the scenario asks for no leximin", table="run.json")
     if rule is None or said is None:
         if rule is not None and rule.get("leximin") and case.record["status"] not in UNLEVELLED:
             recorder.find("levels", "leximin is asked for, but the record has no levels", table="run.json")
         return
+    _claims(said, rule, str(case.record.get("method")), recorder)
     whole = scores(case, met).xs(WHOLE_HORIZON, level="year")
     named = [str(name) for level in said["levels"] for name in level["communities"]]
     recorder.checked("levels", 1)
@@ -51,3 +57,24 @@ def check_leximin(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
                     value=float(whole[name]),
                     limit=least,
                 )
+
+
+def _claims(said: dict[str, Any], rule: dict[str, Any], method: str, recorder: Recorder) -> None:
+    """Check what is claimed of the levels: their step, for which plans they hold, and proofs from the lowest on."""
+    scope = SAME_STATIONS if method == "prices" else ALL_PLANS
+    recorder.checked("levels", 3)
+    for part, due in (("step", rule["leximin_step"]), ("scope", scope)):
+        if said.get(part) != due:
+            recorder.find(
+                "levels",
+                f"the {part} of leximin is {said.get(part)}; it must be {due}",
+                table="run.json",
+                row=f"leximin.{part}",
+                value=said.get(part),
+                limit=due,
+            )
+    proven = [bool(level["proven"]) for level in said["levels"]]
+    if sorted(proven, reverse=True) != proven:
+        recorder.find(
+            "levels", "a level is called proven, but one below it is not", table="run.json", row="leximin.levels"
+        )

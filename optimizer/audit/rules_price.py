@@ -18,6 +18,8 @@ ROUNDING = 1e-6  # of figures of six decimals
 def check_price(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
     """Check the price of fairness where the scenario asks for it: that it is said, and follows from the tables."""
     if not (case.scenario.get("fairness") or {}).get("price"):
+        if "price" in (case.record.get("fairness") or {}):
+            _wrong("the record has a price of fairness, but the scenario does not ask for one", recorder)
         return
     price = (case.record.get("fairness") or {}).get("price")
     recorder.checked(RULE, 1)

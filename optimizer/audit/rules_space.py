@@ -39,7 +39,7 @@ def _instruments(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
     allowed = case.scenario["programmes"]["space"]["instruments"]
     good = frame["instrument"].isin(allowed) & (frame["instrument"] == frame["site_instrument"])
     good &= frame["use"].isin(["extension", "station", "hall"]) & (frame["use"] == frame["site_use"])
-    good &= frame["is_hall"] | frame["community"].isin([""]) | (frame["community"] == frame["site_community"])
+    good &= frame["is_hall"] | (frame["community"] == frame["site_community"])
     recorder.judge(
         "instrument",
         "space",
