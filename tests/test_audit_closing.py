@@ -136,3 +136,34 @@ def test_a_corruption_is_named(case: str, moved: Path, merged: Path, tmp_path: P
     corrupt(folder)
     report = audit_run(folder)
     assert rule in report.counts, report.text()
+
+
+CENTRE: Row = {**OLD, "facility": "f0", "level": "centre", "capacity": 70}
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A station and a centre serve a at its office, 100 visits together; the station (60) closes, the centre stays."""
+    station = {**OLD, "capacity": 60, "lease_until": 2020}
+    return run(tmp_path_factory.mktemp("halved"), 3000, {"freely": False, "longest_gap_years": None}, station, CENTRE)
+
+
+def test_what_a_closed_station_served_ends_though_another_level_stays_in_its_place(halved: Path) -> None:
+    amounts = pd.read_csv(halved / "tables" / "assignments.csv").query("site == 'o_a' and service == 'clinic'")
+    assert amounts["amount"].tolist() == pytest.approx([100, 70, 70], abs=1e-3)
+
+
+def test_no_more_ends_than_what_closes_had_room_for(halved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(halved, folder)
+    table("assignments", set_where("site == 'o_a' and service == 'clinic' and year > 2020", amount=39))(folder)
+    said = [f.text() for f in audit_run(folder).findings if f.rule == "steady_share"]
+    assert len(said) == 1
+    assert "clinic at o_a serves 61 units less from 2021 on; what closes there had room for 60" in said[0]
+
+
+def test_two_levels_in_one_place_may_close_in_different_years(tmp_path: Path) -> None:
+    station, centre = {**OLD, "capacity": 60, "lease_until": 2020}, {**CENTRE, "lease_until": 2021}
+    folder = run(tmp_path, 3000, {"freely": False}, station, centre, OTHER)
+    closed = pd.read_csv(folder / "tables" / "stations.csv").query("status == 'closed' and capital_yuan >= 0")
+    assert closed.groupby("level")["year"].min().to_dict() == {"centre": 2022, "station": 2021}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from optimizer.audit.inputs import Case, at_most
 from optimizer.audit.report import Recorder
-from optimizer.audit.stations import KEY, Stations
+from optimizer.audit.stations import KEY, Stations, closed
 from optimizer.audit.travel import Ways
 
 
@@ -112,23 +112,21 @@ def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways:
     """Check that who loses a station is served again in time, and that what exists is used to the full at first."""
     gaps = {s: int(r["longest_gap_years"]) for s, r in _rules(case).items() if r.get("longest_gap_years") is not None}
     mine = served[served["service"].isin(list(gaps))]
-    closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].first()
     if not gaps:
         return
     _today(case, gaps, mine, ways, recorder)
     if not len(mine):  # nobody to lose a station; whether somebody could be served is asked above
         return
-    share = mine.pivot_table(index=["community", "service", "site"], columns="year", values="share", aggfunc="sum")
+    who = ["community", "service"]
+    share = mine.pivot_table(index=[*who, "site"], columns="year", values="share", aggfunc="sum")
     share = share.reindex(columns=case.years).fillna(0.0)
-    at = pd.MultiIndex.from_frame(share.index.to_frame(index=False)[["site", "service"]])
-    ends = closes.reindex(at).fillna(0).to_numpy(dtype=int)
-    gap = np.array([gaps[service] for service in share.index.get_level_values("service")])
-    whole = share.groupby(level=["community", "service"]).sum()
+    whole = share.groupby(level=who).sum()
+    ended = _ended(case, stations, mine, share)
+    ended["over"] = ended["closes"] + ended["service"].map(gaps).astype(int)
     for year in case.years[1:]:
         # Shares that ended less than the gap ago need not be made up for yet.
-        recent = (ends > 0) & (ends <= year) & (ends + gap > year)
-        before = [share[e - 1].iloc[n] if recent[n] and e - 1 in share else 0.0 for n, e in enumerate(ends.tolist())]
-        waiting = pd.Series(before, share.index).groupby(level=["community", "service"]).sum()
+        recent = ended[(ended["closes"] <= year) & (ended["over"] > year)]
+        waiting = recent.groupby(who)["share"].sum().reindex(whole.index).fillna(0.0)
         frame = pd.DataFrame({"now": whole[year], "due": whole[case.years[0]] - waiting}).reset_index()
         frame["year"] = year
         recorder.judge(
@@ -141,6 +139,19 @@ def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways:
             limit="due",
             message="{community} is served {value} of its {service} in {year}; after what closed it must be {limit}",
         )
+
+
+def _ended(case: Case, stations: Stations, mine: pd.DataFrame, share: pd.DataFrame) -> pd.DataFrame:
+    """What may have ended for each community, service and site (share) in a year (closes): what closes there can serve.
+
+    Several levels at one site may close in different years; the tables do not say which of them served whom.
+    """
+    before = share.melt(ignore_index=False, value_name="share").reset_index()
+    before["closes"] = before["year"].astype(int) + 1
+    ended = before.drop(columns="year").merge(closed(case, stations), on=["site", "service", "closes"])
+    peak = mine.groupby(["community", "service"])["peak"].first()
+    most = ended["had"] / peak.reindex(pd.MultiIndex.from_frame(ended[["community", "service"]])).to_numpy(dtype=float)
+    return ended.assign(share=np.minimum(ended["share"], most))
 
 
 def _today(case: Case, gaps: dict[str, int], mine: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:

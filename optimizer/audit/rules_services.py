@@ -6,10 +6,11 @@ import pandas as pd
 from optimizer.audit.inputs import ABSOLUTE, RELATIVE, Case, at_most
 from optimizer.audit.levels import Levels
 from optimizer.audit.report import Recorder
-from optimizer.audit.stations import Stations
+from optimizer.audit.stations import Stations, closed
 from optimizer.audit.travel import Ways
 
-PAIR = ["community", "site", "service"]
+PLACE = ["site", "service"]
+PAIR = ["community", *PLACE]
 KEY = ("community", "site", "service", "year")
 
 
@@ -217,14 +218,17 @@ def _capacity(case: Case, stations: Stations, frame: pd.DataFrame, levels: Level
 
 
 def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels | None, recorder: Recorder) -> None:
-    """The share a station serves of a need changes only, upwards, when it gets new capacity or begins to hang (13)."""
+    """The share a place serves of a need changes only, upwards, when it gets new capacity or begins to hang (13).
+
+    Where an existing station closes, what it served ends, equation (10): all of it, or, where another level of the
+    service stays at the place, at most what the closed one had capacity for. Stations that exist may take on as much.
+    """
     share = frame.pivot_table(index=PAIR, columns="year", values="share", aggfunc="sum", fill_value=0.0)
     share = share.reindex(columns=case.years, fill_value=0.0)
     pairs = pd.DataFrame(share.index.to_list(), columns=PAIR)
     need = case.needs["need_amount"].unstack("year").reindex(pd.MultiIndex.from_frame(pairs[["community", "service"]]))
     at = pd.MultiIndex.from_frame(pairs[["site", "service"]])
     start = stations.new.groupby(["site", "service"])["start"].min().reindex(at)
-    closes = stations.rows[stations.rows["closes"] > 0].groupby(["site", "service"])["closes"].min().reindex(at)
     begins = set() if levels is None else levels.begins
     for before, year in zip(case.years[:-1], case.years[1:], strict=True):
         amount = need[year].to_numpy(dtype=float)
@@ -241,10 +245,13 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels 
         change = (rows["amount"] - rows["due"]).to_numpy(dtype=float)
         hangs = np.array([(*key, year) in begins for key in at], dtype=bool)
         grows = ((start == year).to_numpy(dtype=bool) | hangs) & (change >= -slack)
-        # What a closing station served ends; stations that exist may take on as much of it.
-        ends = (closes == year).to_numpy(dtype=bool) & (rows["amount"] <= slack).to_numpy(dtype=bool)
+        closes = at.isin(_closing(case, stations, year).index)
+        stays = at.isin(_standing(stations, year))
+        ends = closes & (stays | (rows["amount"] <= slack).to_numpy(dtype=bool)) & (change <= slack)
         who = pd.MultiIndex.from_frame(rows[["community", "service"]])
-        lost = pd.Series(np.where(ends, rows["due"], 0.0), who).groupby(level=[0, 1]).sum()
+        # What begins to hang at the place may hide what ended there.
+        ended = np.where(hangs, rows["due"], np.maximum(0.0, -change))
+        lost = pd.Series(np.where(closes, ended, 0.0), who).groupby(level=[0, 1]).sum()
         taken = pd.Series(np.where(grows | (change <= slack), 0.0, change), who).groupby(level=[0, 1]).sum()
         hands = (taken <= lost + slack.max(initial=0.0)).reindex(who).to_numpy(dtype=bool) & (change >= -slack)
         grows |= ends | (hands & (lost.reindex(who) > 0).to_numpy(dtype=bool))
@@ -258,3 +265,38 @@ def _steady(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels 
             limit="due",
             message="{community} gets {value} of {service} at {site} in {year}; its share of {before} makes {limit}",
         )
+        _ended(case, stations, frame, (before, year), recorder)
+
+
+def _closing(case: Case, stations: Stations, year: int) -> "pd.Series[float]":
+    """Existing capacity that closes in a year, by site and service, all levels together."""
+    gone = closed(case, stations)
+    return gone[gone["closes"] == year].set_index(PLACE)["had"]
+
+
+def _standing(stations: Stations, year: int) -> pd.MultiIndex:
+    """Sites and services of stations with a capacity in a year."""
+    rows = stations.rows[(stations.rows["year"] == year) & (stations.rows["capacity"] > 0)]
+    return pd.MultiIndex.from_frame(rows[PLACE].drop_duplicates())
+
+
+def _ended(case: Case, stations: Stations, frame: pd.DataFrame, years: tuple[int, int], recorder: Recorder) -> None:
+    """No more ends at a place than what closes there could serve (at the peak), equations (9) and (10)."""
+    closing = _closing(case, stations, years[1])
+    mine = frame[pd.MultiIndex.from_frame(frame[PLACE]).isin(closing.index)]
+    if not len(mine):
+        return
+    peak = mine.pivot_table(index=PAIR, columns="year", values="served_peak", aggfunc="sum")
+    peak = peak.reindex(columns=list(years)).fillna(0.0)
+    less = (peak[years[0]] - peak[years[1]]).clip(lower=0.0).groupby(level=PLACE).sum()
+    rows = pd.DataFrame({"ended": less, "closing": closing.reindex(less.index), "year": years[1]}).reset_index()
+    recorder.judge(
+        "steady_share",
+        "assignments",
+        rows,
+        at_most(rows["ended"], rows["closing"]),
+        key=(*PLACE, "year"),
+        value="ended",
+        limit="closing",
+        message="{service} at {site} serves {value} units less from {year} on; what closes there had room for {limit}",
+    )

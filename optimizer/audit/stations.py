@@ -61,6 +61,13 @@ def stations(case: Case) -> Stations:
     return Stations(rows, rows[(rows["new"] > 0) & (rows["year"] == rows["start"])].reset_index(drop=True))
 
 
+def closed(case: Case, stations: Stations) -> pd.DataFrame:
+    """What closes at a place (site, service) in a year (closes): its existing capacity (had), all levels together."""
+    rows = stations.rows[stations.rows["closes"] > 0].drop_duplicates(KEY)
+    had = case.existing["capacity"].reindex(pd.MultiIndex.from_frame(rows[KEY])).fillna(0.0).to_numpy(dtype=float)
+    return rows.assign(had=had).groupby([*KEY[:2], "closes"], as_index=False).agg(had=("had", "sum"))
+
+
 def _grow_most(case: Case, rows: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     """Largest new capacity of a station where it stands; none of those that close or have to, outlets and centres."""
     old = case.existing.reindex(pd.MultiIndex.from_frame(rows[KEY]))
