@@ -59,6 +59,12 @@ class Levels:
         part = factor.fillna(1.0).to_numpy(dtype=float)
         return frame.assign(**{name: frame[name] * part for name in REFERRALS[4:]})
 
+    def kept_for(self, case: Case) -> "pd.Series[float]":
+        """By site and service: sum of the most that each unit which hangs there refers in any year, at the peak."""
+        most = self.at_peak(case).groupby(UNIT)["referred_on"].max().rename("most").reset_index()
+        hung = self.hangs[[*UNIT, "hangs_on"]].merge(most, on=UNIT)
+        return hung.groupby(["hangs_on", "service"])["most"].sum()
+
 
 def read_levels(case: Case, recorder: Recorder) -> Levels | None:
     """Read both tables; None where no service has levels, or (with a finding) where a table cannot be read."""

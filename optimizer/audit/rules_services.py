@@ -169,7 +169,10 @@ def _reach(case: Case, frame: pd.DataFrame, recorder: Recorder) -> None:
 
 
 def _capacity(case: Case, stations: Stations, frame: pd.DataFrame, levels: Levels | None, recorder: Recorder) -> None:
-    """What is served against what is there, by the largest need of the horizon; what is referred is used too (13)."""
+    """What is served against what is there, by the largest need of the horizon; what is referred is used too (13).
+
+    Room is kept for what each unit refers at its most, also where another one refers it in other years.
+    """
     place = ["site", "service", "year"]
     rows = stations.rows
     there = rows.groupby(place).agg(capacity=("capacity", "sum"), new=("new", "sum"))
@@ -202,8 +205,7 @@ def _capacity(case: Case, stations: Stations, frame: pd.DataFrame, levels: Level
     )
     built = both[both["new"] > 0]
     if levels is not None:
-        into = levels.at_peak(case).groupby(["site", "service"])["referred_in"].max()
-        more = into.reindex(pd.MultiIndex.from_frame(built[["site", "service"]])).fillna(0.0)
+        more = levels.kept_for(case).reindex(pd.MultiIndex.from_frame(built[["site", "service"]])).fillna(0.0)
         built = built.assign(served_peak=built["served_peak"] + more.to_numpy(dtype=float))
     recorder.judge(
         "capacity_used",

@@ -23,9 +23,13 @@ class _Load:
         return _Load(self.column, self.units * share, self.year)
 
     @property
-    def ends(self) -> bool:
-        """Whether some of it ends before the horizon does."""
-        return bool((self.units < 0).any())
+    def most(self) -> "_Load":
+        """All that comes up, whatever of it ends before the horizon does: what room is kept for.
+
+        Of one unit that is the most that comes up in any year: one that closes takes on nothing before.
+        """
+        lasts = self.units > 0
+        return _Load(self.column[lasts], self.units[lasts], self.year[lasts])
 
 
 def _sum(parts: list[_Load]) -> _Load:
@@ -121,15 +125,17 @@ def _by_unit(problem: Problem, model: Model, name: str, key: int) -> list[_Load]
 
 
 def _refer_rows(problem: Problem, model: Model, flows: _Flows) -> None:
-    """What has a choice refers its share, and only to what it hangs on."""
+    """What has a choice refers its share, no more and no less, and only to what it hangs on.
+
+    It keeps its room in every year: the share is of the most it serves and takes in.
+    """
     tree, service = flows.tree, problem.units.service
     refer, hang = model.columns["refer"], model.columns["hang"]
-    units = np.unique(positions(refer)[0])
-    for name, keys, at, year in _rows_of(problem, units, [flows.total(u) for u in units.tolist()]):
-        row = model.add_rows(f"eq13_refer{name}", keys, lower=0.0)
-        for r, u, t in zip(row.tolist(), at.tolist(), year.tolist(), strict=True):
-            _put(model, r, flows.refers[u], t, 1.0)
-            _put(model, r, flows.total(u).times(float(tree.share[u])), t, -1.0)
+    units, end = np.unique(positions(refer)[0]), len(problem.years)
+    row = model.add_rows("eq13_refer", [("unit", units), ("need", service[units] + 2)], lower=0.0, upper=0.0)
+    for r, u in zip(row.tolist(), units.tolist(), strict=True):
+        _put(model, r, flows.refers[u], end, 1.0)
+        _put(model, r, flows.total(u).most.times(float(tree.share[u])), end, -1.0)
     lower, upper, _ = positions(refer)
     keys = [("unit", lower), ("unit", upper), ("need", service[lower] + 2)]
     row = model.add_rows("eq13_refer_link", keys, upper=0.0)
@@ -142,7 +148,10 @@ def _refer_rows(problem: Problem, model: Model, flows: _Flows) -> None:
 
 
 def _fit_rows(problem: Problem, model: Model, flows: _Flows) -> None:
-    """What exists has room for what it serves and what is referred there, less what new capacity takes in."""
+    """What exists has room for what it serves and what is referred there, less what new capacity takes in.
+
+    New capacity takes in no more than what is referred there, else a centre could get to its smallest size by nothing.
+    """
     capacity = np.zeros(len(problem.units))
     mine = problem.existing_unit >= 0
     np.add.at(capacity, problem.existing_unit[mine], problem.existing.capacity[mine])
@@ -158,11 +167,12 @@ def _fit_rows(problem: Problem, model: Model, flows: _Flows) -> None:
         for r, u, t, share in zip(row.tolist(), at.tolist(), year.tolist(), part.tolist(), strict=True):
             _put(model, r, load_of[u], t, share)
             _put(model, r, taken[u], t, -share)
-    both = np.array([u for u in used.tolist() if capacity[u] > 0 and len(taken[u].column)], dtype=np.int64)
-    row = model.add_rows("eq13_taken_in", [("unit", both), ("need", problem.units.service[both] + 2)], upper=0.0)
-    for r, u in zip(row.tolist(), both.tolist(), strict=True):
+    loose = [u for u in used.tolist() if len(taken[u].column) and (capacity[u] > 0 or (load_of[u].units < 0).any())]
+    some = np.array(loose, dtype=np.int64)
+    row = model.add_rows("eq13_taken_in", [("unit", some), ("need", problem.units.service[some] + 2)], upper=0.0)
+    for r, u in zip(row.tolist(), some.tolist(), strict=True):
         _put(model, r, taken[u], len(problem.years), 1.0)
-        _put(model, r, flows.into[u], len(problem.years), -1.0)
+        _put(model, r, flows.into[u].most, len(problem.years), -1.0)
 
 
 def _rows_of(problem: Problem, units: Ints, loads: list[_Load]) -> list[tuple[str, list[tuple[str, Ints]], Ints, Ints]]:

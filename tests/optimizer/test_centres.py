@@ -213,6 +213,43 @@ def test_who_takes_on_what_a_closing_station_served_refers_it(new: bool, tmp_pat
     assert report.passed, report.text()
 
 
+@pytest.mark.parametrize(("least", "met"), [(120, 0.62), (100, 1.0)])
+def test_a_centre_is_no_larger_than_what_is_referred_and_served_there(least: int, met: float, tmp_path: Path) -> None:
+    # The station in a serves 62 and refers 24.8, all that the centre in b has room for. One in the building would serve
+    # all 100, but is at least 120: with referrals of cases that the old station does not serve, it would get there.
+    old = {**OLD, "community": "a", "capacity": 62}
+    centre = {**OLD, "facility": "c", "level": "centre", "capacity": 24.8}
+    city = make_city([A, B], sites=[AT_A], facilities=[old, centre], needs=NEEDS[:1])
+    levels = scenario(referral_share=0.4, centre={**CENTRE, "min_capacity": least})
+    assert plan(city, levels).met("a", "clinic") == pytest.approx(met, abs=1e-5)
+    report = audit_run(run_folder(city, levels, tmp_path))
+    assert report.passed, report.text()
+
+
+@pytest.mark.parametrize("sites", [["sa"], ["sa", "sc"]])
+@pytest.mark.parametrize(("least", "met"), [(49, 1.0), (51, 0.0)])
+def test_a_centre_keeps_room_for_what_each_station_refers_at_its_most(
+    least: int, met: float, sites: list[str], tmp_path: Path
+) -> None:
+    # In 2020 the station in b refers 25, then its lease ends and the one in a refers them: 50 in all, for which the
+    # smallest centre may be; a larger one would stand there for nothing. With one building nobody has a choice.
+    old = {**OLD, "capacity": 100, "lease_until": 2020}
+    other = {**OLD, "facility": "g", "community": "a", "capacity": 100}
+    places = [{**AT_A, "site": site, "services": "clinic"} for site in sites]
+    city = make_city([A, B], sites=places, facilities=[old, other], needs=[("b", "clinic", 100)])
+    rule = {"limit_m": 1300, "closing": {"freely": False, "longest_gap_years": None}}
+    levels = scenario(years=2, inclusive=False, clinic=rule, centre={**CENTRE, "min_capacity": least})
+    found = plan(city, levels)
+    assert [found.met("b", "clinic", year) for year in (2020, 2021)] == pytest.approx([met, met], abs=1e-5)
+    report = audit_run(run_folder(city, levels, tmp_path))
+    assert report.passed, report.text()
+
+
+def test_the_audit_finds_a_centre_larger_than_what_is_referred_there(run: Path) -> None:
+    change(run, "stations", "site == 'sa'", capacity="200", area_m2="20")
+    assert "capacity_used" in rules(run)
+
+
 def test_stations_of_own_services_hang_on_centres_too() -> None:
     # Desks at the offices of a and b; the centre in a building takes a quarter of their 100 and 200 cases, no more.
     desk: Row = {"siting": "own", "capital_yuan_per_unit": 1, "hierarchy": {
