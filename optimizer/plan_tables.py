@@ -17,6 +17,8 @@ from optimizer.scenario_services import Service
 from optimizer.solution import Decisions
 
 DECIMALS = 6
+LAST_DIGIT = 1e-6
+"""A need is met whole where no more is missing than so many units and so much of it, equation (1)."""
 
 
 @dataclass(frozen=True)
@@ -301,7 +303,7 @@ def _met(problem: Problem, decisions: Decisions, area: Floats, served: Floats) -
     if "debt_relief" in problem.needs:
         amount[:, problem.needs.index("debt_relief"), :] = np.cumsum(decisions.relief_yuan, axis=1)
     amount = np.asarray(np.round(np.minimum(amount, problem.need), DECIMALS), dtype=float)
-    share = np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0)
+    share = _shares(problem, amount)
     units = [problem.scenario.currency.name, "m2", *(s.unit for s in problem.scenario.services.values())]
     units.append(problem.scenario.currency.name)  # of debts, where they are a need
     n, needs, years = problem.shape
@@ -343,4 +345,10 @@ def worst_off(problem: Problem, share: Floats, follows: np.ndarray) -> float:
 def share_of(problem: Problem, met: pd.DataFrame) -> Floats:
     """(n, K, T) met shares of a `met.csv` table, from its amounts, equation (1)."""
     amount = met["met_amount"].to_numpy(float).reshape(problem.need.shape)
-    return np.asarray(np.divide(amount, problem.need, out=np.ones_like(amount), where=problem.need > 0))
+    return _shares(problem, amount)
+
+
+def _shares(problem: Problem, amount: Floats) -> Floats:
+    """(n, K, T) met shares of amounts, equation (1); what lacks but the last of six decimals is met."""
+    short = problem.need - amount > LAST_DIGIT * (1 + problem.need)
+    return np.asarray(np.divide(amount, problem.need, out=np.ones_like(amount), where=short))

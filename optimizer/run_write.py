@@ -18,6 +18,7 @@ from optimizer.fair import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fairness_price import price_record, price_table
 from optimizer.fit import hold_back
+from optimizer.gaps import gap_of
 from optimizer.goals import CLOSENESS_GAP, SHOWN, Found
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
@@ -187,7 +188,7 @@ def _record(
         # Rounding to whole yuan and six decimals may pass the bound by a hair.
         bound = max(bound, value) if name == "worst_off" else min(bound, value)
         rule = rules.get(name)
-        gap = abs(value - bound) / max(1e-9, abs(value))
+        gap = gap_of(value, bound)
         if rule is None:  # a number of decisions: one less is another plan
             reached = gap <= CLOSENESS_GAP or value - bound < 1
         else:
@@ -199,7 +200,7 @@ def _record(
                 "value": value,
                 "bound": bound,
                 "gap": gap,
-                **_reached(found, name, bound),
+                **_reached(found, name, value, bound),
                 "seconds": round(found.seconds.get(name, 0.0), 3),
                 "tolerance": rule.tolerance if rule else 0.0,
                 "status": "proven" if reached else "feasible",
@@ -281,12 +282,16 @@ def _price(joint: Joint, found: Found, stages: list[dict[str, Any]], tables: Tab
     return {"price": price_record(joint, found, without, stage, tables.met)}
 
 
-def _reached(found: Found, name: str, bound: float) -> dict[str, float]:
-    """What the plan had reached when its goal ended, before later goals took what the tolerance gives them."""
+def _reached(found: Found, name: str, value: float, bound: float) -> dict[str, float]:
+    """What the plan had reached when its goal ended, before later goals took what the tolerance gives them.
+
+    That is never worse than the value of the plan as written, but for the last digits of the solver.
+    """
     if name not in found.reached:
         return {}
-    value = found.reached[name] * SHOWN.get(name, 1.0)
-    return {"reached": value, "reached_gap": abs(value - bound) / max(1e-9, abs(value))}
+    reached = found.reached[name] * SHOWN.get(name, 1.0)
+    reached = max(reached, value) if name == "worst_off" else min(reached, value)
+    return {"reached": reached, "reached_gap": gap_of(reached, bound)}
 
 
 def _named(path: Path, loaded: LoadedScenario) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
+from optimizer.gaps import gap_of
 from optimizer.progress import Progress
 
 
@@ -66,12 +67,12 @@ class Watch:
         """A goal has a better plan or bound; infinite ones are not passed on."""
         value = value if value is not None and math.isfinite(value) else None
         bound = bound if bound is not None and math.isfinite(bound) else None
-        gap = None if value is None or bound is None else abs(value - bound) / max(1e-9, abs(value))
+        gap = None if value is None or bound is None else gap_of(value, bound)
         self.progress.stage_update(goal, value, bound, gap, time.monotonic() - self.stage_started)
 
     def end(self, goal: str, value: float | None, bound: float | None, note: str) -> float:
         """A goal is over; return its seconds."""
         seconds = time.monotonic() - self.stage_started
-        gap = None if value is None or bound is None else abs(value - bound) / max(1e-9, abs(value))
+        gap = None if value is None or bound is None else gap_of(value, bound)
         self.progress.stage_end(goal, value, bound, gap, seconds, note)
         return seconds

@@ -792,6 +792,13 @@ def gap_too_wide_for_a_proof(plan: Plan) -> None:
 
 
 @table("record")
+def gap_of_a_value_that_is_its_bound(plan: Plan) -> None:
+    """Values within a millionth of their bound have no gap, also where they are as small themselves."""
+    travel = stage(plan, "travel")
+    travel.update(bound=travel["value"] - 5e-7, gap=1.0)
+
+
+@table("record")
 def record_without_a_seed(plan: Plan) -> None:
     del plan.record["seed"]
 

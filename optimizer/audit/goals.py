@@ -12,6 +12,7 @@ from optimizer.audit.tables import WHOLE_HORIZON
 KEY = ("community", "need", "year")
 SHARE_SLACK = 2e-6  # six decimals, of a share that is a quotient of figures of six decimals
 GOAL_SLACK = 1e-6  # relative
+LAST_DIGIT = 1e-6  # of units, and of a need: what lacks no more than both together is met, equation (1)
 
 
 def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def met_needs(case: Case, served: pd.DataFrame, rooms: Rooms) -> pd.DataFrame:
         services,
     )
     met = np.minimum(had, need)
-    share = np.divide(met, need, out=np.ones_like(need), where=need > 0)
+    share = np.divide(met, need, out=np.ones_like(need), where=need - met > LAST_DIGIT * (1 + need))
     return frame.assign(met=met, share=share)
 
 

@@ -111,9 +111,9 @@ def _moves(case: Case, rows: pd.DataFrame, recorder: Recorder) -> None:
 def check_continuity(case: Case, stations: Stations, served: pd.DataFrame, ways: Ways, recorder: Recorder) -> None:
     """Check that who loses a station is served again in time, and that what exists is used to the full at first."""
     gaps = {s: int(r["longest_gap_years"]) for s, r in _rules(case).items() if r.get("longest_gap_years") is not None}
-    mine = served[served["service"].isin(list(gaps))]
     if not gaps:
         return
+    mine = served[served["service"].isin(list(gaps))]
     _today(case, gaps, mine, ways, recorder)
     if not len(mine):  # nobody to lose a station; whether somebody could be served is asked above
         return

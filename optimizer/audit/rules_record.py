@@ -23,6 +23,7 @@ UNITS = {
 CLOSE_ENOUGH = 0.01  # gap at which a plan is called closest to another
 # Rounding to whole yuan moves the value of a finished plan past the bound of the plan in fractions.
 BOUND_SLACK = 1e-4
+NO_GAP = 1e-6  # values so close to their bound are at it: figures have six decimals
 GAP_SLACK = 2e-6  # gaps are quotients of written figures
 
 
@@ -200,7 +201,8 @@ def _stage(stage: dict[str, object], goals: dict[str, dict[str, float]], recorde
 def _agree(goal: str, value: tuple[str, float], bound: float, gap: tuple[str, float], recorder: Recorder) -> None:
     """Judge whether a value, each with its name in the record, is no better than the bound and makes the gap."""
     recorder.checked("record", 2)
-    expected = abs(value[1] - bound) / max(1e-9, abs(value[1]))
+    apart = abs(value[1] - bound)
+    expected = 0.0 if apart <= NO_GAP else apart / max(1e-9, abs(value[1]))
     if not abs(gap[1] - expected) <= GAP_SLACK * max(1.0, expected):
         _find(
             recorder,

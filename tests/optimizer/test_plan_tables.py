@@ -173,3 +173,14 @@ def test_shares_beyond_all_of_a_large_need_are_cut_alike_where_it_is_served_and_
     assert served.sum() == pytest.approx(300_000, abs=1e-5)
     assert capacity["sb"] == pytest.approx(served["sb"], abs=2e-6)
     assert capacity["sa"] == pytest.approx(served["sa"], abs=2e-6)
+
+
+@pytest.mark.parametrize(("lacks", "met"), [(9e-5, True), (1.2e-4, False)])
+def test_what_lacks_only_the_last_digit_is_met(lacks: float, met: bool) -> None:
+    # 100 cases: a millionth of them and one millionth of a case are 0.000101.
+    problem = build_problem(*case("own_services"))
+    table = plan_tables(problem, decode(joint := build_joint(problem), np.zeros(joint.n_columns))).met
+    here = (table["community"] == "a") & (table["need"] == "desk") & (table["year"] == 2020)
+    table.loc[here, "met_amount"] = 100 - lacks
+    share = share_of(problem, table)[0, problem.needs.index("desk"), 0]
+    assert share == (1.0 if met else pytest.approx(1 - lacks / 100, abs=1e-12))

@@ -16,6 +16,7 @@ import pytest
 
 import optimizer.run_write
 from geodata.findings import Finding, InputError
+from optimizer.gaps import gap_of
 from optimizer.goals import NoPlanYet
 from optimizer.highs_arrays import Outcome, Status
 from optimizer.price_search import NoPlan
@@ -126,6 +127,30 @@ def test_runs_of_single_programmes_pass_audit_and_checker(name: str, tmp_path: P
     out = run_scenario(loaded(name, tmp_path), tmp_path / "out")
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["audit"]["passed"]
     check_run(out)
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_a_plan_that_meets_all_needs_is_proven(method: str, tmp_path: Path) -> None:
+    # Amounts come in six decimals, so that a few millionths of 240 person-needs seem unmet; no plan is below 0.
+    money = {"city": {"role": "city", "amount_yuan": 90_000}}
+    rich = loaded("own_services", tmp_path, sources=money, solver={"method": method})
+    out = run_scenario(rich, tmp_path / "out")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    found = {stage["goal"]: (stage["value"], stage["bound"], stage["gap"]) for stage in record["stages"]}
+    assert found["worst_off"] == (1.0, 1.0, 0.0)
+    assert found["unmet_need"] == (0.0, 0.0, 0.0)
+    assert record["status"] == "proven"
+    unmet = next(stage for stage in record["stages"] if stage["goal"] == "unmet_need")
+    assert (unmet["reached"], unmet["reached_gap"]) == pytest.approx((0.0, 0.0), abs=1e-9)
+    check_run(out)
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "gap"),
+    [(8e-7, 0.0, 0.0), (1.1e-6, 0.0, 1.0), (2.0, 1.0, 0.5), (0.5, 0.5000009, 0.0), (0.5, 0.6, 0.2), (0.0, 0.0, 0.0)],
+)
+def test_a_value_at_its_bound_has_no_gap(value: float, bound: float, gap: float) -> None:
+    assert gap_of(value, bound) == pytest.approx(gap)
 
 
 @pytest.mark.parametrize("unit", [100, 1000])
