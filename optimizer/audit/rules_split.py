@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from optimizer.audit.inputs import SPACE, WORK_FUNDS, Case, Floats
+from optimizer.audit.inputs import DEBT_RELIEF, SPACE, WORK_FUNDS, Case, Floats
 from optimizer.audit.report import Recorder
 from optimizer.audit.rooms import Rooms
 from optimizer.audit.rules_money import COST, costs
@@ -108,10 +108,11 @@ def parts(case: Case, rule: dict[str, Any]) -> dict[tuple[str, str, int], float]
     found = dict[tuple[str, str, int], float]()
     for name, source in case.scenario["sources"].items():
         may = pd.Series(False, frame.index)
-        for need in (WORK_FUNDS, SPACE, *case.services):
-            purposes = [need] if need in (WORK_FUNDS, SPACE) else ["service_capital", "service_running"]
-            own = need in (WORK_FUNDS, SPACE) or case.services[need]["siting"] == "own"
-            service = "" if need in (WORK_FUNDS, SPACE) else need
+        debts = [DEBT_RELIEF] if DEBT_RELIEF in short else []
+        for need in (WORK_FUNDS, SPACE, *debts, *case.services):
+            purposes = ["service_capital", "service_running"] if need in case.services else [need]
+            own = need not in case.services or case.services[need]["siting"] == "own"
+            service = need if need in case.services else ""
             for purpose in purposes:
                 can = [
                     may_pay(source, purpose, service, district, community if own else "", kind if own else "")

@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 
 from optimizer.problem import SPACE, WORK_FUNDS, Bools, Floats, Problem
-from optimizer.rules.own import buy, buy_station, own_needs
+from optimizer.rules.own import buy, buy_station, debt_need, own_needs
 from optimizer.rules.purse import Purse
 from optimizer.rules.shared import Market, open_by_yuan
 from optimizer.rules.split import Funds, all_funds, may_use, pass_on, split
@@ -61,8 +61,9 @@ def _counted(problem: Problem, funds: Funds) -> Bools:
     counted = np.zeros((n, needs), dtype=bool)
     for (purpose, district, service, community), cell in problem.cell_of.items():
         if cells[cell]:
-            need = service + 2 if service >= 0 else WORK_FUNDS if purpose == "work_funds" else SPACE
-            counted[problem.district == district if community < 0 else community, need] |= purpose != "debt_relief"
+            of = {"work_funds": WORK_FUNDS, "debt_relief": debt_need(problem)}
+            need = service + 2 if service >= 0 else of.get(purpose, SPACE)
+            counted[problem.district == district if community < 0 else community, need] = True
     return counted
 
 
@@ -98,7 +99,7 @@ def _with_centre(market: Market, purses: list[Purse], i: int) -> None:
     """Open own stations of a community for which it could not pay the centre: the others of its district pay that."""
     problem, services = market.state.problem, list(market.state.problem.scenario.services.values())
     for need in own_needs(problem, i):
-        rule = services[need - 2].hierarchy if need != SPACE else None
+        rule = services[need - 2].hierarchy if need not in (SPACE, debt_need(problem)) else None
         if rule is not None and rule.centre is not None:
             others = [purses[j] for j in np.flatnonzero(problem.district == problem.district[i]).tolist() if j != i]
             parts = [purse.part(np.ones(len(problem.sources))) for purse in others]

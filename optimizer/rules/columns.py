@@ -30,6 +30,9 @@ def encode(joint: Joint, decisions: Decisions) -> Floats:
 
     community, year = np.nonzero(decisions.grant_yuan)
     put("grant", _keys(community, year), decisions.grant_yuan[community, year] / MONEY_UNIT_YUAN)
+    community, year = np.nonzero(decisions.relief_yuan)
+    if len(community):
+        put("relief", _keys(community, year), decisions.relief_yuan[community, year] / MONEY_UNIT_YUAN)
     put("area", _keys(decisions.room, decisions.room_year), decisions.room_m2)
     whole = problem.rooms.whole[decisions.room]
     put("take", _keys(decisions.room[whole], decisions.room_year[whole]), np.ones(int(whole.sum())))

@@ -1,4 +1,4 @@
-"""What a community buys for itself from a purse: grants, rooms, stations at its own office (equations 3 to 12).
+"""What a community buys for itself from a purse: grants, rooms, own stations, debt relief (equations 3 to 12, 26).
 
 Of every purchase it takes the start year and the size that meet most over the years, the earlier and cheaper of equals.
 """
@@ -34,6 +34,24 @@ def buy_grants(state: State, i: int, purse: Purse) -> bool:
         if yuan > 0 and purse.pay([Bill(cell, t, yuan)], state.cells):
             state.grant[i, t] += yuan
             bought = True
+    return bought
+
+
+def debt_need(problem: Problem) -> int:
+    """Return the position of debts among the needs, which is the last; -1 where the scenario has no debt relief."""
+    return problem.needs.index("debt_relief") if "debt_relief" in problem.needs else -1
+
+
+def pay_debts(state: State, i: int, purse: Purse) -> bool:
+    """Pay off the debt of a community, each year as far as the purse goes, equation (26); return whether any was."""
+    problem, k = state.problem, debt_need(state.problem)
+    cell, bought = problem.cell("debt_relief", i), False
+    for t in range(len(problem.years)):
+        yuan = min(int(problem.need[i, k, t]) - int(state.relief[i].sum()), purse.most(state.cells[cell], t))
+        if yuan > 0 and purse.pay([Bill(cell, t, yuan)], state.cells):
+            state.relief[i, t] += yuan
+            bought = True
+    state.left[i, k] = 1 - state.relief[i].sum() / problem.peak[i, k]
     return bought
 
 
@@ -258,9 +276,12 @@ def _take_hall(state: State, i: int, arc: int, purse: Purse) -> bool:
 
 
 def own_needs(problem: Problem, i: int) -> list[int]:
-    """Needs a community buys for itself beside work funds, the most weighted first, ties by name."""
+    """Needs a community buys for itself beside work funds, the most weighted first; ties by name, debts last."""
     own = [SPACE, *(k + 2 for k, s in enumerate(problem.scenario.services.values()) if s.siting == "own")]
-    return sorted((k for k in own if problem.peak[i, k] > 0), key=lambda k: (-problem.weight[i, k], problem.needs[k]))
+    debt = debt_need(problem)
+    own += [debt] if debt >= 0 else []
+    mine = (k for k in own if problem.peak[i, k] > 0)
+    return sorted(mine, key=lambda k: (-problem.weight[i, k], k == debt, problem.needs[k]))
 
 
 def buy(openings: Openings, i: int, need: int, purse: Purse) -> bool:
@@ -268,4 +289,6 @@ def buy(openings: Openings, i: int, need: int, purse: Purse) -> bool:
     state = openings.state
     if need == WORK_FUNDS:
         return buy_grants(state, i, purse)
+    if need == debt_need(state.problem):
+        return pay_debts(state, i, purse)
     return buy_rooms(state, i, purse) if need == SPACE else buy_station(openings, i, need - 2, purse)

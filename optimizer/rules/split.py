@@ -109,6 +109,8 @@ def may_use(problem: Problem) -> "np.ndarray[tuple[int, int, int], np.dtype[np.b
             place = (problem.districts[problem.district[i]], problem.communities[i], problem.types[i])
             found[i, s, 0] = source.may_pay("work_funds", "", *place)
             found[i, s, 1] = source.may_pay("space", "", *place)
+            if needs > len(names) + 2:  # debts, the last of the needs
+                found[i, s, -1] = source.may_pay("debt_relief", "", *place)
             for k, (name, service) in enumerate(names):
                 where = place if service.siting == "own" else (place[0], "", "")
                 found[i, s, k + 2] = source.may_pay("service_capital", name, *where) or source.may_pay(

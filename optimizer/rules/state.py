@@ -33,6 +33,7 @@ class State:
     problem: Problem
     cells: list[Payers]
     grant: Ints = field(init=False)
+    relief: Ints = field(init=False)
     left: Floats = field(init=False)
     ends: Floats = field(init=False)
     closes: Ints = field(init=False)
@@ -59,6 +60,7 @@ class State:
         problem = self.problem
         hard = problem.scenario.programmes.work_funds.hard_floor
         self.grant = (problem.need[:, WORK_FUNDS] * hard).astype(np.int64)
+        self.relief = np.zeros_like(self.grant)
         self.left = np.where(problem.peak > 0, 1.0, 0.0)
         self.short_m2 = np.maximum(0.0, problem.need[:, SPACE] - problem.existing_m2[:, None])
         self.floor_m2 = np.repeat(problem.free_office_m2[:, None], len(problem.years), axis=1)
@@ -205,7 +207,7 @@ class State:
         closed = np.flatnonzero(self.closes < len(self.problem.years))
         return Decisions(
             grant_yuan=self.grant.astype(float),
-            relief_yuan=np.zeros(self.grant.shape),
+            relief_yuan=self.relief.astype(float),
             moved=np.zeros(len(place), dtype=bool),
             closed=closed,
             close_year=self.closes[closed],

@@ -104,8 +104,11 @@ def test_the_largest_unmet_need_is_met_first() -> None:
 
 
 @pytest.mark.parametrize("split", RULES)
-def test_debts_stay_as_they_are(split: str) -> None:
-    """Grants are those of the same city without debts, and money that may only pay off debts is not spent."""
+def test_debts_are_paid_off_as_far_as_money_for_them_goes(split: str) -> None:
+    """Grants are those of the same city without debts, and money that may only pay off debts does that.
+
+    Under last_year_plus a, which had 10,000, spends 10,500 of its 20,000: that is all for its grant.
+    """
     funds, gift = only(40_000, purposes=["work_funds"]), {"role": "donor", "amount_yuan": 5000}
     scenario = ruled(
         split,
@@ -120,6 +123,42 @@ def test_debts_stay_as_they_are(split: str) -> None:
     )
     assert plan.grants() == without.grants()
     assert plan.grants()
+    assert plan.decisions.relief_yuan.tolist() == [[0.0 if split == "last_year_plus" else 5000.0], [0.0]]
+
+
+DEBTS: Row = {"general": {"purposes": ["work_funds", "space", "services", "debt_relief"]}}
+ANY: list[str] = ["work_funds", "space", "service_capital", "service_running", "debt_relief"]
+
+
+@pytest.mark.parametrize(("split", "relief"), [("equal", [4000, 4000]), ("greedy_by_need", [7000, 1000])])
+def test_debts_come_after_work_funds_year_by_year_and_no_more_than_is_owed(
+    split: str, relief: list[int], tmp_path: Path
+) -> None:
+    # 12,000 a year and 1,000 for debts only; a and b are due 3,000 each, a owes 8,000. Of its half a has 3,000 left a
+    # year; of one purse 6,000 are left.
+    money = {**only(12_000, purposes=ANY), "gift": {"role": "donor", "amount_yuan": 1000, "purposes": ["debt_relief"]}}
+    scenario = ruled(
+        split, horizon={"years": 2}, programmes={"work_funds": {"floor_yuan": 3000}, "debt_relief": {}},
+        sources=money, guidance=DEBTS,
+    )  # fmt: skip
+    city = make_city([{**A, "debt_yuan": 8000}, B], needs=NONE)
+    plan = by_rule(city, scenario)
+    assert plan.grants() == {(c, t): 3000 for c in "ab" for t in (2020, 2021)}
+    assert plan.decisions.relief_yuan[0].tolist() == relief
+    assert plan.met("a", "debt_relief", 2021) == 1.0
+    report = audit_run(run_folder(city, scenario, tmp_path))
+    assert report.passed, report.text()
+
+
+def test_a_floor_for_debts_is_kept() -> None:
+    floor = [{"purposes": ["debt_relief"], "at_least_yuan": 2000}]
+    scenario = ruled(
+        "equal", programmes={**FUNDS, "debt_relief": {}}, sources=only(10_000, purposes=ANY, limits=floor),
+        guidance=DEBTS,
+    )  # fmt: skip
+    plan = by_rule(make_city([{**A, "debt_yuan": 8000}, B], needs=NONE), scenario)
+    assert plan.decisions.relief_yuan[0].tolist() == [2000]
+    assert plan.grants() == {("a", 2020): 4000, ("b", 2020): 4000}
 
 
 @pytest.mark.parametrize("split", ["per_capita", "greedy_by_need"])
