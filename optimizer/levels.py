@@ -22,7 +22,7 @@ KEEPS = 0.9
 FLOOR_MISSED = 0.005
 """Communities set aside that are so little below that share keep it nearly enough."""
 MOST_ASIDE = 0.15
-"""At most this share of the communities is set aside because others can be raised higher."""
+"""At most this share of the communities, rounded down, is set aside because others can be raised higher."""
 
 
 def scored(problem: Problem) -> Bools:
@@ -106,9 +106,9 @@ def _without_money(model: Model, cost: Floats) -> Arrays:
 
 
 def highest_aside(problem: Problem, best: Floats) -> float:
-    """Return the score that keeps who can reach it from being set aside: the `MOST_ASIDE` quantile of `best` (n,)."""
-    who = scored(problem)
-    return float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0
+    """Return the score that keeps who can reach it from being set aside, of `best` (n,): few enough are below it."""
+    best = np.sort(best[scored(problem)])
+    return float(best[int(MOST_ASIDE * len(best) + 1e-9)]) if len(best) else 1.0
 
 
 def set_aside(problem: Problem, best: Floats, level: float) -> Levels:

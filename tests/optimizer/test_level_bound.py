@@ -1,5 +1,6 @@
 """How high everybody can be raised: held down by money where rooms alone would allow much more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ from benchmarks.instances import write_instance
 from benchmarks.joint_model import problem_of
 from optimizer.fair import Fair
 from optimizer.joint import build_joint
+from optimizer.levels import highest_aside
 from optimizer.price_level import raise_level
 from optimizer.price_plan import PricePlan, Settings
+from optimizer.problem_data import build_problem
+from tests.optimizer.cases import case
 from tests.optimizer.tiny import make_city, make_scenario, plan
 
 
@@ -24,17 +28,35 @@ def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch
     assert 0.709 < found[0] < 0.75
 
 
+def test_no_more_than_fifteen_in_a_hundred_are_below_the_highest_level_for_which_anybody_is_set_aside() -> None:
+    problem = build_problem(*case("own_services"))
+    for n in (1, 2, 6, 7, 13, 14, 20, 100, 396):
+        best = np.arange(n, dtype=float)
+        many = replace(problem, weight=np.ones((n, 1)), need=np.ones((n, 1, 1)))
+        below = int((best < highest_aside(many, best)).sum())
+        assert below <= 0.15 * n < below + 1
+
+
 @pytest.mark.parametrize("method", ["whole", "prices"])
-@pytest.mark.parametrize(("far", "aside", "level"), [("bcd", 0, 0.5), ("d", 1, 1.0)])
-def test_a_few_are_set_aside_at_most(method: str, far: str, aside: int, level: float) -> None:
-    """The clinic is too far for some: were three of four set aside, the level would be that of one."""
-    near = "".join(name for name in "abcd" if name not in far)
+@pytest.mark.parametrize(
+    ("everybody", "far", "aside", "level"),
+    [
+        ("abcdefg", "bcd", 0, 0.5),
+        ("abcdefg", "cd", 0, 0.5),
+        ("abcdefg", "d", 1, 1.0),
+        ("abcd", "d", 0, 0.5),
+        ("ab", "b", 0, 0.5),
+    ],
+)
+def test_a_few_are_set_aside_at_most(method: str, everybody: str, far: str, aside: int, level: float) -> None:
+    """The clinic is too far for some: were three of seven set aside, the level would be that of the others."""
+    near = "".join(name for name in everybody if name not in far)
     city = make_city(
-        [{"community": name, "office": 300} for name in "abcd"],
+        [{"community": name, "office": 300} for name in everybody],
         sites=[
             {"site": f"s{name}", "community": name, "use": "station", "area_m2": 1000} for name in near
         ],
-        needs=[(name, service, 100.0, 100.0) for name in "abcd" for service in ("clinic", "desk")],
+        needs=[(name, service, 100.0, 100.0) for name in everybody for service in ("clinic", "desk")],
     )  # fmt: skip
     services = {
         "clinic": {"siting": "network", "unit": "visits", "limit_m": 500, "min_capacity": 0},

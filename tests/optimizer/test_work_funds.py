@@ -111,13 +111,14 @@ def test_names_that_the_city_does_not_have_are_all_named() -> None:
 
 
 def test_ceiling_holds_grants_down_and_sets_nobody_back() -> None:
-    # b is entitled to 15,000 but gets at most 12,000, 0.8 of it, whatever the money: it is set aside, and a gets all.
+    # b is entitled to 15,000 but gets at most 12,000, 0.8 of it, whatever the money; a gets all. One of two is more
+    # than may be set aside of a city.
     city = make_city([A, {**B, "type": "needy"}])
     found = plan(city, make_scenario(programmes={"work_funds": {"floor_yuan": 10_000, "ceiling_yuan": 12_000}}))
     assert found.grants() == {("a", 2020): 10_000, ("b", 2020): 12_000}
     assert found.value("spending") == pytest.approx(22_000, abs=0.01)
-    assert found.found.levels.follows.tolist() == [True, False]
-    assert found.worst == pytest.approx(1.0, abs=1e-6)
+    assert found.found.levels.follows.tolist() == [True, True]
+    assert found.worst == pytest.approx(0.8, abs=1e-6)
 
 
 def test_a_class_without_work_funds_is_entitled_to_nothing() -> None:
