@@ -13,7 +13,8 @@ class Finding:
     """One thing found in the inputs.
 
     `row` is the row of the data in its file, counted from 1 without a header; `feature` is the identifier or name in
-    that row. `limit` says what is allowed, `remedy` what to do. Empty where it does not apply.
+    that row. `limit` says what is allowed, `remedy` what to do. Empty where it does not apply. `no_plan`: the inputs
+    are as they may be, but ask for what no plan can give, so that the answer is no.
     """
 
     severity: Severity
@@ -26,6 +27,7 @@ class Finding:
     limit: str = ""
     remedy: str = ""
     message: str = ""
+    no_plan: bool = False
 
     def text(self) -> str:
         """Return the finding as one line: file, place, value, what is wrong, what to do."""

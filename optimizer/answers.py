@@ -5,6 +5,9 @@ import sys
 from dataclasses import dataclass
 
 DONE, NO, WRONG, BROKEN, STOPPED = 0, 1, 2, 3, 130
+"""Exit codes: done; the answer is no (no plan keeps the hard rules, an audit or a check found errors); the command, the
+scenario as it is written or the data are wrong; the planner itself is; stopped by hand. Hard floors that the places and
+the money of the city cannot keep are a no, found before the search or by it."""
 _WINDOWS_DISK_FULL = 112
 
 
@@ -65,7 +68,9 @@ def _input(error: BaseException) -> Answer:
 
     findings = getattr(error, "findings", [])
     wrong = [finding for finding in findings if finding.severity == "error"]
-    return Answer(WRONG, "error", (*condensed(wrong), f"{counted(len(wrong))}, nothing was run."))
+    lines = (*condensed(wrong), f"{counted(len(wrong))}, nothing was run.")
+    asks_too_much = bool(wrong) and all(finding.no_plan for finding in wrong)
+    return Answer(NO, "infeasible", lines) if asks_too_much else Answer(WRONG, "error", lines)
 
 
 def _infeasible(error: BaseException) -> Answer:

@@ -16,7 +16,10 @@ from optimizer.scenario_money import Limit, Source
 
 
 def check_money(city: City, scenario: Scenario) -> Iterator[Finding]:
-    """Yield errors of sources and floors; nothing is said of what names things that the city does not have."""
+    """Yield errors of sources and floors; nothing is said of what names things that the city does not have.
+
+    Floors above what there can be for them are no mistake of the inputs: no plan keeps them (`no_plan`).
+    """
     frame, funds = communities_with_offices(city), scenario.programmes.work_funds
     columns = {*with_derived(frame).columns}
     classed = set(condition_columns(scenario.guidance)) <= columns
@@ -118,6 +121,7 @@ def _floor(frame: pd.DataFrame, scenario: Scenario, name: str, number: int) -> I
             continue
         yield Finding(
             "error", file="scenario", column=f"sources.{name}.limits.{number}", value=f"{low:,.0f}",
+            no_plan=True,
             limit=f"{most:,.0f} in all",
             remedy="lower the floor, name fewer places, or raise the amount",
             message=f"the floor of {low:,.0f} yuan for each {limit.for_each} makes {low * len(places):,.0f} for "
@@ -156,6 +160,7 @@ def _hard_floor(frame: pd.DataFrame, scenario: Scenario) -> Iterator[Finding]:
         who = sorted({str(frame["community"].iloc[n]) for n in over[:, 0].tolist()})
         yield Finding(
             "error", file="scenario", column="programmes.work_funds.ceiling_yuan", value=f"{rule.ceiling_yuan:g}",
+            no_plan=True,
             limit=f"{due[i, t]:,.0f} in {scenario.years[t]}",
             remedy="raise it, lower floor_yuan or the care, or make the floor soft (hard_floor: false)",
             message=f"the hard floor is above the ceiling: {frame['community'].iloc[i]} is due {due[i, t]:,.0f} yuan "
@@ -171,6 +176,7 @@ def _hard_floor(frame: pd.DataFrame, scenario: Scenario) -> Iterator[Finding]:
         asked = due[there, t].sum()
         yield Finding(
             "error", file="scenario", column="programmes.work_funds.floor_yuan", value=f"{rule.floor_yuan:g}",
+            no_plan=True,
             limit=f"{money[t]:,.0f} in {scenario.years[t]}",
             remedy="lower it or the care, make it soft (hard_floor: false), or raise the sources that may pay there",
             message=f"the hard floor is above the budget: work funds{f' in {place}' if place else ''} come to "

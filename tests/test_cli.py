@@ -783,6 +783,36 @@ def test_check_of_a_scenario_finds_what_a_run_refuses(folder: Path, small_city: 
     assert (refused.exit_code, said.split("   ")[1] in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("programme", "source", "code"),
+    [
+        ("{floor_yuan: 9000000, ceiling_yuan: null, hard_floor: true}", "{}", 1),  # above all money there is
+        (
+            "{floor_yuan: 60000, ceiling_yuan: 60000, hard_floor: true}",
+            "{}",
+            1,
+        ),  # above the ceiling where care is added
+        (
+            "{}",
+            "{limits: [{for_each: community, at_least_yuan: 9000000}]}",
+            1,
+        ),  # above the source's money in all places
+        ("{floor_yuan: 9000000, ceiling_yuan: null, hard_floor: true}", "{districts: [Fuchng]}", 2),
+    ],
+)
+def test_hard_floors_above_what_there_is_are_a_no_and_mistakes_beside_them_are_not(
+    programme: str, source: str, code: int, folder: Path, small_city: Path
+) -> None:
+    text = f"extends: one_year\ndata:\n  path: {small_city}\nprogrammes:\n  work_funds: {programme}\n"
+    write(folder, "ours.yaml", f"{text}sources:\n  city_finance: {source}\n")
+    done = allot("run", "ours.yaml")
+    assert done.exit_code == code, done.output
+    assert "floor" in (done.stdout if code == 1 else done.stderr)
+    assert allot("check", "ours.yaml").exit_code == 1
+    if code == 1:
+        assert json.loads(allot("run", "ours.yaml", "--json").stdout)["status"] == "infeasible"
+
+
 def test_a_file_of_a_city_is_no_scenario(folder: Path, small_city: Path) -> None:
     for name in ("city.geojson", "city.shp"):
         write(folder, name, '{"features": [')
