@@ -15,7 +15,7 @@ from optimizer.answers import STOPPED, WRONG, Answer, counted
 from optimizer.beginning import read_beginning
 from optimizer.cli_run import load, must_be_free, must_be_writable, print_json, shown, side_by_side, stoppable
 from optimizer.scenario_file import LoadedScenario, ScenarioError, scenario_hash
-from optimizer.sweep import Vary, grid, read_vary, sweep_table
+from optimizer.sweep import Vary, grid, read_vary, set_in_vain, sweep_table
 from optimizer.terminal import Terminal, percent
 from optimizer.whole_folder import whole_folder
 
@@ -46,6 +46,9 @@ def sweep_all(
         must_be_free(out)
     varies = read_vary(vary)
     scenarios = _scenarios(ref, varies, overrides, years)
+    in_vain = set_in_vain(varies, overrides, scenarios[0].resolved)
+    if in_vain:
+        raise ScenarioError(in_vain)
     currency = scenarios[0].scenario.currency.name
     with Terminal(currency=currency) as terminal, stoppable(terminal) as stop:
         outcomes = _plan(scenarios, varies, terminal, stop, again=again, workers=workers, dask=dask)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from optimizer.compare_side import measure, measured
 from optimizer.facts import Facts
 from optimizer.run_folder import Run, read_run, read_run_city
 from optimizer.scenario_file import ScenarioError
+from optimizer.scenario_merge import changed_keys
 
 FIGURES = {"money": "spent_yuan", "met": "met_share", "worst_off": "worst_off_score", "unmet_need": "unmet_need",
            "stations": "stations", "gini": "gini"}  # fmt: skip
@@ -50,6 +52,18 @@ def read_vary(words: Sequence[str]) -> list[Vary]:
     if findings:
         raise ScenarioError(findings)
     return found
+
+
+def set_in_vain(varies: Sequence[Vary], overrides: Sequence[str], values: dict[str, Any]) -> list[str]:
+    """Return a line for every change `a.b.c=value` of a key that varies, however the key is called in `values`."""
+    lines = []
+    for text in overrides:
+        for vary in varies:
+            varied = {keys for choice in vary.choices for keys in changed_keys(f"{vary.key}={choice}", values)}
+            if any(keys[: len(some)] == some for keys in changed_keys(text, values) for some in varied):
+                said = f"gives a key that --vary {vary.key}={','.join(vary.choices)} varies, so it would change nothing"
+                lines.append(f"--set {text}  {said}; leave one of the two out")
+    return lines
 
 
 def grid(varies: Sequence[Vary]) -> list[tuple[str, ...]]:

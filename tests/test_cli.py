@@ -28,7 +28,7 @@ from optimizer.beginning import Beginning
 from optimizer.identity import file_hash, run_identity
 from optimizer.run_folder import COLUMNS
 from optimizer.scenario_file import LoadedScenario, load_scenario, resolved_yaml
-from optimizer.sweep import FIGURES, read_vary, sweep_table
+from optimizer.sweep import FIGURES, read_vary, set_in_vain, sweep_table
 from optimizer.terminal import Terminal, bar, percent, proven
 
 TOWN = """\
@@ -733,6 +733,11 @@ def test_ctrl_c_begins_no_further_combination(
         (["--vary", "horizon.years=1,1"], "a value is named twice"),
         (["--vary", "horizon.years=1,2", "--vary", "horizon.years=2,3"], "the key is named twice"),
         (["--vary", "horizon.yeers=1,2"], "did you mean years?"),
+        (
+            ["--vary", "horizon.discount=0,0.1", "--set", "horizon.discount=0.05"],
+            "--set horizon.discount=0.05  gives a key that --vary horizon.discount=0,0.1 varies",
+        ),
+        (["--vary", "horizon.years=1,2", "--set", "horizon={years: 1}"], "--set horizon={years: 1}  gives a key that"),
         (["--vary", "horizon.years=1,2", "--workers", "0"], "--workers"),
     ],
 )
@@ -741,6 +746,29 @@ def test_a_sweep_that_cannot_be_meant_is_refused(fake: FakeRuns, words: list[str
     assert done.exit_code == 2
     assert said in done.stderr
     assert fake.calls == []
+
+
+def test_a_key_that_varies_is_known_by_all_its_names() -> None:
+    values = {"goals": [{"goal": "worst_off"}, {"goal": "unmet_need"}]}
+    (said,) = set_in_vain(read_vary(["goals.unmet_need.gap=0.1,0.2"]), ["goals.1.gap=0.3", "goals.0.gap=0.3"], values)
+    assert said.startswith("--set goals.1.gap=0.3  gives a key that --vary goals.unmet_need.gap=0.1,0.2 varies")
+
+
+def test_a_sweep_may_change_other_keys_beside_those_that_vary(
+    fake: FakeRuns, compared: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del compared
+    seen: list[float] = []
+
+    def note(loaded: LoadedScenario, stop: Any) -> None:
+        del stop
+        seen.append(loaded.scenario.sources["city"].scale)
+
+    fake.act = note
+    monkeypatch.setattr("optimizer.cli_sweep.sweep_table", lambda *_: pd.DataFrame({"status": []}))
+    monkeypatch.setattr("optimizer.cli_sweep.sweep_text", lambda *_: "")
+    done = allot("sweep", "town", "--vary", "horizon.years=1,2", "--set", "sources.city.scale=0.5", "--workers", "1")
+    assert (done.exit_code, seen) == (0, [0.5, 0.5]), done.output
 
 
 def test_years_that_contradict_a_change_are_refused(fake: FakeRuns) -> None:
