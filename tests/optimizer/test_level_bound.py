@@ -68,3 +68,24 @@ def test_a_few_are_set_aside_at_most(method: str, everybody: str, far: str, asid
     assert found.reached["worst_off"] == pytest.approx(level, abs=0.01)
     floors = found.levels.floor[~np.isneginf(found.levels.floor)]
     assert floors == pytest.approx(np.full(aside, 0.9 * 0.5), abs=0.006)  # nine tenths of what it can reach
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_one_of_eight_is_set_aside_and_the_next_holds_the_level_down(method: str) -> None:
+    """Of three needs d can have one and c two, whatever the money; 15 % of eight are one."""
+    everybody = "abcdefgh"
+    station = {"use": "station", "area_m2": 1000}
+    sites = [{**station, "site": f"s{name}", "community": name} for name in "abefgh"]
+    sites.append({**station, "site": "sc", "community": "c", "services": "post"})
+    city = make_city(
+        [{"community": name, "office": 300} for name in everybody],
+        sites=sites,
+        needs=[(name, service, 100.0, 100.0) for name in everybody for service in ("clinic", "post", "desk")],
+    )
+    network = {"siting": "network", "unit": "visits", "limit_m": 500, "min_capacity": 0}
+    services = {"clinic": network, "post": network, "desk": {"siting": "own", "unit": "cases"}}
+    programmes = {"space": {"target_m2": 0}, "services": services}
+    found = plan(city, make_scenario(programmes=programmes, solver={"method": method})).found
+    assert np.flatnonzero(~np.isneginf(found.levels.floor)).tolist() == [3]
+    assert found.reached["worst_off"] == pytest.approx(2 / 3, abs=0.01)
+    assert found.bounds["worst_off"] == pytest.approx(2 / 3, abs=0.01)
