@@ -11,7 +11,6 @@ from optimizer.coupling import Levels
 from optimizer.fit import best_level, floors_missed, keep_levels
 from optimizer.levels import (
     FLOOR_MISSED,
-    MOST_ASIDE,
     attainable_alone,
     attainable_level,
     attainable_together,
@@ -69,9 +68,7 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     problem, begin = method.joint.problem, method.begin
     best = attainable_together(problem)
     who = scored(problem)
-    most = highest_aside(problem, best)
-    level = float(np.quantile(best[who], MOST_ASIDE)) if who.any() else 1.0  # with fewer who follow, at first
-    top, search, tried = 1.0, start, np.inf
+    top, search, tried, level = 1.0, start, np.inf, highest_aside(problem, best)
     prices = start.prices / max(1e-9, start.worth_of_money())
     aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
     if begin is not None and RAISED in begin.prices:
@@ -79,11 +76,8 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     asked, beyond, looked_at = np.inf, 0.0, np.zeros_like(who)
     sure = False  # that those set aside cannot reach the level: a look at each, not worth it at a level far off
     for _ in range(LEVEL_TRIES):
-        settled = sure and abs(level - asked) < LEVEL_SETTLED
-        if not who.any() or (settled and aside <= most) or method.stopped():
+        if not who.any() or (sure and abs(level - asked) < LEVEL_SETTLED) or method.stopped():
             break
-        if settled:  # one more community has to follow than the search began with
-            level, aside = min(level, most), most
         sure = abs(level - tried) < LEVEL_NEAR
         asked, tried, aside = level, max(0.0, level - beyond), min(aside, level)
         low = np.flatnonzero(who & (best < aside))
@@ -103,7 +97,7 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         top = min(top, level)
         beyond = BEYOND * (tried - level) if search.bound >= LACKING else 0.0
         method.report("worst_off", None, top)
-    aside = min(aside, top, most) if sure else 0.0  # stopped early, nobody is said to be unable to follow
+    aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
     method.leaves.level, method.leaves.prices[RAISED] = top, prices[: len(method.names[0])]
     raised = _reach(method, set_aside(problem, best, aside), top, start.prices, search)
     search.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
