@@ -31,6 +31,8 @@ LEVEL_NEAR = 0.05
 """A level that moved less than this since the last try is near the one looked for."""
 LACKING = 0.05
 """Where a level takes so much more money than there is, prices need not be better to try a lower one."""
+LIKELY, LIKELY_ABOVE = 0.75, 0.06
+"""The level is hardly higher than this much above what so many communities stay below without levels."""
 BEYOND = 0.5
 """From so far above the level is lowered by so much more than the tangent says."""
 CHEAPEST_PLANS = 3
@@ -62,14 +64,17 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
 
     For a level, prices tell how much more money than there is it would take, η, and what a point more of the
     level costs. η is convex in the level, so that the level at which the tangent is zero is a bound; it is tried
-    next (Newton), who cannot reach it set aside, until it stays. From far above, the level tried is lower still: a
-    tangent from below is zero at a bound too. `start` is the search without levels.
+    next (Newton), who cannot reach it set aside, until it stays. The first level tried is near what plans without
+    levels reach, and from far above the level tried is lower still: a tangent from below is zero at a bound too.
+    `start` is the search without levels.
     """
     problem, begin = method.joint.problem, method.begin
     best = attainable_together(problem)
     who = scored(problem)
     top, search, tried, level = 1.0, start, np.inf, highest_aside(problem, best)
     prices = start.prices / max(1e-9, start.worth_of_money())
+    if begin is None and who.any():
+        tried, level, prices = _likely(method, start, best, level, prices)
     aside = level  # who cannot reach this level is set aside; a bound for fewer communities holds for more
     if begin is not None and RAISED in begin.prices:
         tried, level, prices = begin.level, min(level, begin.level), begin.prices[RAISED].copy()
@@ -87,14 +92,17 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         levels = replace(set_aside(problem, best, aside), common=tried)
         search = method.search(None, without_floors(levels), prices, search)
         try:
-            search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
+            for least in (5 * LEVEL_SETTLED, 2.5 * LEVEL_SETTLED):  # finer where it is the last
+                search.improve(gap=0.0, rounds=5, least=least, enough=LACKING)
+                level = tried - search.bound / max(1e-9, search.level_price)
+                if not sure or abs(level - asked) >= LEVEL_SETTLED:
+                    break
         except NoPlan as error:  # not even with all money; how far that goes is asked just below what can be reached
             top = min(top, attainable_level(problem, levels, error.communities))
             level, asked, tried, beyond = max(0.0, top - 0.5 * LEVEL_SETTLED), np.inf, np.inf, 0.0
             continue
         prices = search.prices
-        level = float(np.clip(tried - search.bound / max(1e-9, search.level_price), 0.0, top))
-        top = min(top, level)
+        level = top = float(np.clip(level, 0.0, top))
         beyond = BEYOND * (tried - level) if search.bound >= LACKING else 0.0
         method.report("worst_off", None, top)
     aside = min(aside, top) if sure else 0.0  # stopped early, nobody is said to be unable to follow
@@ -102,6 +110,30 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
     raised = _reach(method, set_aside(problem, best, aside), top, start.prices, search)
     search.loaded.clear()  # a large city's pieces, loaded twice, would take too much memory
     return raised
+
+
+def _likely(
+    method: PricePlan, start: Search, best: Floats, highest: float, prices: Floats
+) -> tuple[float, float, Floats]:
+    """Try the level that plans without levels hint at; return it, the level to try next, and prices.
+
+    The next is no lower than the bound of the level. Where the hint is hardly below the `highest` level there can be,
+    nothing is tried, and that is next.
+    """
+    problem = method.joint.problem
+    guess = LIKELY_ABOVE + float(np.quantile(method.mixed_scores(start)[scored(problem)], LIKELY))
+    if guess > highest - LEVEL_NEAR:
+        return np.inf, highest, prices
+    levels = replace(set_aside(problem, best, guess), common=guess)
+    search = method.search(None, without_floors(levels), prices, start)
+    try:
+        search.improve(gap=0.0, rounds=5, least=5 * LEVEL_SETTLED, enough=LACKING)
+    except NoPlan:
+        return np.inf, highest, prices
+    level = guess - search.bound / max(1e-9, search.level_price)
+    if level > guess:  # not sure to be a bound: at a higher level more are set aside, and others follow
+        level += LEVEL_NEAR
+    return guess, float(np.clip(level, 0.0, highest)), search.prices
 
 
 def _reach(method: PricePlan, levels: Levels, top: float, start: Floats, raising: Search) -> Raised:

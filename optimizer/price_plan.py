@@ -154,10 +154,14 @@ class PricePlan:
         """Find rows of fairness that the mix of relaxed plans breaks; return by how much it breaks the worst."""
         if not self.fair.curved:
             return 0.0
+        return self.fair.cut_scores(self.mixed_scores(search))
+
+    def mixed_scores(self, search: Search) -> Floats:
+        """(n,) scores in the mix of relaxed plans that a search ended with."""
         scores = self.joint.model.score_base.copy()
         for community, score in search.mixed_scores().items():
             scores[community] += score
-        return self.fair.cut_scores(scores)
+        return scores
 
     def add_rows(self, search: Search) -> None:
         """Let a search know the rows of fairness found since it began."""

@@ -26,9 +26,11 @@ STUCK = 1e-5
 """A round that gains less than this part of the second goal has found nothing new."""
 FINER = 0.25
 """A proof once more, where plans are good enough or no better ones are found, leaves open so much of what it did."""
+HARDLY = 0.1
+"""Where plans do not get better, one more proof is worth it if it may prove more than this part of what is open."""
 MOST_LOOKS = 3
 """At most so many rounds look for plans before the first proof."""
-READY = 0.015
+READY = 0.01
 """Where the best plan is within this part of the second goal of what money would allow, a proof is worth it."""
 
 
@@ -82,32 +84,35 @@ class Rounds:
         """Plan all pieces until the gap is reached; return the best plan and the bound. Raises NoPlan.
 
         `plans` are those to begin with, `extra_use` is what they use more than relaxed ones. First some quick rounds
-        `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and finer proofs where only
-        these are missing or nothing better is found.
+        `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and more proofs where only
+        these are missing or nothing better is found: at better prices, or finer ones.
         """
         method, search, settings = self.method, self.search, self.method.settings
         worth, gap = abs(search.bound), settings.piece_gap * abs(search.bound)
-        at, before = search, np.inf
+        at, before, promised = search, np.inf, -np.inf
         looks, proofs, tries, rounds = MOST_LOOKS if look else 0, 0, 0, 0  # tries: quick rounds since the last proof
         while rounds < settings.rounds:
             method.report("unmet_need", None if method.best is None else self.value, method.bound)
             if method.stopped() or self._near():
                 break
             stuck = tries > 0 and method.best is not None and self.value > before - STUCK * worth
-            if stuck and self.left <= 0.1 * (self.value - method.bound):
-                break  # neither other plans nor a finer proof
-            missing = tries > 0 and self._near((1 - FINER) * self.left)  # only the proof
-            before, prove = self.value, not looks and (not proofs or stuck or missing)
+            finer, elsewhere = (1 - FINER) * self.left, promised - method.bound  # what one more proof may prove
+            if stuck and max(finer, elsewhere) <= HARDLY * (self.value - method.bound):
+                break  # neither other plans nor another proof
+            again = tries > 0 and (stuck or self._near(max(finer, elsewhere)))
+            before, prove = self.value, not looks and (not proofs or again)
             method.add_rows(search)
             if extra_use is not None:
                 at = search.corrected(extra_use, gap=settings.price_gap)
-            gap = FINER * gap if prove and proofs else gap
+            gap = FINER * gap if prove and proofs and finer > elsewhere else gap
             good = proofs > 0 or not look
             done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, good=good, event=method.stop)
             if prove:
                 method.bound, self.left = max(method.bound, done.bound), done.value - done.bound
                 method.proofs.append(done)
-                proofs, tries = proofs + 1, 0
+                proofs, tries, promised = proofs + 1, 0, -np.inf
+            else:  # hardly more than a proof at these prices would prove
+                promised = max(promised, done.value - gap)
             self._keep(done)
             if looks:
                 looks = looks - 1 if self.value - done.value > READY * worth else 0

@@ -95,7 +95,8 @@ def test_the_summary_is_no_wider_than_the_terminal(facts: Facts, columns: int, m
     assert said.split() == whole.split()
 
 
-def test_what_the_command_line_changed_stands_under_the_heading(facts: Facts) -> None:
+def test_what_the_command_line_changed_stands_under_the_heading(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
     assert summarise(facts).text().splitlines()[1] == ""
     record = facts.run.record | {"changes": ["programmes.work_funds.floor_yuan = 60000", "horizon.discount = <b>"]}
     other = Facts(replace(facts.run, record=record), facts.city)
@@ -254,7 +255,8 @@ def test_years_with_the_same_count_are_told_together(tmp_path: Path, monkeypatch
     assert lines({}, 0)["Space"].endswith("m²; no community has a target")
 
 
-def test_one_year_plan_reads_well(tmp_path: Path) -> None:
+def test_one_year_plan_reads_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
     single = summarise(Facts(read_run(make_run(tmp_path / "one", years=1)), city()))
     assert (
         "for 2007; it raises the part of all needs that is met from 0.19 before it to 0.71 in 2007" in single.sentence

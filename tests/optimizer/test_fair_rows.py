@@ -174,10 +174,11 @@ def test_leximin_within_a_bound_settles_the_same_communities_by_rows_as_in_pairs
         {"goal": "worst_off", "tolerance": 0.0, "gap": 0.0, "leximin": True, "leximin_step": 0.01},
         {"goal": "unmet_need", "tolerance": 0.0, "gap": 0.0},
     ]
-    scenario = funds({"gini_at_most": 0.1}, solver={"method": "prices"}).model_dump() | {"goals": goals}
+    scenario = funds({"gini_at_most": 0.05}, solver={"method": "prices"}).model_dump() | {"goals": goals}
     city = make_city([{"community": c, "office": m2, "population": p}
                       for c, m2, p in (("a", 10, 3000), ("b", 40, 1000), ("c", 70, 500))])  # fmt: skip
     scenario["programmes"]["space"]["target_m2"] = 100
+    scenario["sources"]["city"]["scale"] = 2.0  # money for all: rooms, and the bound, hold communities down
     floors = []
     for few in (80, 0):
         monkeypatch.setattr("optimizer.fair.FEW", few)
