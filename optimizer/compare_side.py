@@ -75,5 +75,6 @@ def measured(label: str, facts: Facts, needs: pd.DataFrame) -> Side:
     yearly = yearly[yearly["weight"] > 0]
     weighted = (yearly["value"] / yearly["weight"] * yearly["beta"]).groupby("community").sum()
     whole = yearly["beta"].groupby("community").sum()
-    scores = (weighted / whole).reindex(list(facts.communities.index))
+    # In a year without needs all is met (2); the weights of all years make 1.
+    scores = (weighted + (1 - whole).clip(lower=0.0)).reindex(list(facts.communities.index))
     return Side(label, facts, met.drop(columns=["value"]), scores, same)

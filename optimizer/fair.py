@@ -132,7 +132,7 @@ class Fair:
         rule = joint.problem.scenario.fairness
         if rule is None or not self.curved:
             return None, 0.0
-        who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+        who = np.flatnonzero(joint.problem.scored)
         if not len(who):
             return None, 0.0
         score = np.clip(scores[who], 0.0, 1.0)

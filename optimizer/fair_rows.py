@@ -29,7 +29,7 @@ def with_pairs(arrays: Arrays, joint: Joint, most: float = np.inf) -> Arrays:
     more communities, the model stays as it is. Its first columns are those of the joint model.
     """
     rule = joint.problem.scenario.fairness
-    who = np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+    who = np.flatnonzero(joint.problem.scored)
     n, width = len(who), len(arrays.cost)
     if rule is None or rule.gini_at_most is None or n > most:
         return arrays

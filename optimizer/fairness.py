@@ -37,7 +37,7 @@ def fairness_record(problem: Problem, met: pd.DataFrame, assignments: pd.DataFra
 
 def indices_of(problem: Problem, share: Floats, epsilon: float) -> dict[str, float]:
     """Return the indices of scores over the horizon, equation (2), of (n, K, T) met shares: a community, a person."""
-    who = problem.score_weight.sum(axis=1) > 0
+    who = problem.scored
     score = np.maximum(0.0, scores_of(problem, share)[who])
     people = residents(problem)[who]
     found: dict[str, float] = {}
@@ -51,7 +51,7 @@ def indices_of(problem: Problem, share: Floats, epsilon: float) -> dict[str, flo
 
 def scores_of(problem: Problem, share: Floats) -> Floats:
     """(n,) scores over the horizon of (n, K, T) met shares, equation (2)."""
-    return np.asarray(np.einsum("ik,ikt->it", problem.score_weight, share) @ problem.year_weight)
+    return np.asarray(np.einsum("ikt,ikt->it", problem.score_weight, share) @ problem.year_weight)
 
 
 def residents(problem: Problem) -> Floats:

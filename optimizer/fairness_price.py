@@ -25,7 +25,7 @@ def price_table(joint: Joint, without: Without, met: pd.DataFrame) -> pd.DataFra
     """
     problem = joint.problem
     there, alone = share_of(problem, met), shares_without(joint, without)
-    none = problem.score_weight.sum(axis=1) <= 0
+    none = ~problem.scored
     columns = {"unmet_need": unmet_of(problem, there), "unmet_need_without": unmet_of(problem, alone)}
     for name, share in (("score", there), ("score_without", alone)):
         columns[name] = np.where(none, np.nan, scores_of(problem, share))

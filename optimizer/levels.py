@@ -27,7 +27,7 @@ MOST_ASIDE = 0.15
 
 def scored(problem: Problem) -> Bools:
     """(n,) communities with at least one weighted need above zero."""
-    return np.asarray(problem.score_weight.sum(axis=1) > 0)
+    return np.asarray(problem.scored)
 
 
 def attainable_together(problem: Problem) -> Floats:

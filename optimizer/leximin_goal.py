@@ -58,7 +58,7 @@ def _levelled(who: Ints, found: Leximin, step: float, scope: str) -> Levelled:
 
 
 def _scored(joint: Joint) -> Ints:
-    return np.flatnonzero(joint.problem.score_weight.sum(axis=1) > 0)
+    return np.flatnonzero(joint.problem.scored)
 
 
 def level_whole(plan: WholePlan, step: float, scope: str) -> Levelled:

@@ -189,7 +189,7 @@ class Model:
 
         To be called last. Rows that speak of the scores of all communities have few numbers then.
         """
-        who = np.flatnonzero(self.problem.score_weight.sum(axis=1) > 0)
+        who = np.flatnonzero(self.problem.scored)
         met = self._met.matrix(len(self.met_base), self.n_columns)
         part, base = coo_array(csr_array(self._score_rows @ met)[who]), (self._score_rows @ self.met_base)[who]
         columns = self.add_columns("score", [("community", who)], upper=np.inf)
@@ -263,7 +263,7 @@ class Model:
     def _score_rows(self) -> csr_array:
         p = self.problem
         n, k, t = p.shape
-        value = p.score_weight[:, :, None] * p.year_weight[None, None, :]
+        value = p.score_weight * p.year_weight
         row = np.repeat(np.arange(n), k * t)
         return csr_array(coo_array((value.ravel(), (row, np.arange(n * k * t))), shape=(n, n * k * t)))
 

@@ -326,10 +326,10 @@ def _met(problem: Problem, decisions: Decisions, area: Floats, served: Floats) -
 
 def scores(problem: Problem, share: Floats) -> pd.DataFrame:
     """Rows of `scores.csv` from (n, K, T) met shares, equation (2); `year` is empty for the whole horizon."""
-    by_year = np.einsum("ik,ikt->it", problem.score_weight, share)
+    by_year = np.einsum("ikt,ikt->it", problem.score_weight, share)
     whole = by_year @ problem.year_weight
     rows: list[tuple[str, object, float]] = []
-    for i in np.flatnonzero(problem.score_weight.sum(axis=1) > 0):
+    for i in np.flatnonzero(problem.scored):
         name = problem.communities[i]
         rows += [(name, year, round(float(by_year[i, t]), DECIMALS)) for t, year in enumerate(problem.years)]
         rows.append((name, "", round(float(whole[i]), DECIMALS)))
@@ -338,7 +338,7 @@ def scores(problem: Problem, share: Floats) -> pd.DataFrame:
 
 def worst_off(problem: Problem, share: Floats, follows: np.ndarray) -> float:
     """Smallest score over the horizon among the communities that follow the common level."""
-    whole = np.einsum("ik,ikt->it", problem.score_weight, share) @ problem.year_weight
+    whole = np.einsum("ikt,ikt->it", problem.score_weight, share) @ problem.year_weight
     return float(whole[follows].min()) if follows.any() else 1.0
 
 

@@ -115,10 +115,20 @@ class Problem:
 
     @cached_property
     def score_weight(self) -> Floats:
-        """(n, K) weights of equation (2), summing to 1 over the needs above zero; 0 for a community without needs."""
-        w = np.where(self.peak > 0, self.weight, 0.0)
+        """(n, K, T) weights of equation (2), summing to 1 over the needs above zero of a year; 0 without any need.
+
+        In a year in which a community needs nothing, those of its other years: all is met then, and its score is 1.
+        """
+        w = np.where(self.need > 0, self.weight[:, :, None], 0.0)
+        some = np.where(self.peak > 0, self.weight, 0.0)[:, :, None]
+        w = np.where(w.sum(axis=1, keepdims=True) > 0, w, some)
         total = w.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(w, total, out=np.zeros_like(w), where=total > 0))
+
+    @cached_property
+    def scored(self) -> Bools:
+        """(n,) communities with a score: they have at least one weighted need above zero, in one year at least."""
+        return np.asarray(((self.peak > 0) & (self.weight > 0)).any(axis=1))
 
     @cached_property
     def unmet_weight(self) -> Floats:

@@ -86,17 +86,18 @@ def check_met(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
 
 
 def scores(case: Case, met: pd.DataFrame) -> "pd.Series[float]":
-    """Score by (community, year), and of the whole horizon under year 0, equation (2)."""
+    """Score by (community, year), and of the whole horizon under year 0, equation (2); 1 in a year without needs."""
     frame = met[met["need_amount"] * met["weight"] > 0]
     weighted = (
         frame.assign(met=frame["weight"] * frame["share"]).groupby(["community", "year"])[["met", "weight"]].sum()
     )
-    yearly = (weighted["met"] / weighted["weight"]).rename("score")
+    every = pd.MultiIndex.from_product([weighted.index.unique("community"), case.years], names=["community", "year"])
+    yearly = (weighted["met"] / weighted["weight"]).rename("score").reindex(every, fill_value=1.0)
     beta = yearly.index.get_level_values("year").map(case.year_weight).to_numpy(dtype=float)
     whole = (yearly * beta).groupby("community").sum()
     whole.index = pd.MultiIndex.from_product([whole.index, [WHOLE_HORIZON]], names=["community", "year"])
-    every: pd.Series[float] = pd.concat([yearly, whole])
-    return every
+    both: pd.Series[float] = pd.concat([yearly, whole])
+    return both
 
 
 def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:

@@ -137,6 +137,6 @@ def test_names_are_unique_where_districts_begin_alike() -> None:
 def test_levels_and_goals_kept_are_rows_too() -> None:
     joint = joint_of("work_funds")
     problem = joint.problem
-    levels = Levels(problem.score_weight.sum(axis=1) > 0, problem.existing_m2 * 0 - float("inf"), 0.5)
+    levels = Levels(problem.scored, problem.existing_m2 * 0 - float("inf"), 0.5)
     model = to_pulp(joint, "tiny", joint.spending, levels, (Kept(joint.unmet, 1000.0),))
     assert {"eq2_score(a)", "eq2_score(b)", "kept_1"} <= set(model.constraints)

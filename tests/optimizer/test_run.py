@@ -27,7 +27,7 @@ from optimizer.scenario import Scenario
 from optimizer.scenario_file import LoadedScenario
 from optimizer.whole_plan import WholePlan
 from tests.optimizer.cases import CASES, case
-from tests.optimizer.tiny import merged, write_city
+from tests.optimizer.tiny import make_city, make_scenario, merged, write_city
 
 # Whole yuan and six decimals cost a plan a little: no run is proven to a gap of zero.
 GOALS = [{"goal": goal, "tolerance": 0.005, "gap": 0.01} for goal in ("worst_off", "unmet_need", "travel", "spending")]
@@ -400,3 +400,30 @@ def test_a_yuan_beside_ten_thousand_million_is_planned_and_footed(method: str, t
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert record["audit"]["passed"] is True
     assert all(stage["gap"] is not None for stage in record["stages"])
+
+
+@pytest.mark.parametrize("by_rule", [False, True])
+def test_a_need_that_is_zero_in_one_year_counts_in_no_score_of_that_year(by_rule: bool, tmp_path: Path) -> None:
+    """Equation (2): 480 yuan are no whole thousand, 504 a year later are one; b needs nothing else."""
+    city = make_city(
+        [{"community": "a", "office": 50}, {"community": "b", "office": 50, "type": "needy"}], needs=[("a", "desk", 10)]
+    )
+    write_city(city, tmp_path / "city.gpkg")
+    scenario = make_scenario(
+        data={"path": str(tmp_path / "city.gpkg"), "metric_crs": "EPSG:32648"},
+        horizon={"years": 2, "price_growth": 0.05},
+        currency={"unit_yuan": 1000},
+        programmes={
+            "work_funds": {"floor_yuan": 480},
+            "space": {"target_m2": 100},
+            "services": {"desk": {"fixed_yuan": 10_000}},
+        },
+        types={"plain": {"care": 0.0, "weights": {"space": 3}}, "needy": {"care": 0.0, "weights": {"space": 0}}},
+        sources={"city": {"role": "city", "amount_yuan": 4000}},
+        rule={"split": "equal"} if by_rule else None,
+    )
+    run = read_run(run_scenario(LoadedScenario(scenario, tmp_path / "x.yaml", scenario.model_dump()), tmp_path / "run"))
+    score = run.scores.set_index(["community", run.scores["year"].fillna(0).astype(int)])["score"]
+    assert score["a", 2020] == pytest.approx(3 * 0.5 / (3 + 1))
+    assert score["a", 2021] == pytest.approx((1 + 3 * 0.5) / (1 + 3 + 1))
+    assert score["b"].tolist() == [1, 1, 1]  # nothing is needed in the first year, the grant is paid in the second
