@@ -96,6 +96,9 @@ def _broken(error: BaseException) -> Answer:
 
 
 def _short(error: BaseException) -> Answer:
+    said = str(getattr(error, "said", ""))
+    if said:
+        return Answer(NO, "infeasible", tuple(said.splitlines()))
     return Answer(
         NO, "infeasible", (f"No plan can be paid in whole units of money: {error}.", "Add money to the sources.")
     )

@@ -41,9 +41,10 @@ class Wish:
     most: float = np.inf
 
 
-def contradiction(problem: Problem) -> str:
+def contradiction(problem: Problem, *, in_units: bool = False) -> str:
     """Return in words which wishes contradict each other and what could be done; empty where that cannot be told.
 
+    With `in_units` only plans count whose grants are paid in whole units of the currency.
     Bounds of inequality are left out. Large cities are looked at with their decisions relaxed, so that only what
     contradicts itself even then is told.
     """
@@ -51,6 +52,10 @@ def contradiction(problem: Problem) -> str:
     groups = group_rows(joint)
     joint = joint if groups is None else joint.with_rows(groups)
     model = joint.arrays((np.zeros(joint.n_columns), 0.0))
+    of = ""
+    if in_units:
+        model, currency = joint.in_units(model)[0], problem.scenario.currency
+        of = f" in whole units of {number(currency.unit_yuan)} {currency.name}"
     linear = replace(model, integer=np.zeros_like(model.integer))
     exact = int(model.integer.sum()) <= WHOLE_LIMIT
     within = linear if not exact or _fail(linear) else model
@@ -65,7 +70,7 @@ def contradiction(problem: Problem) -> str:
             kept.append(wish)
     if not kept:
         return ""
-    head = "No plan keeps these wishes together:" if len(kept) > 1 else "No plan keeps this wish:"
+    head = f"No plan{of} keeps these wishes together:" if len(kept) > 1 else f"No plan{of} keeps this wish:"
     lines = [head, *(f"  {wish.said}" for wish in kept)]
     tried = [(_giving_way(model if exact else linear, wish), wish) for wish in kept]
     ways = [
@@ -81,7 +86,7 @@ def contradiction(problem: Problem) -> str:
             [*lines, f"Giving up {which} is not enough for a plan: other wishes contradict each other too."]
         )
     ways.sort(key=lambda way: way[0] if way[1].far else 0.0)  # what has no price first, then the cheapest
-    currency = problem.scenario.currency.name
+    name = problem.scenario.currency.name
     fairness = problem.scenario.fairness
     unequal = fairness is not None and (fairness.gini_at_most is not None or fairness.atkinson_at_most is not None)
     lines.append(
@@ -92,7 +97,7 @@ def contradiction(problem: Problem) -> str:
     )
     for yuan, wish in ways:
         in_all = "" if len(wish.rows) == 1 else " in all"
-        far = wish.far.format(yuan=f"{number(yuan)} {currency}", in_all=in_all) if yuan >= 1 else ""
+        far = wish.far.format(yuan=f"{number(yuan)} {name}", in_all=in_all) if yuan >= 1 else ""
         lines.append(f"  {wish.way}{far}")
     return "\n".join(lines)
 

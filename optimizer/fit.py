@@ -1,6 +1,6 @@
 """Plans in whole numbers: fixed decisions made to fit the money, and neighbourhoods searched again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -18,6 +18,8 @@ from optimizer.problem import Bools, Floats
 
 INTERIOR = Options(solver="ipm")
 """Raising a level with all decisions made takes half the time by interior point."""
+GIVING_UP = Options(gap=1e-3, nodes=2000)
+"""How long decisions to give up are sought: a plan is wanted, hardly a better one."""
 KEEPS_ROWS = 1e-6
 """A plan keeps the rows of a model where it breaks none by more."""
 
@@ -177,17 +179,48 @@ def hold_back(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | No
     """
     joint = fair.joint
     fit = build_fit(fair, joint.second, relaxed_levels(levels, achieved(joint, x)))
-    arrays = decided(fit.arrays, x)
+    for arrays in _held_back(joint, decided(fit.arrays, x), yuan):
+        outcome = FairSession(fair, arrays, fit.has).run()
+        if outcome.x is not None:
+            return outcome.x[: joint.n_columns]
+    return None
+
+
+def give_up(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | None:
+    """Return a plan that holds `yuan` back as `hold_back` does, without some of the decisions of `x`; None without any.
+
+    It decides nothing that `x` does not, and gives up what the second goal loses least by. Grants, and payments for
+    them, are in whole units.
+    """
+    joint = fair.joint
+    fit = build_fit(fair, joint.second, relaxed_levels(levels, achieved(joint, x)))
+    whole = np.flatnonzero(fit.arrays.integer)
+    for arrays in _held_back(joint, fit.arrays, yuan):
+        most = arrays.upper.copy()
+        most[whole] = np.rint(x[whole])
+        in_units, size = joint.in_units(replace(arrays, upper=most))
+        found = solve(in_units, GIVING_UP).x
+        if found is None:
+            continue
+        lower, upper = arrays.lower.copy(), arrays.upper.copy()
+        settled = np.flatnonzero(in_units.integer)
+        lower[settled] = upper[settled] = np.rint(found[settled]) * size[settled]
+        settled_arrays = replace(arrays, lower=lower, upper=upper, integer=np.zeros_like(arrays.integer))
+        outcome = FairSession(fair, settled_arrays, fit.has).run()
+        if outcome.x is not None:
+            return outcome.x[: joint.n_columns]
+    return None
+
+
+def _held_back(joint: Joint, arrays: Arrays, yuan: float) -> Iterator[Arrays]:
+    """Yield a model with `yuan` held back from limits of money and from its floors, then one without that of floors."""
     money, first = joint.money, joint.link_rows.stop
     for floors in (True, False) if money.floors.any() else (False,):
         upper = arrays.row_upper.copy()
         at = first + np.flatnonzero(~money.floors)
         upper[at] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[at])
         upper[first + np.flatnonzero(money.floors)] -= yuan / MONEY_UNIT_YUAN if floors else 0.0
-        outcome = FairSession(fair, replace(arrays, row_upper=upper), fit.has).run()
-        if outcome.x is not None:
-            return outcome.x[: joint.n_columns]
-    return None
+        yield replace(arrays, row_upper=upper)
 
 
 def achieved(joint: Joint, x: Floats) -> Floats:

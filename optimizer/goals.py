@@ -10,7 +10,7 @@ from optimizer.fair import Fair
 from optimizer.joint import Goal, Joint
 from optimizer.leximin_goal import Levelled
 from optimizer.model import MONEY_UNIT_YUAN
-from optimizer.problem import Floats
+from optimizer.problem import Bools, Floats
 from optimizer.without_fairness import Without
 
 SHOWN = {"spending": MONEY_UNIT_YUAN}
@@ -48,11 +48,23 @@ class Found:
     scopes: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
     different: int | None = None
+    near: Bools | None = None  # (columns,) yes-or-no decisions of the plan that `different` counts from
     reached: dict[str, float] = field(default_factory=dict)
     fair: Fair | None = None
     levelled: Levelled | None = None
     without: Without | None = None
     leaves: Beginning | None = None
+
+    def compare(self, joint: Joint, near: Bools) -> None:
+        """Count the yes-or-no decisions that differ from those of another plan."""
+        self.near, whole = near, np.flatnonzero(joint.integer)
+        self.different = int((np.rint(self.x[whole]).astype(bool) != near[whole]).sum())
+
+    def take(self, joint: Joint, x: Floats) -> None:
+        """Take another plan in place of this one."""
+        self.x = x
+        if self.near is not None:
+            self.compare(joint, self.near)
 
 
 def goal_of(joint: Joint, name: str) -> Goal:

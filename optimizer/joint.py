@@ -153,6 +153,27 @@ class Joint:
             low, high = np.concatenate([low, extra.lower]), np.concatenate([high, extra.upper])
         return Arrays(goal[0], self.lower, self.upper, self.integer, matrix, low, high, goal[1])
 
+    def in_units(self, arrays: Arrays) -> tuple[Arrays, Floats]:
+        """Return a model of this one's columns (and more) with grants, and payments for them, in whole units, (3).
+
+        With it comes the size of each column's step: a plan is `size * x`. Where the unit is one of the currency, the
+        model is as it was: what is left of a yuan is rounded later.
+        """
+        size, unit = np.ones(len(arrays.cost)), self.problem.scenario.currency.unit_yuan
+        if unit == 1:
+            return arrays, size
+        grants = np.array([purpose == "work_funds" for purpose in self.problem.cells.purpose], dtype=bool)
+        paid = self.model.n_columns + np.flatnonzero(grants[self.money.cell])
+        columns = np.concatenate([self.model.columns["grant"].positions, paid])
+        size[columns] = unit / MONEY_UNIT_YUAN
+        integer = arrays.integer.copy()
+        integer[columns] = True
+        scaled = replace(
+            arrays, cost=arrays.cost * size, lower=arrays.lower / size, upper=arrays.upper / size, integer=integer,
+            matrix=csr_array(arrays.matrix.multiply(size[None, :])),
+        )  # fmt: skip
+        return scaled, size
+
     def column_names(self) -> list[str]:
         """Names of all columns."""
         return self.model.column_names() + list(self.money.names)

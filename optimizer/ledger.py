@@ -24,11 +24,11 @@ _USE_FIRST = {"donor": 0.0, "lottery": 1.0, "other": 2.0, "district": 3.0, "city
 
 
 class MoneyShortError(Exception):
-    """No whole-yuan payments exist for these costs; `yuan` says how much is missing in all."""
+    """No whole-yuan payments exist for these costs; `yuan` says how much is missing in all, `said` why, if known."""
 
-    def __init__(self, yuan: float) -> None:
-        super().__init__(f"{yuan:,.0f} yuan are missing")
-        self.yuan = yuan
+    def __init__(self, yuan: float, said: str = "") -> None:
+        super().__init__(said or f"{yuan:,.0f} yuan are missing")
+        self.yuan, self.said = yuan, said
 
 
 @dataclass(frozen=True)

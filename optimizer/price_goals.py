@@ -107,8 +107,7 @@ class PriceGoals:
             self._level(method, relaxed, found, rules["worst_off"])
         later_goals(found.fair or self.fair, watch, found, main)
         if self.near is not None:
-            whole = self.joint.integer
-            found.different = int((np.rint(found.x[whole]).astype(bool) != self.near[whole]).sum())
+            found.compare(self.joint, self.near)
         found.stopped = watch.reason
         if asked(problem):
             found.without = by_prices(method, relaxed, found.x, main, watch)

@@ -13,11 +13,12 @@ from geodata.city import City
 from geodata.findings import condensed
 from optimizer.audit import audit_run
 from optimizer.clock import Clock, peak_memory_mb
+from optimizer.contradiction import contradiction
 from optimizer.deposits_table import deposits_table
 from optimizer.fair import Fair
 from optimizer.fairness import fairness_record
 from optimizer.fairness_price import price_record, price_table
-from optimizer.fit import hold_back
+from optimizer.fit import give_up, hold_back
 from optimizer.gaps import gap_of
 from optimizer.goals import CLOSENESS_GAP, SHOWN, Found
 from optimizer.identity import file_hash
@@ -33,6 +34,7 @@ from optimizer.solution import Decisions, decode
 from optimizer.source_ledger import source_ledger
 from optimizer.version import versions
 from optimizer.whole_folder import whole_folder
+from optimizer.words import number
 
 MOST_HELD_YUAN = 5000.0
 """Most that is held back of a source's money in a year, in whole units of the currency, so that they foot."""
@@ -134,19 +136,42 @@ def _in_digits(number: object) -> str:
 
 
 def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:
-    """Return tables, ledger and sources in whole yuan; where rounding lacks a few yuan, these are held back first."""
-    held, by_rule = 0.0, joint.problem.scenario.rule is not None
-    while True:
-        try:
-            return _whole_yuan(joint.problem, decode(joint, found.x))
-        except MoneyShortError as error:
-            held = max(2 * held, error.yuan + 10)
-            most = MOST_HELD_YUAN * joint.problem.scenario.currency.unit_yuan
-            within = held < most and not by_rule
-            x = hold_back(found.fair or Fair(joint), found.levels, found.x, held) if within else None
+    """Return tables, ledger and sources in whole yuan.
+
+    Where rounding lacks a few yuan, these are held back first; where the decisions leave no room for that, some are
+    given up. Raises MoneyShortError, saying why, where that does not help either.
+    """
+    problem, begun = joint.problem, found.x
+    most = MOST_HELD_YUAN * problem.scenario.currency.unit_yuan
+    for less in (hold_back, give_up):
+        held = 0.0
+        while True:
+            try:
+                return _whole_yuan(problem, decode(joint, found.x))
+            except MoneyShortError as error:
+                if problem.scenario.rule is not None:
+                    raise
+                held, short = max(2 * held, error.yuan + 10), error
+            plan = found.x if less is hold_back else begun
+            x = less(found.fair or Fair(joint), found.levels, plan, held) if held < most else None
             if x is None:
-                raise
-            found.x = x
+                break
+            found.take(joint, x)
+    raise MoneyShortError(short.yuan, _unfooted(problem, short)) from None
+
+
+def _unfooted(problem: Problem, error: MoneyShortError) -> str:
+    """Return in words why no plan foots, and what could be done."""
+    unit, name = problem.scenario.currency.unit_yuan, problem.scenario.currency.name
+    smaller = "smaller units (currency.unit_yuan), " if unit > 1 else ""
+    said = contradiction(problem, in_units=True) if unit > 1 else ""
+    if said:
+        return f"{said}\nSmaller units (currency.unit_yuan) leave more room."
+    return (
+        f"The plan found cannot be paid in whole units of {number(unit)} {name}: in costs rounded to whole {name}, "
+        f"{number(error.yuan)} lack at the least, and no plan was found that gives up a part of it instead.\n"
+        f"Ways out: {smaller}more money in the sources, or lower floors of sources (limits)."
+    )
 
 
 def _whole_yuan(problem: Problem, decisions: Decisions) -> tuple[Tables, pd.DataFrame, pd.DataFrame]:

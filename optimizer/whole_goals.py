@@ -209,5 +209,5 @@ def _stay_close(fair: Fair, watch: Watch, found: Found, kept: tuple[Kept, ...], 
         return
     found.x = outcome.x[: joint.n_columns]
     found.bounds["closeness"], found.scopes["closeness"] = outcome.bound, ALL_PLANS
-    found.different = round(value_of(goal, found.x))
+    found.compare(joint, near)
     found.seconds["closeness"] = watch.end("closeness", outcome.value, outcome.bound, outcome.status.value)
