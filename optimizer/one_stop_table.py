@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from optimizer.problem import Problem
+from optimizer.problem import Floats, Problem
 from optimizer.solution import Decisions
 
 COLUMNS = ["site", "community", "services", "area_m2", "alone_m2", "cost_yuan", "alone_yuan", "saved_yuan"]
@@ -29,17 +29,20 @@ def one_stop_table(problem: Problem, decisions: Decisions, space: pd.DataFrame, 
         inside = sorted(service for place, service in start if place == site)
         if len(inside) < 2:
             continue
-        alone_m2 = alone_yuan = 0.0
+        alone_m2, yuan = 0.0, np.zeros(len(problem.years))
         for service in inside:
             year, level = start[site, service]
             area = _alone_m2(problem, r, _new_m2(problem, (site, service, level), last.loc[[(site, service)]]))
             alone_m2 += area
-            alone_yuan += _alone_yuan(problem, r, year, area)
+            yuan += _alone_yuan(problem, r, year, area)
         mine = space[space["site"] == site]
         cost = int(mine["cost_yuan"].sum())
+        # Rounded once a year, as the building's own cost is; its area is a millionth more than that of its stations.
+        last_digit = 1e-6 * len(inside) * (rooms.capital_yuan_per_m2[r] + rooms.yearly_yuan_per_m2[r])
+        alone_yuan = int(np.floor(yuan + last_digit + 0.5).sum())
         rows.append(
             (site, problem.communities[rooms.community[r]], len(inside), float(mine["area_m2"].max()),
-             round(alone_m2, 6), cost, int(alone_yuan), int(alone_yuan) - cost)
+             round(alone_m2, 6), cost, alone_yuan, alone_yuan - cost)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -59,13 +62,14 @@ def _alone_m2(problem: Problem, room: int, station_m2: float) -> float:
     return max(float(problem.rooms.smallest_m2[room]), problem.scenario.programmes.one_stop.counter_m2 + station_m2)
 
 
-def _alone_yuan(problem: Problem, room: int, start: int, area_m2: float) -> int:
+def _alone_yuan(problem: Problem, room: int, start: int, area_m2: float) -> Floats:
+    """(T,) yuan that a building of `area_m2` for one service would cost, in use from the year `start` on."""
     rooms, index = problem.rooms, problem.price_index
     fixed = rooms.fixed_yuan[room] + problem.scenario.programmes.one_stop.counter_yuan
     taken = start - int(rooms.lead[room])
-    total = 0
+    yuan = np.zeros(len(problem.years))
     for t in range(taken, len(problem.years)):
         once = fixed + rooms.capital_yuan_per_m2[room] * area_m2 if t == taken else 0.0
         yearly = rooms.yearly_yuan_per_m2[room] * area_m2 if t >= start else 0.0
-        total += int(np.floor(index[t] * (once + yearly) + 0.5))
-    return total
+        yuan[t] = index[t] * (once + yearly)
+    return yuan

@@ -74,6 +74,16 @@ def test_without_counters_a_building_costs_what_it_did() -> None:
     assert row.saved_yuan == 2 * 1000 + (20 + 20) * 55 - (1000 + 26 * 55)
 
 
+@pytest.mark.parametrize("yuan_per_m2", [0.07, 0.25, 0.27])
+def test_rounding_alone_saves_and_loses_nothing(yuan_per_m2: float, tmp_path: Path) -> None:
+    """20 + 6 m2 at 0.07 yuan are 1.40 + 0.42 alone and 1.82 together: rounded one by one, 1 yuan would be lost."""
+    cheap = {"fixed_yuan": 0, "min_area_m2": 0, "capital_yuan_per_m2": yuan_per_m2, "yearly_yuan_per_m2": 0}
+    city = make_city([A], sites=[{**BUILDING, **cheap}], needs=NEEDS)
+    run = run_folder(city, make_scenario(programmes={"services": TWO["services"]}), tmp_path)
+    (row,) = pd.read_csv(run / "tables" / "one_stop.csv").itertuples()
+    assert row.saved_yuan == 0
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of two services in one building."""
