@@ -238,7 +238,8 @@ class Facts:
     def stations(self) -> pd.DataFrame:
         """One row per station (site, service) as it is in the last year, with `change` and the year of it.
 
-        `change` is opened, upgraded, closed or existing; money is summed over the years.
+        `change` is opened, upgraded, closed or existing, closed where nothing is left at the end, whatever was before;
+        money is summed over the years.
         """
         frame = self.run.stations.sort_values(["site", "service", "level", "year"], kind="stable")
         if frame.empty:
@@ -246,8 +247,13 @@ class Facts:
         key = ["site", "service"]
         end = frame.groupby([*key, "year"], as_index=False)[["capacity", "area_m2"]].sum()
         end = end.groupby(key, as_index=False).last()
-        changes = frame[frame["status"].isin(["opened", "upgraded", "closed"])]
-        first = changes.groupby(key, as_index=False).first()[[*key, "status", "year"]]
+        left = end.set_index(key)["capacity"].reindex(pd.MultiIndex.from_frame(frame[key])).to_numpy(dtype=float)
+        closed = frame["status"] == "closed"
+        # The last closing where nothing is left, else what opened or grew first, else a level that closed.
+        rank = np.select([closed & (left == 0), ~closed], [-frame["year"], frame["year"]], frame["year"] + 10_000)
+        changes = frame.assign(rank=rank)[frame["status"].isin(["opened", "upgraded", "closed"])]
+        first = changes.sort_values([*key, "rank"], kind="stable").groupby(key, as_index=False).first()
+        first = first[[*key, "status", "year"]]
         result = end.merge(first.rename(columns={"status": "change", "year": "change_year"}), how="left", on=key)
         result["change"] = result["change"].fillna("existing")
         result["change_year"] = result["change_year"].fillna(0).astype("int64")

@@ -13,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import openpyxl
+import pandas as pd
 import pyogrio
 import pytest
 
@@ -37,6 +38,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def facts(folder: Path) -> Facts:
     run = read_run(folder)
     return Facts(run, read_run_city(run))
+
+
+def test_a_station_that_is_enlarged_and_then_closed_is_closed(facts: Facts) -> None:
+    there = facts.run.stations
+    one = there[(there["site"] == "office000") & (there["service"] == "affairs")]
+    assert one["status"].tolist() == ["existing", "upgraded"]
+    end = one.tail(1).assign(year=facts.last + 1, status="closed", capacity=0.0, area_m2=0.0)
+    gone = Facts(replace(facts.run, stations=pd.concat([there, end], ignore_index=True)), facts.city).stations
+    row = gone[(gone["site"] == "office000") & (gone["service"] == "affairs")]
+    assert row[["change", "change_year", "capacity"]].to_numpy().tolist() == [["closed", facts.last + 1, 0.0]]
+
+
+def test_a_station_is_what_became_of_it_though_another_level_in_its_place_closes(facts: Facts) -> None:
+    there = facts.run.stations
+    one = there[(there["site"] == "office000") & (there["service"] == "affairs")]
+    centre = one.tail(1).assign(level="centre", year=facts.first, status="closed", capacity=0.0, area_m2=0.0)
+    both = Facts(replace(facts.run, stations=pd.concat([there, centre], ignore_index=True)), facts.city).stations
+    row = both[(both["site"] == "office000") & (both["service"] == "affairs")]
+    assert row[["change", "change_year", "capacity"]].to_numpy().tolist() == [["upgraded", facts.last, 900.0]]
 
 
 def test_the_run_folder_keeps_its_contract(folder: Path, shared: Path) -> None:
