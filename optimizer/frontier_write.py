@@ -40,12 +40,16 @@ class Ground:
 
 @dataclass(frozen=True)
 class Order:
-    """A point to be written into the new folder `out`: its scenario, the plan, what is proven of it."""
+    """A point to be written into the new folder `out`: its scenario, the plan, what is proven of it.
+
+    `changes` is what the frontier changed of the scenario asked for, as `key = value`.
+    """
 
     out: Path
     scenario: Scenario
     point: Point
     found: Found
+    changes: tuple[str, ...] = ()
 
 
 def order_for(ground: Ground, question: Question, traced: Traced, number: int, out: Path) -> Order:
@@ -84,7 +88,8 @@ def order_for(ground: Ground, question: Question, traced: Traced, number: int, o
         found.bounds.setdefault(goal, 0.0)  # a search that ended before it: every plan has some value of it
         found.scopes.setdefault(goal, OTHER_GOALS)
     found.reached[FIRST] = unmet
-    return Order(out, scenario, point, found)
+    budget = (f"budget = {100 * point.asked.share:.4g} % of the scenario's money",) if question.budget else ()
+    return Order(out, scenario, point, found, budget)
 
 
 def write_order(ground: Ground, order: Order) -> Path | Answer:
@@ -94,7 +99,8 @@ def write_order(ground: Ground, order: Order) -> Path | Answer:
         found = order.found
         if found.method == "prices":
             later_goals(Fair(joint), Watch(Silent(), threading.Event(), math.inf), found)
-        loaded = replace(ground.loaded, scenario=order.scenario, resolved=order.scenario.model_dump())
+        resolved, changes = order.scenario.model_dump(), (*ground.loaded.changes, *order.changes)
+        loaded = replace(ground.loaded, scenario=order.scenario, resolved=resolved, changes=changes)
         return write_run(loaded, ground.city, joint, found, order.out, Clock(Silent()), None)
     except Exception as error:  # what to say about it is decided in one place
         return answer(error)

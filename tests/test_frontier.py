@@ -24,6 +24,7 @@ from optimizer.highs import solve
 from optimizer.joint import Joint, build_joint
 from optimizer.problem_data import build_problem
 from optimizer.progress import Silent
+from optimizer.run_folder import read_run
 from optimizer.scenario import Scenario
 from optimizer.scenario_file import ScenarioError, load_scenario, resolved_yaml
 from optimizer.watch import Watch
@@ -274,7 +275,7 @@ def test_a_point_whose_other_goals_were_not_reached_is_not_called_exact(monkeypa
 
 
 def test_what_money_buys_is_the_difference_of_neighbours(tmp_path: Path) -> None:
-    frontier, _ = made(tmp_path, Question((), (0.5, 1.5), 3))
+    frontier, folder = made(tmp_path, Question((), (0.5, 1.5), 3))
     table = frontier.table
     # 60,000, 120,000 and 180,000 yuan; the least score all keep is that of the lowest budget.
     assert list(table["money_yuan"]) == [60_000, 120_000, 180_000]
@@ -283,6 +284,10 @@ def test_what_money_buys_is_the_difference_of_neighbours(tmp_path: Path) -> None
     assert (table["next_buys_at_least"].dropna() <= table["next_buys"].dropna() + 1e-9).all()
     assert (table["next_buys_at_most"].dropna() >= table["next_buys"].dropna() - 1e-9).all()
     assert set(table["price_confirmed"]) <= {"yes", "no"}
+    for row, share in zip(table.to_dict("records"), ("50 %", "100 %", "150 %"), strict=True):
+        run = read_run(folder / row["run"])  # the point says itself which budget it is
+        assert run.changes == f"budget = {share} of the scenario's money"
+        assert f"with {run.changes}".replace("'", "&#x27;") in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_question_gives_the_same_tables(tmp_path: Path) -> None:
