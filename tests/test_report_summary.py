@@ -130,6 +130,27 @@ def test_communities_set_aside_do_not_count_as_worst_off(facts: Facts) -> None:
     assert any("set aside" in line for line in why(aside, "c005"))
 
 
+def test_what_later_goals_took_of_the_worst_off_score_is_said(facts: Facts) -> None:
+    stages = [dict(stage) for stage in facts.run.record["stages"]]
+    first = next(stage for stage in stages if stage["goal"] == "worst_off")
+    value = float(first["value"])
+    first.update(reached=value, tolerance=0.05)
+    same = Facts(replace(facts.run, record=facts.run.record | {"stages": stages}), facts.city)
+    assert "Worst-off" not in {line.label for line in summarise(same).lines}
+    first["reached"] = value + 0.05
+    taken = Facts(same.run, facts.city)
+    said = {line.label: line.text for line in summarise(taken).lines}["Worst-off"]
+    high, low = share(value + 0.05), share(value)
+    assert (
+        said == f"Over all years the lowest score is {low}; its goal reached {high}, of which later goals may take 5 %"
+    )
+    made = page(taken)
+    assert f"(o{said[1:]})" in made
+    rows = made.split("<caption>Goals, one after another")[1].split("</table>")[0]
+    assert f"{value + 0.05:.4f}" in rows
+    assert f"{value:.4f}" in rows
+
+
 def test_reasons_name_class_entitlement_rooms_and_reach(facts: Facts) -> None:
     said = why(facts, "c002")
     assert said[0] == "Guidance class: Material support. It has too little of its own."

@@ -23,13 +23,15 @@ def _stages(facts: Facts) -> Html:
     rows = []
     for stage in facts.run.record.get("stages", []):
         goal, value, bound, gap = (stage.get(k) for k in ("goal", "value", "bound", "gap"))
+        reached = stage.get("reached", value)
         rows.append(
-            [titles.get(str(goal), str(goal)), _quantity(value), _quantity(bound), str(stage.get("unit", "")),
-             "–" if gap is None else percent(float(gap)), str(stage.get("scope") or ALL_PLANS),
-             str(stage.get("status", "")),
+            [titles.get(str(goal), str(goal)), _quantity(reached), _quantity(value), _quantity(bound),
+             str(stage.get("unit", "")), "–" if gap is None else percent(float(gap)),
+             str(stage.get("scope") or ALL_PLANS), str(stage.get("status", "")),
              "–" if stage.get("seconds") is None else f"{float(stage['seconds']):,.1f} s"]
         )  # fmt: skip
-    head = ["Goal, in order", "Reached", "No plan can pass", "Unit", "Gap", "Proven for", "Status", "Time"]
+    head = ["Goal, in order", "Reached", "In the plan", "No plan can pass", "Unit", "Gap", "Proven for", "Status",
+            "Time"]  # fmt: skip
     if facts.run.scenario.rule is not None:
         said = RULE_TITLES[facts.run.scenario.rule.split]
         return tag(
@@ -38,11 +40,12 @@ def _stages(facts: Facts) -> Html:
             "that it keeps every limit is checked as for any plan.",
         )
     missing = facts.run.record.get("not_reached") or []
-    rows += [[titles.get(str(goal), str(goal)), "not reached", *["–"] * 6] for goal in missing]
+    rows += [[titles.get(str(goal), str(goal)), "not reached", *["–"] * 7] for goal in missing]
     return join(
-        [table("Goals, one after another", head, rows, numbers=(1, 2, 4, 7)),
+        [table("Goals, one after another", head, rows, numbers=(1, 2, 3, 5, 8)),
          tag("p", "The gap is how far the plan could at most be from the best possible one, proven by the solver, "
-             "among the plans named under “proven for” that keep what the goals before have reached.")]
+             "among the plans named under “proven for” that keep what the goals before have reached. What a goal "
+             "reached may give way to later goals, by as much as its tolerance says; the gap is that of the plan.")]
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from optimizer.report.map_chart import SEQUENTIAL, SHARE_EDGES, Outline, outline
 from optimizer.report.one_stop import one_stop_section
 from optimizer.report.payload import payload
 from optimizer.report.provenance import provenance_section
-from optimizer.report.summary import but_aside, period, set_aside_text, summarise
+from optimizer.report.summary import but_aside, kept_of_worst_off, period, set_aside_text, summarise
 from optimizer.run_folder import ALL_PLANS
 from optimizer.words import million, number, percent, share, spelled
 
@@ -78,7 +78,8 @@ def _proof(facts: Facts) -> list[list[object]]:
             title += but_aside(facts)
         said = "no proof" if gap is None else "best possible" if gap <= 0 else f"within {percent(float(gap))}"
         among = "" if scope == ALL_PLANS or gap is None else f" of {scope}"
-        lines.append([f"{title}: ", tag("b", said), among])
+        kept = kept_of_worst_off(facts.run) if stage.get("goal") == "worst_off" else ""
+        lines.append([f"{title}: ", tag("b", said), among, f" ({kept})" if kept else ""])
     if facts.run.scenario.rule is not None:
         lines.append(["made by a rule: ", tag("b", "nothing is proven")])
     lines += [[f"{titles.get(goal, goal)}: ", tag("b", "not reached")] for goal in record.get("not_reached") or []]

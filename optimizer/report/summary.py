@@ -267,7 +267,22 @@ def _met_lines(facts: Facts) -> list[Line]:
     if aside:
         text += "," + but_aside(facts)
         aside += "; all are listed in report.html, Communities set aside"
-    return [Line("Met needs", "", text), *([Line("Set aside", "", aside)] if aside else [])]
+    kept = kept_of_worst_off(facts.run)
+    rows = {"Met needs": text, "Worst-off": kept[:1].upper() + kept[1:], "Set aside": aside}
+    return [Line(label, "", said) for label, said in rows.items() if said]
+
+
+def kept_of_worst_off(run: Run) -> str:
+    """Say what the plan keeps of the score its first goal reached, where later goals took some; else empty."""
+    stage = run.stage("worst_off")
+    value, reached = stage.get("value"), stage.get("reached")
+    if value is None or reached is None or share(float(reached)) == share(float(value)):
+        return ""
+    tolerance = percent(float(stage.get("tolerance") or 0.0))
+    return (
+        f"over all years the lowest score is {share(float(value))}; its goal reached {share(float(reached))}, of which "
+        f"later goals may take {tolerance}"
+    )
 
 
 def set_aside_text(facts: Facts) -> str:
