@@ -92,9 +92,11 @@ def raise_level(method: PricePlan, start: Search) -> Raised:
         levels = replace(set_aside(problem, best, aside), common=tried)
         search = method.search(None, without_floors(levels), prices, search)
         try:
+            level = np.inf
             for least in (5 * LEVEL_SETTLED, 2.5 * LEVEL_SETTLED):  # finer where it is the last
                 search.improve(gap=0.0, rounds=5, least=least, enough=LACKING)
-                level = tried - search.bound / max(1e-9, search.level_price)
+                # Each proves a bound of the level: a better one of the money may cost more a point, and be the worse.
+                level = min(level, tried - search.bound / max(1e-9, search.level_price))
                 if not sure or abs(level - asked) >= LEVEL_SETTLED:
                     break
         except NoPlan as error:  # not even with all money; how far that goes is asked just below what can be reached

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from benchmarks.joint_model import problem_of
 from optimizer.fair import Fair
 from optimizer.joint import build_joint
 from optimizer.levels import highest_aside
-from optimizer.price_level import raise_level
+from optimizer.price_level import LEVEL_SETTLED, raise_level
 from optimizer.price_plan import PricePlan, Settings
+from optimizer.price_search import Search
 from optimizer.problem_data import build_problem
 from tests.optimizer.cases import case
 from tests.optimizer.tiny import make_city, make_scenario, plan
@@ -26,6 +28,33 @@ def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch
     raise_level(method, method.relaxed())
     # A plan with 0.709 is known, and without any limit of money 0.94 could be reached.
     assert 0.709 < found[0] < 0.75
+
+
+def test_the_better_bound_of_two_searches_at_one_level_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finer search is made to say that a point of the level costs another amount, so that it bounds it worse."""
+    found, proven, tried = list[float](), list[float](), list[float]()
+    search, improve = PricePlan.search, Search.improve
+
+    def searched(self: PricePlan, goal: Any, levels: Any, *more: Any) -> Search:
+        tried.append(0.0 if levels is None else levels.common)
+        return search(self, goal, levels, *more)
+
+    def improved(self: Search, *, least: float = 1e-9, **how: Any) -> float:
+        value = improve(self, least=least, **how)
+        if least == 2.5 * LEVEL_SETTLED:
+            self.level_price *= 1e6 if self.bound > 0 else 1e-6
+        if least in (5 * LEVEL_SETTLED, 2.5 * LEVEL_SETTLED):
+            proven.append(tried[-1] - self.bound / self.level_price)
+        return value
+
+    monkeypatch.setattr("optimizer.price_level._likely", lambda _, __, ___, level, prices: (np.inf, level, prices))
+    monkeypatch.setattr("optimizer.price_level._reach", lambda _, __, top, *___: found.append(top))
+    monkeypatch.setattr(PricePlan, "search", searched)
+    monkeypatch.setattr(Search, "improve", improved)
+    path = write_instance(tmp_path, communities=60, seed=7)
+    method = PricePlan(Fair.of(build_joint(problem_of(str(path)))), Settings(threads=1), lambda: False, lambda *_: None)
+    raise_level(method, method.relaxed())
+    assert found[0] <= min(proven)
 
 
 def test_no_more_than_fifteen_in_a_hundred_are_below_the_highest_level_for_which_anybody_is_set_aside() -> None:
