@@ -20,6 +20,8 @@ INTERIOR = Options(solver="ipm")
 """Raising a level with all decisions made takes half the time by interior point."""
 GIVING_UP = Options(gap=1e-3, nodes=2000)
 """How long decisions to give up are sought: a plan is wanted, hardly a better one."""
+MARGINS = (0.0, 1e-7, 2e-6)
+"""A level that decisions just reach is missed by a rounding error, or by what a search in whole numbers leaves open."""
 KEEPS_ROWS = 1e-6
 """A plan keeps the rows of a model where it breaks none by more."""
 
@@ -140,7 +142,7 @@ def keep_levels(fair: Fair, levels: Levels, x: Floats) -> tuple[Floats, Levels]:
     where these decisions cannot be paid.
     """
     joint = fair.joint
-    for margin in (0.0, 1e-7):  # a level that these decisions just reach may be missed by a rounding error
+    for margin in MARGINS:
         asked = replace(levels, common=max(0.0, levels.common - margin))
         outcome = build_fit(fair, joint.second, asked, hard=levels.follows).solve(x[: joint.n_columns])
         if outcome.x is not None:

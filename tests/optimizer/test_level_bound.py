@@ -10,6 +10,7 @@ import pytest
 from benchmarks.instances import write_instance
 from benchmarks.joint_model import problem_of
 from optimizer.fair import Fair
+from optimizer.fit import achieved, keep_levels
 from optimizer.joint import build_joint
 from optimizer.levels import highest_aside
 from optimizer.price_level import LEVEL_SETTLED, raise_level
@@ -28,6 +29,18 @@ def test_the_bound_of_the_level_is_what_money_allows(tmp_path: Path, monkeypatch
     raise_level(method, method.relaxed())
     # A plan with 0.709 is known, and without any limit of money 0.94 could be reached.
     assert 0.709 < found[0] < 0.75
+
+
+def test_a_level_that_is_a_millionth_too_high_is_kept_as_well_as_can_be() -> None:
+    """A search in whole numbers keeps its rows to a millionth, and so may say that a level is reached by so little."""
+    found = plan(*case("work_funds"))
+    fair, worst = Fair.of(found.joint), found.worst
+    asked = replace(found.found.levels, common=worst + 1e-6)
+    x, kept = keep_levels(fair, asked, found.found.x)
+    assert kept.common == pytest.approx(worst, abs=1e-6)
+    assert achieved(found.joint, x).min() == pytest.approx(worst, abs=2e-6)
+    with pytest.raises(ValueError, match="cannot be paid"):
+        keep_levels(fair, replace(asked, common=worst + 1e-4), found.found.x)
 
 
 def test_the_better_bound_of_two_searches_at_one_level_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
