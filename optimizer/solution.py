@@ -13,6 +13,7 @@ from optimizer.joint import Joint
 from optimizer.model import MONEY_UNIT_YUAN
 from optimizer.problem import WORK_FUNDS, Bools, Floats, Ints, Problem
 from optimizer.programmes.hierarchy import Starts, positions
+from optimizer.programmes.services import of_places
 from optimizer.rounding import Margin, round_table
 
 SHARE_NOISE = 1e-6
@@ -95,7 +96,10 @@ def decode(joint: Joint, x: Floats) -> Decisions:
     started[place[stations], open_year[stations]] = True
     (_, _, _, serve_year), share = family("serve")
     arc = joint.model.notes["serve_arc"]
-    serves = np.flatnonzero(started[problem.arcs.target[arc], serve_year] & (share > SHARE_NOISE))
+    there = started[problem.arcs.target[arc], serve_year]
+    some = there & (share > SHARE_NOISE)
+    small = _too_small(problem, arc, np.where(some, share, 0.0))[problem.arcs.target[arc]]
+    serves = np.flatnonzero(some | (there & small & (share > 0)))
     _, kept = family("kept")
     keeps = np.flatnonzero(kept > SHARE_NOISE)
     relief = np.zeros(problem.grant_limit.shape)
@@ -134,6 +138,15 @@ def decode(joint: Joint, x: Floats) -> Decisions:
         joined_share=joined,
     )
     return _cut(problem, decided)
+
+
+def _too_small(problem: Problem, arc: Ints, share: Floats) -> Bools:
+    """(places,) stations that serve less than their smallest size (9) by shares of arcs: there, no share is noise."""
+    target = problem.arcs.target[arc]
+    units = problem.peak[problem.arcs.community[arc], problem.places.service[target] + 2] * share
+    served = np.bincount(target, weights=units, minlength=len(problem.places))
+    least = np.where(problem.places.upgrades >= 0, 0.0, of_places(problem, "min_capacity"))
+    return np.asarray(served < least)
 
 
 def _cut(problem: Problem, decided: Decisions) -> Decisions:

@@ -427,3 +427,25 @@ def test_a_need_that_is_zero_in_one_year_counts_in_no_score_of_that_year(by_rule
     assert score["a", 2020] == pytest.approx(3 * 0.5 / (3 + 1))
     assert score["a", 2021] == pytest.approx((1 + 3 * 0.5) / (1 + 3 + 1))
     assert score["b"].tolist() == [1, 1, 1]  # nothing is needed in the first year, the grant is paid in the second
+
+
+@pytest.mark.parametrize("method", ["whole", "prices"])
+def test_a_station_of_the_smallest_size_serves_as_much_to_the_last_unit(method: str, tmp_path: Path) -> None:
+    """The clinic may not serve less than 200: all 199.9996 of a, and 0.0004 of the 1,000 of b."""
+    city = make_city(
+        [{"community": "a"}, {"community": "b"}],
+        sites=[{"site": "st", "community": "a", "use": "station", "area_m2": 1000}],
+        needs=[("a", "clinic", 199.9996, 1000), ("b", "clinic", 1000, 10)],
+    )
+    write_city(city, tmp_path / "city.gpkg")
+    clinic = {"siting": "network", "limit_m": 2000, "min_capacity": 200, "capital_yuan_per_unit": 10}
+    scenario = make_scenario(
+        data={"path": str(tmp_path / "city.gpkg"), "metric_crs": "EPSG:32648"},
+        programmes={"services": {"clinic": clinic}},
+        sources={"city": {"role": "city", "amount_yuan": 2000}},
+        goals=[goal for goal in GOALS if goal["goal"] != "worst_off"],
+        solver={"method": method, "threads": 1},
+    )
+    run = read_run(run_scenario(LoadedScenario(scenario, tmp_path / "x.yaml", scenario.model_dump()), tmp_path / "run"))
+    assert run.stations["capacity"].tolist() == [200]
+    assert run.assignments["amount"].sum() == pytest.approx(200, abs=1e-4)
