@@ -1,8 +1,9 @@
 """A tiny city and a correct plan for it, solved by hand, with which the tests of the audit start.
 
-Four communities in a row, 1 km apart: a (plain), b (fringe, poor), c (another district, no office), d (rich, so it gets
-no money). Two services: `desk` at the own office, `clinic` shared. Two years, prices rise by a tenth, weights of the
-years are 5/9 and 4/9. The tables of decisions below are written by hand; `derived` counts up what follows from them.
+Seven communities in a row, 1 km apart: a (plain), b (fringe, poor), c (another district, no office), d (rich, so it
+gets no money), and e, f and g (rich too, all that they need is there, and so many that d may be set aside). Two
+services: `desk` at the own office, `clinic` shared. Two years, prices rise by a tenth, weights of the years are 5/9 and
+4/9. The tables of decisions below are written by hand; `derived` counts up what follows from them.
 """
 
 import copy
@@ -35,6 +36,9 @@ a,east,s1,residential,1000,400,0,200000
 b,east,s1,fringe,2000,800,0.5,0
 c,west,s2,residential,500,200,0,0
 d,east,s1,residential,800,300,0,2000000
+e,east,s3,residential,100,40,0,2000000
+f,east,s3,residential,100,40,0,2000000
+g,east,s3,residential,100,40,0,2000000
 """
 SITES = """site,community,use,instrument,area_m2,min_area_m2,fixed_yuan,capital_yuan_per_m2,yearly_yuan_per_m2,\
 first_year,lead_years,hours_per_week,services,x,y
@@ -52,6 +56,9 @@ f1,a,,desk,station,440,20,1000,500,500
 f2,a,,clinic,outlet,100,10,500,510,500
 fc,c,,clinic,centre,200,50,2000,2500,800
 f4,d,,desk,station,300,30,700,3500,500
+fe,e,,clinic,outlet,10,0,0,4500,500
+ff,f,,clinic,outlet,10,0,0,5500,500
+fg,g,,clinic,outlet,10,0,0,6500,500
 """
 STREETS = [("s1", 500, 1500, None), ("s2", 1500, 2500, 1100.0), ("s3", 2500, 3500, None)]  # along y = 600
 NEEDS = """community,need,amount,persons
@@ -59,6 +66,9 @@ a,clinic,600,600
 b,clinic,1000,900
 c,clinic,250,250
 d,clinic,160,160
+e,clinic,1,1
+f,clinic,1,1
+g,clinic,1,1
 a,desk,500,
 b,desk,300,
 c,desk,100,
@@ -66,7 +76,7 @@ d,desk,200,
 """
 SCENARIO: dict[str, Any] = {
     "name": "tiny",
-    "title": "Four communities",
+    "title": "Seven communities",
     "horizon": {"first_year": 2007, "years": 2, "price_growth": 0.1, "discount": 0.25},
     "types": {"residential": {"weights": {"clinic": 2}}, "fringe": {"care": 0.2}},
     "guidance": {
@@ -134,6 +144,12 @@ c,2007,10000,8000,poor
 c,2008,11000,11000,poor
 d,2007,0,0,rich
 d,2008,0,0,rich
+e,2007,0,0,rich
+e,2008,0,0,rich
+f,2007,0,0,rich
+f,2008,0,0,rich
+g,2007,0,0,rich
+g,2008,0,0,rich
 """
 # ea: 150 m2 for 1,000 + 150 x 100, a year later 1.1 x 5 x 150 a year. ha: 100 m2 x 20 / 40 hours = 50 m2 to share.
 SPACE = """community,year,instrument,area_m2,cost_yuan,site,use
@@ -158,6 +174,12 @@ od,desk,station,2007,existing,300,30,0,0,d,east
 od,desk,station,2008,existing,300,30,0,0,d,east
 oa,clinic,outlet,2007,existing,100,10,0,500,a,east
 oa,clinic,outlet,2008,existing,100,10,0,550,a,east
+fe,clinic,outlet,2007,existing,10,0,0,0,e,east
+fe,clinic,outlet,2008,existing,10,0,0,0,e,east
+ff,clinic,outlet,2007,existing,10,0,0,0,f,east
+ff,clinic,outlet,2008,existing,10,0,0,0,f,east
+fg,clinic,outlet,2007,existing,10,0,0,0,g,east
+fg,clinic,outlet,2008,existing,10,0,0,0,g,east
 fc,clinic,centre,2007,existing,200,50,0,2000,c,west
 fc,clinic,centre,2008,existing,200,50,0,2200,c,west
 sb,clinic,station,2007,opened,800,80,10000,2600,b,east
@@ -178,6 +200,12 @@ b,sb,clinic,2007,500,200
 b,sb,clinic,2008,500,200
 c,fc,clinic,2007,200,300
 c,fc,clinic,2008,200,300
+e,fe,clinic,2007,1,0
+e,fe,clinic,2008,1,0
+f,ff,clinic,2007,1,0
+f,ff,clinic,2008,1,0
+g,fg,clinic,2007,1,0
+g,fg,clinic,2008,1,0
 """
 LEDGER = """source,purpose,district,community,year,yuan,service,site
 city,work_funds,east,a,2007,10000,,
@@ -342,7 +370,7 @@ def derived(plan: Plan) -> None:
     }
     plan.record = {
         "scenario": "tiny",
-        "title": "Four communities",
+        "title": "Seven communities",
         "status": "proven",
         "stages": [stage(goal, values[str(goal.goal)]) for goal in rules.goals if goal.goal in values],
         "not_reached": [],
@@ -358,7 +386,7 @@ def derived(plan: Plan) -> None:
         "threads": rules.solver.threads,
         "set_aside": aside,
         "one_stop": {"buildings": 0, "saved_yuan": 0},
-        "classes": {"a": "general", "b": "poor", "c": "poor", "d": "rich"},
+        "classes": {"a": "general", "b": "poor", "c": "poor", **dict.fromkeys("defg", "rich")},
         "years": YEARS,
     }
 
@@ -448,8 +476,8 @@ def _envy(plan: Plan, met: pd.DataFrame, people: "pd.Series[float]") -> dict[str
 
 
 def _met(plan: Plan) -> pd.DataFrame:
-    """Needs of each community and what the tables give; d is rich and has no needs but clinic."""
-    entitled = {"a": 10_000, "b": 14_000, "c": 10_000, "d": 0}
+    """Needs of each community and what the tables give; the rich ones have no needs but clinic."""
+    rich, entitled = set("defg"), {"a": 10_000, "b": 14_000, "c": 10_000}
     office = plan.city["sites"].query("use == 'office'").set_index("community")["area_m2"].to_dict()
     people = plan.city["communities"].set_index("community")["population"].to_dict()
     needs = plan.city["needs"].set_index(["community", "need"])
@@ -464,14 +492,14 @@ def _met(plan: Plan) -> pd.DataFrame:
             area = office.get(i, 0) + rooms.get((i, year), 0.0)
             for need, unit in (("work_funds", "yuan"), ("space", "m2"), ("clinic", "visits"), ("desk", "cases")):
                 if need == "work_funds":
-                    amount, had, persons = round(entitled[i] * 1.1**t), grants[i, year], people[i]
+                    amount, had, persons = round(entitled.get(i, 0) * 1.1**t), grants[i, year], people[i]
                 elif need == "space":
-                    amount, had, persons = 0 if i == "d" else 300, area, people[i]
+                    amount, had, persons = 0 if i in rich else 300, area, people[i]
                 else:
-                    first = needs.loc[(i, need), "amount"]
+                    first = needs["amount"].get((i, need), 0)
                     amount = first * 1.1**t if need == "desk" else first
-                    amount = 0 if need == "desk" and i == "d" else amount
-                    persons = needs.loc[(i, need), "persons"]
+                    amount = 0 if need == "desk" and i in rich else amount
+                    persons = needs["persons"].get((i, need), 0)
                     persons = first if pd.isna(persons) else persons
                     had = served.get((i, need, year), 0.0)
                 given = min(had, amount)
@@ -559,8 +587,20 @@ def write_run(plan: Plan, folder: Path, city: Path) -> None:
     inputs = {str(city): hashlib.sha256(city.read_bytes()).hexdigest()}
     record = {"inputs": inputs, **plan.record}
     (folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    signed(folder)
     for name in ("report.html", "plan.gpkg", "plan.xlsx"):
         (folder / name).touch()
+
+
+def signed(folder: Path) -> Path:
+    """Write into the record what its tables hash to now, and return the folder: then only what they say is judged."""
+    path = folder / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["tables"] = {
+        table.name: hashlib.sha256(table.read_bytes()).hexdigest() for table in sorted((folder / "tables").iterdir())
+    }
+    path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return folder
 
 
 Change = Callable[[Plan], None]

@@ -14,6 +14,7 @@ from optimizer.audit import audit_run
 from optimizer.compare import compare
 from optimizer.run import run_scenario
 from optimizer.scenario_file import load_scenario
+from tests.audit_city import signed
 from tests.optimizer.test_price_of_fairness import towns, two
 from tests.optimizer.tiny import CRS_M, write_city
 from tests.test_audit_closing import set_where, table
@@ -114,5 +115,5 @@ def test_a_corruption_is_named(case: str, priced: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(priced, folder)
     corrupt(folder)
-    report = audit_run(folder)
+    report = audit_run(signed(folder))
     assert set(report.counts) == {rule}, report.text()

@@ -24,7 +24,7 @@ from optimizer.audit.inputs import Case
 from optimizer.audit.report import RULES, Recorder
 from optimizer.audit.rules_money import check_expiry
 from optimizer.scenario import Scenario
-from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, write_city, write_run
+from tests.audit_city import BY_HAND, Change, Plan, correct_plan, derived, signed, write_city, write_run
 
 DECISIONS: list[tuple[str, str, Change]] = []
 TABLES: list[tuple[str, str, Change]] = []
@@ -753,8 +753,21 @@ def set_aside_in_secret(plan: Plan) -> None:
 
 @table("set_aside")
 def set_aside_though_it_could_do_better(plan: Plan) -> None:
-    plan.record["set_aside"] = ["b", "d"]
+    """In place of d, which then holds the level down to nothing."""
+    plan.record["set_aside"] = ["b"]
     plan.set("scores", {"community": "b"}, set_aside=1)
+    plan.set("scores", {"community": "d"}, set_aside=0)
+    stage(plan, "worst_off").update(value=0.0, bound=0.0)
+
+
+@table("set_aside")
+def more_set_aside_than_may_be(plan: Plan) -> None:
+    """Of seven one may be: with c set aside too, b is the worst-off of the others."""
+    plan.record["set_aside"] = ["c", "d"]
+    plan.set("scores", {"community": "c"}, set_aside=1)
+    scores = plan.tables["scores"]
+    score = float(scores[(scores["community"] == "b") & (scores["year"] == "")]["score"].item())
+    stage(plan, "worst_off").update(value=score, bound=score)
 
 
 @table("need_amount")
@@ -816,7 +829,7 @@ def lie(part: str, value: Any) -> Change:
 
 RECORD = [
     "scenario", "title", "status", "stages", "not_reached", "gap", "method", "years", "currency", "set_aside",
-    "fairness", "classes", "one_stop", "audit", "versions", "seed", "threads",
+    "fairness", "classes", "one_stop", "audit", "tables", "versions", "seed", "threads",
 ]  # fmt: skip
 LIES: list[tuple[str, Any]] = [
     ("scenario", "base"),
@@ -974,20 +987,20 @@ def saving_that_no_table_has(plan: Plan) -> None:
 
 
 def evenly() -> dict[str, Any]:
-    """The part `fairness` of the record of the correct plan, from scores counted by hand (a, b, c, d)."""
-    first = [(1 / 3 + 2 / 6 + 0.8) / 5, 0.2 / 4, 1.6 / 5, 0.0]
+    """The part `fairness` of the record of the correct plan, from scores counted by hand (a, b, c, d; e, f, g: 1)."""
+    first = [(1 / 3 + 2 / 6 + 0.8) / 5, 0.2 / 4, 1.6 / 5, 0.0, 1.0, 1.0, 1.0]
     a = 5 / 9 * (1 + 0.4 + 4 / 3 + 0.8) / 5 + 4 / 9 * (1 + 0.9 + 4 / 3 + 1) / 5
-    scores = {"before": first, "after": [a, (13 / 14 + 0.3 + 0.5 + 1) / 4, BY_HAND["worst_off"], 0.0]}
-    people = np.array([1000.0, 2000.0, 500.0, 800.0])
+    scores = {"before": first, "after": [a, (13 / 14 + 0.3 + 0.5 + 1) / 4, BY_HAND["worst_off"], 0.0, 1.0, 1.0, 1.0]}
+    people = np.array([1000.0, 2000.0, 500.0, 800.0, 100.0, 100.0, 100.0])
     said: dict[str, Any] = {"epsilon": 0.5, "envy": {"alike": 0.9, "clearly_less": 0.8, "pairs": 0, "worst": []}}
     for when, score in scores.items():
         s = np.array(score)
         said[when] = {}
-        for end, w in (("", np.ones(4)), ("_persons", people)):
+        for end, w in (("", np.ones(7)), ("_persons", people)):
             mean = float(w @ s / w.sum())
-            spread = sum(w[i] * w[j] * abs(s[i] - s[j]) for i in range(4) for j in range(4)) / w.sum() ** 2
+            spread = sum(w[i] * w[j] * abs(s[i] - s[j]) for i in range(7) for j in range(7)) / w.sum() ** 2
             alike = float(w @ np.sqrt(s) / w.sum()) ** 2
-            logs = sum(w[i] * s[i] / mean * np.log(s[i] / mean) for i in range(3)) / w.sum()
+            logs = sum(w[i] * s[i] / mean * np.log(s[i] / mean) for i in (0, 1, 2, 4, 5, 6)) / w.sum()
             said[when] |= {f"mean{end}": mean, f"gini{end}": float(spread / (2 * mean))}
             said[when] |= {f"atkinson{end}": 1 - alike / mean, f"theil{end}": float(logs)}
     return said
@@ -1036,9 +1049,9 @@ def weighted_sum_of_other_weights(plan: Plan) -> None:
 
 
 def levels_by_hand() -> dict[str, Any]:
-    """Levels below the scores counted by hand: d has nothing, c 0.504, b 0.682, a 0.769."""
-    levels = [(0.0, "d"), (0.5, "c"), (0.68, "b"), (0.76, "a")]
-    said = [{"level": z, "bound": z, "proven": True, "communities": [name]} for z, name in levels]
+    """Levels below the scores counted by hand: d has nothing, c 0.504, b 0.682, a 0.769, the others all."""
+    levels = [(0.0, "d"), (0.5, "c"), (0.68, "b"), (0.76, "a"), (1.0, "efg")]
+    said = [{"level": z, "bound": z, "proven": True, "communities": list(names)} for z, names in levels]
     return {"step": 0.005, "scope": "all plans", "complete": True, "levels": said}
 
 
@@ -1301,9 +1314,24 @@ def test_a_corrupted_plan_is_named_by_its_rule(
     assert all(finding.message and "{" not in finding.message for finding in report.findings)
 
 
+@pytest.mark.parametrize("change", ["a blank", "a new table", "no hashes"])
+def test_tables_that_are_not_those_that_were_written_are_found(change: str, run: Path) -> None:
+    path = run / "tables" / "met.csv"
+    if change == "a blank":  # it says the same
+        path.write_bytes(path.read_bytes() + b"\n")
+    elif change == "a new table":
+        (run / "tables" / "more.csv").write_text("community\n", encoding="utf-8")
+    else:
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        (run / "run.json").write_text(json.dumps({**record, "tables": ["met.csv"]}), encoding="utf-8")
+    (finding,) = audit_run(run).findings
+    assert finding.rule == "table_hashes"
+    assert finding.row == {"a blank": "met.csv", "a new table": "", "no hashes": "tables"}[change]
+
+
 def test_every_rule_but_those_of_reading_has_a_corruption() -> None:
     elsewhere = (
-        {"inputs", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_SWAPS | BY_SPLIT
+        {"inputs", "table_hashes", "expiry", "debt_relief"} | LEVELS | BY_CLOSING | BY_SPACE | BY_SWAPS | BY_SPLIT
     )  # of levels: test_hierarchy
     assert {rule for rule, _, _ in DECISIONS + TABLES} == RULES.keys() - elsewhere
 
@@ -1353,11 +1381,11 @@ def test_many_findings_are_counted_and_some_of_each_rule_listed(run: Path) -> No
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     more = [table.assign(community=f"x{n}" + table["community"]) for n in range(20)]
     pd.concat([table.assign(unit=""), *more]).to_csv(path, index=False)
-    report = audit_run(run)
-    assert report.findings_count == 20 * 32 + 32
+    report = audit_run(signed(run))
+    assert report.findings_count == 20 * 56 + 56
     assert len(report.findings) == 200
     assert {finding.rule for finding in report.findings} == {"names", "need_amount"}
-    assert "and 472 more" in report.text()
+    assert "and 976 more" in report.text()
 
 
 @pytest.mark.usefixtures("read_once")
@@ -1374,7 +1402,9 @@ def test_a_changed_cell_anywhere_is_found(run: Path) -> None:
         others = sorted(set(table[column]) - {old}) or ["other"]
         table.loc[row, column] = changed(old) if old.replace(".", "").isdigit() else pick.choice(others)
         table.to_csv(file, index=False, lineterminator="\n")
-        assert not audit_run(run).passed, f"{file.name}, row {row}: {column} is not {old}"
+        found = {finding.rule for finding in audit_run(run).findings}
+        assert "table_hashes" in found, file.name
+        assert found > {"table_hashes"}, f"{file.name}, row {row}: {column} is not {old}"
         file.write_bytes(texts[file])
 
 

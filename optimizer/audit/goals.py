@@ -12,6 +12,7 @@ from optimizer.audit.tables import WHOLE_HORIZON
 KEY = ("community", "need", "year")
 SHARE_SLACK = 2e-6  # six decimals, of a share that is a quotient of figures of six decimals
 GOAL_SLACK = 1e-6  # relative
+MOST_ASIDE = 0.15  # at most this part of the communities with a score, rounded down, is set aside
 LAST_DIGIT = 1e-6  # of units, and of a need: what lacks no more than both together is met, equation (1)
 
 
@@ -136,6 +137,17 @@ def check_scores(case: Case, met: pd.DataFrame, recorder: Recorder) -> None:
         message="{community} ({of}): set aside is {value} in the table and {limit} in the record; its score {score}, "
         "and the others reach {level} at most",
     )
+    most = int(MOST_ASIDE * len(whole) + 1e-9)
+    recorder.checked("set_aside", 1)
+    if len(names) > most:
+        recorder.find(
+            "set_aside",
+            f"{len(names)} communities are set aside; of {len(whole)} with a score it may be {most}",
+            table="run.json",
+            row="set_aside",
+            value=len(names),
+            limit=most,
+        )
     if len(whole) and not np.isnan(best):
         _goal(case, "worst_off", "worst_off", float(best), recorder)
 

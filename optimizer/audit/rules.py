@@ -47,6 +47,7 @@ def audit_case(folder: Path) -> AuditReport:
 
 def _check(case: Case, recorder: Recorder) -> None:
     rules_files.check_hashes(case, recorder)
+    rules_files.check_table_hashes(case, recorder)
     rules_record.check_record(case, recorder)
     rules_files.check_complete(case, recorder)
     case = replace(case, tables=rules_files.check_names(case, recorder))

@@ -104,6 +104,32 @@ def check_hashes(case: Case, recorder: Recorder) -> None:
             recorder.find("input_hashes", f"{path.name} was read, but its hash is not in the record", table="run.json")
 
 
+def check_table_hashes(case: Case, recorder: Recorder) -> None:
+    """Check that every table is named in the record, and is as it was written.
+
+    Tables that are missing are named where they are read.
+    """
+    named = case.record.get("tables")
+    if not isinstance(named, dict):
+        if named is not None:
+            recorder.find("table_hashes", "tables is no mapping of files to hashes", table="run.json", row="tables")
+        return
+    for path in sorted((case.folder / "tables").iterdir()):
+        recorder.checked("table_hashes", 1)
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.name not in named:
+            recorder.find("table_hashes", f"{path.name} is there, but its hash is not in the record", table="run.json")
+        elif found != named[path.name]:
+            recorder.find(
+                "table_hashes",
+                f"{path.name} has changed since the plan was written",
+                table="run.json",
+                row=path.name,
+                value=found,
+                limit=named[path.name],
+            )
+
+
 def _file(folder: Path, name: str, files: list[Path]) -> Path | None:
     """The file a name in the record means: a file of the city by its name or end of path, or a path."""
     parts = Path(name).parts

@@ -7,7 +7,7 @@ from optimizer.audit.report import Recorder
 
 PARTS = (
     "scenario", "title", "status", "stages", "not_reached", "gap", "method", "years", "currency", "set_aside",
-    "fairness", "classes", "one_stop", "audit", "inputs", "versions", "seed", "threads",
+    "fairness", "classes", "one_stop", "audit", "inputs", "tables", "versions", "seed", "threads",
 )  # fmt: skip
 STATUSES = ("proven", "feasible", "by rule", "stopped by hand", "stopped by time")
 STOPPED = ("stopped by hand", "stopped by time")

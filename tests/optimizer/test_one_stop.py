@@ -11,6 +11,7 @@ from optimizer.facts import Facts
 from optimizer.report.page import page
 from optimizer.report.summary import one_stop_text, summarise
 from optimizer.run_folder import read_run, read_run_city
+from tests.audit_city import signed
 from tests.optimizer.test_rules import run_folder
 from tests.optimizer.tiny import Row, make_city, make_scenario, plan
 
@@ -127,7 +128,7 @@ def test_the_audit_finds_every_wrong_figure(run: Path, column: str, value: objec
         frame.to_csv(path, index=False)
         told = {**json.loads(record), "one_stop": {"buildings": 1, "saved_yuan": int(frame["saved_yuan"].item())}}
         (run / "run.json").write_text(json.dumps(told), encoding="utf-8")
-        assert {finding.rule for finding in audit_run(run).findings} == {"one_stop_saving"}
+        assert {finding.rule for finding in audit_run(signed(run)).findings} == {"one_stop_saving"}
     finally:
         path.write_text(good, encoding="utf-8")
         (run / "run.json").write_text(record, encoding="utf-8")
