@@ -26,6 +26,7 @@ from geodata.init_readme import readme
 from geodata.init_scenario import as_yaml, base_scenario, distance_factor, scenario, slug
 from geodata.schema import COMMUNITIES, NEEDS, SITES, STREETS, TABLES
 from geodata.tables import Builder, Spec
+from geodata.text_files import wkt_column
 
 AROUND_M = 5000.0  # streets of a file farther from the communities than this are left out
 _TAKEN_AS_THEY_ARE = ("households", *norms.SHARES, "own_income_yuan", "debt_yuan", "hardship", "main_city", "name_zh")
@@ -119,7 +120,8 @@ def _communities(raw: Raw, chosen: Chosen, crs: str, types: set[str]) -> tuple[g
     if "type" in present and set(raw.frame["type"]) <= types:
         given.append("type")
     taken = [c for c in {*columns.values(), *given} if c != "#"]
-    frame = raw.frame[[*sorted(taken), *(["geometry"] if "geometry" in present else [])]]
+    shapes = "geometry" if "geometry" in present else wkt_column(raw.frame)
+    frame = raw.frame[[*sorted(taken), *([] if shapes is None else [shapes])]]
     builder = Builder(
         Raw(frame, raw.file, raw.layer, False, raw.findings), COMMUNITIES, Spec(columns, crs=crs, declare="--crs")
     )

@@ -198,7 +198,8 @@ class Builder:
             for position, value, message in troubles:
                 self.find(message, position=position, column="geometry", value=value)
         if not isinstance(frame, gpd.GeoDataFrame):
-            remedy = "give a file with geometries, or columns lon and lat, or a column of WKT"
+            points = "columns lon and lat, or " if self.table.geometry == "point" else ""
+            remedy = f"give a file with geometries, or {points}a column of WKT"
             self.find("has no geometry", remedy=remedy)
             return None
         frame = frame[["geometry"]].reset_index(drop=True)

@@ -70,17 +70,27 @@ def _too_wide(name: str, table: str, number: int, cells: int, width: int, separa
     )
 
 
+def wkt_column(frame: pd.DataFrame) -> str | None:
+    """Return the column of a plain table whose name says that it holds geometries as WKT; None where there is none."""
+    return _usual(frame, _WKT)
+
+
+def _usual(frame: pd.DataFrame, usual: tuple[str, ...]) -> str | None:
+    """Return the first column of one of the usual names, in capitals or not."""
+    by_folded = {str(name).casefold(): str(name) for name in frame.columns}
+    return next((by_folded[name] for name in usual if name in by_folded), None)
+
+
 def add_geometry(frame: pd.DataFrame, columns: Mapping[str, str]) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Return a plain table with geometries made from WKT or from x and y columns, and (row position, cell, message).
 
     `columns` may say which columns they are (`geometry`, `x`, `y`). A table without such columns is returned as it is.
     """
-    by_folded = {str(name).casefold(): str(name) for name in frame.columns}
 
     def pick(asked: str, usual: tuple[str, ...]) -> str | None:
         if asked in columns:
             return columns[asked] if columns[asked] in frame.columns else None
-        return next((by_folded[name] for name in usual if name in by_folded), None)
+        return _usual(frame, usual)
 
     troubles: list[tuple[int, str, str]] = []
     wkt, x, y = pick("geometry", _WKT), pick("x", _LON), pick("y", _LAT)

@@ -154,6 +154,18 @@ def test_row_numbers_where_no_column_tells_rows_apart(tmp_path: Path) -> None:
     assert len(read_city(directory / "city.gpkg").communities) == 12
 
 
+def test_a_text_table_with_a_column_of_wkt_will_do(tmp_path: Path) -> None:
+    frame = polygons()
+    table = pd.DataFrame(frame.drop(columns="geometry")).assign(WKT=frame.geometry.to_wkt())
+    file = tmp_path / "communities.csv"
+    table.to_csv(file, index=False, sep=";", encoding="utf-8-sig")
+    init_city(tmp_path / "my city", file, crs="EPSG:4326")
+    assert len(read_city(tmp_path / "my city" / "city.gpkg").communities) == 12
+    table.drop(columns="WKT").to_csv(file, index=False)
+    with pytest.raises(InputError, match="has no geometry; give a file with geometries, or a column of WKT"):
+        init_city(tmp_path / "other", file, crs="EPSG:4326")
+
+
 def test_odd_but_usable_polygons(tmp_path: Path) -> None:
     frame = polygons(name=["A", "A", *"BCDEFGHIJK"])
     frame.loc[0, "geometry"] = MultiPolygon([frame.geometry.iloc[0], box(9, 50, 9.001, 50.001)])
