@@ -27,6 +27,7 @@ from geodata.init_scenario import as_yaml, base_scenario, distance_factor, scena
 from geodata.schema import COMMUNITIES, NEEDS, SITES, STREETS, TABLES
 from geodata.tables import Builder, Spec
 from geodata.text_files import wkt_column
+from geodata.values import as_identifier
 
 AROUND_M = 5000.0  # streets of a file farther from the communities than this are left out
 _TAKEN_AS_THEY_ARE = ("households", *norms.SHARES, "own_income_yuan", "debt_yuan", "hardship", "main_city", "name_zh")
@@ -117,7 +118,8 @@ def _communities(raw: Raw, chosen: Chosen, crs: str, types: set[str]) -> tuple[g
     columns = dict(chosen.columns)
     present = {str(c) for c in raw.frame.columns}
     given = [c for c in _TAKEN_AS_THEY_ARE if c in present]
-    if "type" in present and set(raw.frame["type"]) <= types:
+    strange = sorted({as_identifier(v) for v in raw.frame["type"]} - {*types, ""}) if "type" in present else []
+    if "type" in present and not strange:
         given.append("type")
     taken = [c for c in {*columns.values(), *given} if c != "#"]
     shapes = "geometry" if "geometry" in present else wkt_column(raw.frame)
@@ -126,6 +128,13 @@ def _communities(raw: Raw, chosen: Chosen, crs: str, types: set[str]) -> tuple[g
         Raw(frame, raw.file, raw.layer, False, raw.findings), COMMUNITIES, Spec(columns, crs=crs, declare="--crs")
     )
     _repair(builder)
+    if strange:
+        default = COMMUNITIES.column("type").default
+        message = f"is no type of the scenario, so the column is left out: every community is {default}"
+        builder.find(
+            message, column="type", value=listed(strange, 5), limit=listed(sorted(types)), warning=True,
+            remedy=f"write {listed(sorted(types))} in the file, and start again",
+        )  # fmt: skip
     built = builder.build()
     _stop_at_errors(built.findings)
     assert isinstance(built.frame, gpd.GeoDataFrame)

@@ -14,7 +14,7 @@ from geodata.street_words import as_bridge, as_direction, as_speed, first_word
 MISSING = {"", "nan", "na", "n/a", "null", "none", "<na>", "nat"}
 _TRUE = {"true", "t", "yes", "y", "1", "1.0", "是", "有"}
 _FALSE = {"false", "f", "no", "n", "0", "0.0", "否", "无"}
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")  # 0,125 is a decimal comma
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 

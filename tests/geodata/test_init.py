@@ -166,6 +166,18 @@ def test_a_text_table_with_a_column_of_wkt_will_do(tmp_path: Path) -> None:
         init_city(tmp_path / "other", file, crs="EPSG:4326")
 
 
+def test_types_that_are_not_those_of_the_scenario_are_named(tmp_path: Path) -> None:
+    _, lines = start(polygons(type=["enterprise", None, "企业"] * 4), tmp_path)
+    said = next(line for line in lines if line.startswith("Warning"))
+    assert "communities: type = 企业  is no type of the scenario, so the column is left out: every community" in said
+    fitting = tmp_path / "fitting"
+    fitting.mkdir()
+    directory, lines = start(polygons(type=["enterprise", None, " old_core"] * 4), fitting)
+    assert not any("type of the scenario" in line for line in lines)
+    kinds = read_city(directory / "city.gpkg").communities["type"].value_counts().to_dict()
+    assert kinds == {"enterprise": 4, "pure_residential": 4, "old_core": 4}
+
+
 def test_odd_but_usable_polygons(tmp_path: Path) -> None:
     frame = polygons(name=["A", "A", *"BCDEFGHIJK"])
     frame.loc[0, "geometry"] = MultiPolygon([frame.geometry.iloc[0], box(9, 50, 9.001, 50.001)])

@@ -32,7 +32,9 @@ def test_empty_cells_are_no_number(cell: object) -> None:
     assert math.isnan(as_number(cell))
 
 
-@pytest.mark.parametrize("cell", ["12人", "1.2万", "12,5", "1.234,5", "12 345", "inf", math.inf, "0x10", "1_000", True])
+@pytest.mark.parametrize(
+    "cell", ["12人", "1.2万", "12,5", "0,125", "0,000", "1.234,5", "12 345", "inf", math.inf, "0x10", "1_000", True]
+)
 def test_what_is_no_number_is_refused(cell: object) -> None:
     with pytest.raises(ValueError):
         as_number(cell)
