@@ -58,7 +58,10 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 
 REMEDY = "put back what was written there, or make the plan again (allot run)"
+WORDS = ("site", "community", "service", "level", "centre", "hangs_on", "hangs_on_level", "since")
+"""Columns of text in the tables beside `COLUMNS`; all others hold numbers."""
 LEVELS = ("site", "service", "level", "centre", "travel_m", "hangs_on", "hangs_on_level", "since")
+ONE_STOP = ("site", "community", "services", "area_m2", "alone_m2", "cost_yuan", "alone_yuan", "saved_yuan")
 REFERRALS = ("site", "service", "level", "year", "served", "referred_in", "referred_on")
 
 
@@ -121,29 +124,33 @@ class Run:
     @cached_property
     def one_stop(self) -> pd.DataFrame:
         """Buildings that several services share, with what that saves; empty for plans from before this table."""
-        try:
-            return pd.read_csv(self.folder / "tables" / "one_stop.csv", dtype={"site": TEXT, "community": TEXT})
-        except FileNotFoundError:
-            return pd.DataFrame(columns=["site", "community", "services", "area_m2", "alone_m2", "cost_yuan",
-                                         "alone_yuan", "saved_yuan"])  # fmt: skip
+        return self._some("one_stop", ONE_STOP)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
         """What hangs on what in services with levels; empty where no service has any."""
-        return self._some("levels", {"since": "string"}, LEVELS)
+        return self._some("levels", LEVELS)
 
     @cached_property
     def referrals(self) -> pd.DataFrame:
         """What stations and centres of services with levels serve, take in and refer; empty where none has any."""
-        return self._some("referrals", {}, REFERRALS)
+        return self._some("referrals", REFERRALS)
 
-    def _some(self, name: str, types: dict[str, str], columns: tuple[str, ...]) -> pd.DataFrame:
+    @cached_property
+    def further(self) -> dict[str, pd.DataFrame]:
+        """Every table of the folder that is not in `COLUMNS`, by its name: those that only some plans have."""
+        names = sorted(path.stem for path in (self.folder / "tables").glob("*.csv"))
+        return {name: self._some(name, ()) for name in names if name not in COLUMNS}
+
+    def _some(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Read a table that only some plans have; empty where this one has none."""
         path = self.folder / "tables" / f"{name}.csv"
         if not path.is_file():
             return pd.DataFrame(columns=list(columns))
-        text = dict.fromkeys(("site", "service", "level", "centre", "hangs_on", "hangs_on_level"), TEXT)
-        return pd.read_csv(path, dtype={**text, **types}, keep_default_na=False, encoding="utf-8")
+        frame = pd.read_csv(path, dtype=TEXT, keep_default_na=False, encoding="utf-8")
+        for column in frame.columns.difference(list(WORDS)):
+            frame[column] = pd.to_numeric(frame[column].where(frame[column] != ""))
+        return frame
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table called `name`."""

@@ -311,6 +311,24 @@ def test_workbook_holds_every_table_as_values(folder: Path, facts: Facts) -> Non
     assert book["ledger"]["E2"].number_format == "0"
 
 
+def test_workbook_holds_the_tables_that_only_some_plans_have(folder: Path, tmp_path: Path) -> None:
+    some = tmp_path / "some"
+    shutil.copytree(folder, some)
+    head = "site,community,services,area_m2,alone_m2,cost_yuan,alone_yuan,saved_yuan"
+    (some / "tables" / "one_stop.csv").write_text(f"{head}\nhouse000,NA,2,100.5,120,5000,7000,2000\n", encoding="utf-8")
+    debts = "community,year,debt_yuan,relief_yuan,left_yuan\nc000,2007,600000,1000,599000\n"
+    (some / "tables" / "debts.csv").write_text(debts, encoding="utf-8")
+    prices = "community,unmet_need,unmet_need_without,score,score_without\nc000,1.5,1.25,,0.5\n"
+    (some / "tables" / "price_of_fairness.csv").write_text(prices, encoding="utf-8")
+    run = read_run(some)
+    write_report(some, read_run_city(run), run.scenario)
+    book = openpyxl.load_workbook(some / "plan.xlsx")
+    assert book.sheetnames == ["summary", "communities", *COLUMNS, "debts", "one_stop", "price_of_fairness"]
+    assert [c.value for c in book["one_stop"][2]] == ["house000", "NA", 2, 100.5, 120, 5000, 7000, 2000]
+    assert [c.value for c in book["debts"][2]] == ["c000", 2007, 600000, 1000, 599000]
+    assert [c.value for c in book["price_of_fairness"][2]] == ["c000", 1.5, 1.25, None, 0.5]
+
+
 def test_geopackage_holds_communities_stations_and_lines(folder: Path, facts: Facts) -> None:
     layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(folder / "plan.gpkg")}
     assert layers == {"communities": "MultiPolygon", "stations": "Point", "assignments": "LineString"}

@@ -40,10 +40,8 @@ def write_workbook(path: Path, facts: Facts) -> None:
 
 
 def _sheets(facts: Facts) -> dict[str, pd.DataFrame]:
-    sheets = {"communities": community_sheet(facts), **{name: facts.run.table(name) for name in COLUMNS}}
-    if len(facts.run.levels):
-        sheets |= {"levels": facts.run.levels, "referrals": facts.run.referrals}
-    return sheets
+    always = {name: facts.run.table(name) for name in COLUMNS}
+    return {"communities": community_sheet(facts), **always, **facts.run.further}
 
 
 def community_sheet(facts: Facts) -> pd.DataFrame:
