@@ -78,9 +78,9 @@ class Plan:
     def communities(self) -> gpd.GeoDataFrame:
         """Communities with outlines: who lives there, class, scores, money, and what is met in the last year.
 
-        `met_share` is the part of all needs met in the last year, `change` what that is more than before the plan,
-        `score` that of all years, `score_before` that before the plan; `met_<need>` is the part of one need, missing
-        where there is no such need.
+        `met_share` is the part of all needs met in the last year, `change` what it gained since the first, `gain`
+        since before the plan, `score` that of all years, `score_before` that before the plan; `met_<need>` is the part
+        of one need, missing where there is no such need.
         """
         from optimizer.report.geopackage import community_layer
 

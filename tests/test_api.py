@@ -35,8 +35,9 @@ def test_a_plan_is_frames(plan: allot.Plan) -> None:
     assert "base 2007–2008, proven" in repr(plan)
     communities = plan.communities.set_index("community")
     assert communities.loc["c000", "met_share"] == pytest.approx(0.775)
-    assert communities.loc["c000", "change"] == pytest.approx(0.775 - 0.175)  # from before the plan, as in the report
+    assert communities.loc["c000", "change"] == pytest.approx(0.35)
     assert communities.loc["c000", "score_before"] == pytest.approx(0.175)
+    assert communities.loc["c000", "gain"] == pytest.approx(0.6)
     assert communities.crs is not None
     assert plan.stations.geometry.geom_type.eq("Point").all()
     paid = plan.ledger.pivot_table(index="source", columns="year", values="yuan", aggfunc="sum", fill_value=0)
@@ -56,7 +57,7 @@ def test_a_plan_speaks(plan: allot.Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["met_share", "change", "met_space", "grant_yuan", "class", "set_aside", "score", "score_before"]
+    "column", ["met_share", "change", "gain", "met_space", "grant_yuan", "class", "set_aside", "score", "score_before"]
 )
 def test_maps_are_drawn_without_a_network(plan: allot.Plan, column: str) -> None:
     chart = plan.map(column, stations=column == "met_share")

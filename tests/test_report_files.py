@@ -311,6 +311,17 @@ def test_workbook_holds_every_table_as_values(folder: Path, facts: Facts) -> Non
     assert book["ledger"]["E2"].number_format == "0"
 
 
+def test_page_and_workbook_agree_on_what_communities_gain(folder: Path, facts: Facts) -> None:
+    made = page(facts)
+    head, first = made.split('id="gain"')[1].split("</tr>")[:2]
+    assert ">Gain<" in head
+    sheet = openpyxl.load_workbook(folder / "plan.xlsx")["communities"]
+    names = [c.value for c in sheet[1]]
+    rows = [dict(zip(names, values, strict=True)) for values in sheet.iter_rows(min_row=2, values_only=True)]
+    most = max((row for row in rows if row["gain"] is not None), key=lambda row: row["gain"])
+    assert f"+{most['gain']:.2f}" in first
+
+
 def test_workbook_holds_the_tables_that_only_some_plans_have(folder: Path, tmp_path: Path) -> None:
     some = tmp_path / "some"
     shutil.copytree(folder, some)

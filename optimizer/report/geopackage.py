@@ -16,11 +16,10 @@ DATE = "2000-01-01T00:00:00Z"  # written into the file instead of the moment, so
 def community_layer(facts: Facts) -> gpd.GeoDataFrame:
     """Return one row per community: outlines, who lives there, scores, money and met shares of the last year.
 
-    Columns: `score` over all years, `score_before` the plan, `score_first` and `score_last` year, `change` from before
-    the plan to the last year, as in the report (missing where nothing was needed at first), `set_aside`, `class`,
-    `entitled_yuan` and `grant_yuan` of the last year, `grants_yuan`, `space_yuan`, `services_yuan` over all years
-    (costs that belong to the community alone), `area_added_m2`, and `met_<need>` of the last year, missing where there
-    is no such need.
+    Columns: `score` over all years, `score_before` the plan, `score_first` and `score_last`, `change` between these
+    two, `gain` from before the plan to the last year, `set_aside`, `class`, `entitled_yuan` and `grant_yuan` of the
+    last year, `grants_yuan`, `space_yuan`, `services_yuan` over all years (costs that belong to the community alone),
+    `area_added_m2`, and `met_<need>` of the last year, missing where there is no such need.
     """
     run, last = facts.run, facts.last
     frame = facts.city.communities[
@@ -31,7 +30,8 @@ def community_layer(facts: Facts) -> gpd.GeoDataFrame:
     frame["set_aside"] = keys.isin(facts.set_aside)
     frame["score"], frame["score_before"] = keys.map(scores["whole"]), keys.map(scores[BEFORE])
     frame["score_first"], frame["score_last"] = keys.map(scores[facts.first]), keys.map(scores[last])
-    frame["change"] = frame["score_last"] - frame["score_before"]
+    frame["change"] = frame["score_last"] - frame["score_first"]
+    frame["gain"] = frame["score_last"] - frame["score_before"]
     grants = run.grants[run.grants["year"] == last].set_index("community")
     frame["entitled_yuan"] = keys.map(grants["entitled_yuan"]).fillna(0).astype("int64")
     frame["grant_yuan"] = keys.map(grants["grant_yuan"]).fillna(0).astype("int64")

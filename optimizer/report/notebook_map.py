@@ -30,7 +30,7 @@ def community_map(
     if column not in frame.columns or column == "geometry":
         raise KeyError(f"{column}: there is no such column; columns are {', '.join(map(str, frame.columns))}")
     values = frame[column]
-    if column == "change":
+    if column in ("change", "gain"):
         scale: Any = alt.Scale(type="threshold", domain=list(DIFFERENCE_EDGES), range=list(DIVERGING))
         kind = "Q"
     elif column.startswith(("met_", "score")):

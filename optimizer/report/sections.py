@@ -61,7 +61,7 @@ def ranking(facts: Facts, which: str, most: int = 10) -> Html:
     if not rows:
         rows.append(["none", "", "", ""])
     caption = "Gain most" if which == "gain" else "Left worst off"
-    head = ["Community", "Before", str(facts.last), "Change"]
+    head = ["Community", "Before", str(facts.last), "Gain"]
     return table(caption, head, rows, numbers=(1, 3), id_=which)
 
 

@@ -137,7 +137,9 @@ def _style(name: str, kind: object) -> str:
         return "m2"
     if name.endswith("_m"):
         return "m"
-    if str(kind).startswith("float") and (name.startswith(("met_", "score", "change")) and name != "met_amount"):
+    if str(kind).startswith("float") and (
+        name.startswith(("met_", "score", "change", "gain")) and name != "met_amount"
+    ):
         return "share"
     return "other"
 

@@ -41,7 +41,7 @@
   }
   function shownName() {
     if (state.measure === "score") return `Part of all needs met, ${when()}`;
-    if (state.measure === "change") return `Change from before the plan to ${D.years[LAST]}`;
+    if (state.measure === "change") return `Gain from before the plan to ${D.years[LAST]}`;
     if (state.measure === "grant") return `Work funds per resident, ${D.currency}, ${when()}`;
     return `${D.needs[+state.measure].title} met, ${when()}`;
   }
@@ -118,7 +118,7 @@
     ].filter(Boolean));
   }
   byId("map-controls").append(...[
-    choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Change before–${D.years[LAST]}`], ["grant", "Work funds per resident"]], "score", (v) => { state.measure = v; paint(); }),
+    choice("Map shows", [["score", "All needs"], ...D.needs.map((n, i) => [i, n.title]), ["change", `Gain before–${D.years[LAST]}`], ["grant", "Work funds per resident"]], "score", (v) => { state.measure = v; paint(); }),
     choice("Year", [[BEFORE, "Before the plan"], ...D.years.map((y, i) => [i, y])], LAST, (v) => { state.year = +v; paint(); }),
     choice("Stations", [["change", "New or enlarged"], ["open", "All open"], ["none", "None"]], "change", (v) => { state.marks = v; paint(); }),
     choice("Of service", [[-1, "Shared services"], [-2, "All services"], ...D.needs.map((n, i) => [i, n.title]).filter(([i]) => D.needs[i].service)], -1, (v) => { state.service = +v; paint(); }),
