@@ -1,6 +1,6 @@
 """Plans in whole numbers: fixed decisions made to fit the money, and neighbourhoods searched again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -174,18 +174,25 @@ def floors_missed(asked: Levels, kept: Levels) -> float:
     return float((asked.floor[aside] - kept.floor[aside]).max(initial=0.0))
 
 
-def hold_back(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | None:
+def hold_back(fair: Fair, levels: Levels, x: Floats, yuan: float, goals: Sequence[Goal] = ()) -> Floats | None:
     """Return `x` fitted again with `yuan` of every source and year held back for rounding; None where it cannot be.
 
-    So far stays the plan from every floor and ceiling of a source too; from floors only where there is room.
+    `goals` are those after the worst-off, in their order: each is kept at what `x` has of it, or as near as can be,
+    while the next is optimised. So far stays the plan from every floor and ceiling of a source too; from floors only
+    where there is room.
     """
-    joint = fair.joint
-    fit = build_fit(fair, joint.second, relaxed_levels(levels, achieved(joint, x)))
-    for arrays in _held_back(joint, decided(fit.arrays, x), yuan):
-        outcome = FairSession(fair, arrays, fit.has).run()
-        if outcome.x is not None:
-            return outcome.x[: joint.n_columns]
-    return None
+    plan: Floats | None = None
+    kept: list[Kept] = []
+    for goal in goals or (fair.joint.second,):
+        reached = achieved(fair.joint, x) if plan is None else achieved(fair.joint, plan) - 1e-7
+        asked = relaxed_levels(levels, reached)  # missed at a price for the first goal, by the others not at all
+        fit = build_fit(fair, goal, asked, tuple(kept), hard=plan is not None)
+        found = _best_held_back(fit, decided(fit.arrays, x), yuan)
+        if found is None:
+            return plan
+        plan = found
+        kept.append(Kept(goal, max(float(goal[0] @ one[: len(goal[0])]) for one in (x, plan)) + goal[1] + 1e-6))
+    return plan
 
 
 def give_up(fair: Fair, levels: Levels, x: Floats, yuan: float) -> Floats | None:
@@ -223,6 +230,15 @@ def _held_back(joint: Joint, arrays: Arrays, yuan: float) -> Iterator[Arrays]:
         upper[at] -= np.minimum(yuan / MONEY_UNIT_YUAN, 0.5 * upper[at])
         upper[first + np.flatnonzero(money.floors)] -= yuan / MONEY_UNIT_YUAN if floors else 0.0
         yield replace(arrays, row_upper=upper)
+
+
+def _best_held_back(fit: Fit, arrays: Arrays, yuan: float) -> Floats | None:
+    """The best plan of a model of `fit` with all decisions made that holds `yuan` back; None without any."""
+    for model in _held_back(fit.fair.joint, arrays, yuan):
+        outcome = FairSession(fit.fair, model, fit.has).run()
+        if outcome.x is not None:
+            return outcome.x[: fit.fair.joint.n_columns]
+    return None
 
 
 def achieved(joint: Joint, x: Floats) -> Floats:

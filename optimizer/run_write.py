@@ -20,7 +20,7 @@ from optimizer.fairness import fairness_record
 from optimizer.fairness_price import price_record, price_table
 from optimizer.fit import give_up, hold_back
 from optimizer.gaps import gap_of
-from optimizer.goals import CLOSENESS_GAP, SHOWN, Found
+from optimizer.goals import CLOSENESS_GAP, SHOWN, Found, goal_of
 from optimizer.identity import file_hash
 from optimizer.joint import Joint
 from optimizer.ledger import MoneyShortError, keep_books
@@ -142,8 +142,10 @@ def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFra
     given up. Raises MoneyShortError, saying why, where that does not help either.
     """
     problem, begun = joint.problem, found.x
+    later = [goal.goal for goal in problem.scenario.goals if goal.goal != "worst_off"]
+    goals = [goal_of(joint, name) for name in later if name in found.bounds]
     most = MOST_HELD_YUAN * problem.scenario.currency.unit_yuan
-    for less in (hold_back, give_up):
+    for giving_up in (False, True):
         held = 0.0
         while True:
             try:
@@ -152,8 +154,11 @@ def footed(joint: Joint, found: Found) -> tuple[Tables, pd.DataFrame, pd.DataFra
                 if problem.scenario.rule is not None:
                     raise
                 held, short = max(2 * held, error.yuan + 10), error
-            plan = found.x if less is hold_back else begun
-            x = less(found.fair or Fair(joint), found.levels, plan, held) if held < most else None
+            fair, x = found.fair or Fair(joint), None
+            if held < most and giving_up:
+                x = give_up(fair, found.levels, begun, held)
+            elif held < most:
+                x = hold_back(fair, found.levels, found.x, held, goals)
             if x is None:
                 break
             found.take(joint, x)
