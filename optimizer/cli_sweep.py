@@ -60,10 +60,8 @@ def sweep_all(
         table.to_csv(draft.part / "sweep.csv", index=False, lineterminator="\n", encoding="utf-8")
     target = draft.folder
     if as_json:
-        rows = [
-            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-            for row in table.to_dict("records")
-        ]
+        some = table.astype(object).where(table.notna(), None)
+        rows = [{str(k): v for k, v in row.items()} for row in some.to_dict("records")]
         print_json({"folder": str(target), "table": str(target / "sweep.csv"), "plans": rows})
     else:
         typer.echo(sweep_text(table, currency, shutil.get_terminal_size((120, 24)).columns))

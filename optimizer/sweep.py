@@ -16,6 +16,8 @@ from optimizer.run_folder import Run, read_run, read_run_city
 from optimizer.scenario_file import ScenarioError
 from optimizer.scenario_merge import changed_keys
 
+WHOLE = ("spent_yuan", "stations")
+"""Columns of whole numbers, empty where there is no plan."""
 FIGURES = {"money": "spent_yuan", "met": "met_share", "worst_off": "worst_off_score", "unmet_need": "unmet_need",
            "stations": "stations", "gini": "gini"}  # fmt: skip
 """Figures of a comparison that a sweep shows, and their columns."""
@@ -89,7 +91,8 @@ def sweep_table(varies: Sequence[Vary], outcomes: Sequence[Path | str]) -> pd.Da
         if data not in cities:
             cities[data] = read_run_city(run)
         row.update(_figures(run, cities[data]))
-    return pd.DataFrame(rows, columns=[*(vary.key for vary in varies), *COLUMNS])
+    table = pd.DataFrame(rows, columns=[*(vary.key for vary in varies), *COLUMNS])
+    return table.astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def _figures(run: Run, city: City) -> dict[str, object]:

@@ -694,6 +694,7 @@ def test_a_sweep_plans_every_combination_once(
     table = next(Path("runs").glob("sweep-town-*/sweep.csv")).read_text(encoding="utf-8").splitlines()
     assert table[0].startswith("horizon.years,sources.city.scale,status,spent_yuan,met_share,worst_off_score,")
     assert len(table) == 7
+    assert (table[1].split(",")[3], table[4].split(",")[3]) == ("2500000", "")
     fake.act = nothing
     again = allot(*words, "--json")
     assert again.exit_code == 0, again.output

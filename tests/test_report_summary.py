@@ -9,7 +9,7 @@ import pytest
 
 from optimizer.facts import BEFORE, Facts
 from optimizer.report.page import page
-from optimizer.report.summary import summarise, summarise_folder
+from optimizer.report.summary import one_stop_text, summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
 from optimizer.scenario import Scenario
@@ -50,6 +50,22 @@ def test_sentence_says_no_more_than_there_is(facts: Facts) -> None:
             shares = before.reindex(key).fillna(1.0).to_numpy()
         changed = replace(facts.run, met=met.assign(met_share=shares))
         assert said in summarise(Facts(changed, facts.city)).sentence
+
+
+@pytest.mark.parametrize(
+    ("saved", "alone_m2", "said"),
+    [
+        (2000, 120, "2,000 yuan and 20 m² of floor saved by 1 building"),
+        (-2000, 120, "2,000 yuan lost and 20 m² of floor saved by 1 building"),
+        (-2000, 100, "2,000 yuan lost by 1 building"),
+    ],
+)
+def test_floor_saved_is_not_lost_where_money_is(saved: int, alone_m2: int, said: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    head = "site,community,services,area_m2,alone_m2,cost_yuan,alone_yuan,saved_yuan"
+    row = f"house000,c000,2,100,{alone_m2},5000,{5000 + saved},{saved}"
+    (folder / "tables" / "one_stop.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
+    assert one_stop_text(Facts(read_run(folder), city())).startswith(said)
 
 
 def test_few_people_are_not_none(facts: Facts) -> None:

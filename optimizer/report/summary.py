@@ -202,13 +202,14 @@ def one_stop_text(facts: Facts) -> str:
     if frame.empty:
         return ""
     saved = float(frame["saved_yuan"].sum())
-    verb = "saved" if saved >= 0 else "lost"
     less = float((frame["alone_m2"] - frame["area_m2"]).sum())
-    floor = f" and {number(less)} m² of floor" if less >= 0.5 else ""
-    currency = facts.run.scenario.currency.name
+    yuan, floor = money(abs(saved), facts.run.scenario.currency.name), f"{number(less)} m² of floor"
+    said = f"{yuan} saved" if saved >= 0 else f"{yuan} lost"
+    if less >= 0.5:
+        said = f"{yuan} and {floor} saved" if saved >= 0 else f"{yuan} lost and {floor} saved"
     return (
-        f"{money(abs(saved), currency)}{floor} {verb} by {plural(len(frame), 'building')} that "
-        f"{plural(int(frame['services'].sum()), 'station')} share, against a building for each"
+        f"{said} by {plural(len(frame), 'building')} that {plural(int(frame['services'].sum()), 'station')} share, "
+        "against a building for each"
     )
 
 
