@@ -49,6 +49,17 @@ def _people(city: City) -> Iterable[Finding]:
     poor = communities["min_income_households"]
     yield from _above(city, "min_income_households", poor, households, "is more than its households", "households")
     some = population[population > 0]
+    for p in np.flatnonzero((population == 0).to_numpy()).tolist() if len(some) else []:
+        yield city.finding(
+            "warning",
+            "communities",
+            p,
+            "nobody lives here, yet it is due work funds and rooms as any community, and may be the worst-off one",
+            feature=feature(city, "communities", p),
+            column="population",
+            value="0",
+            remedy="give its residents, or join it to a community beside it",
+        )
     if len(some) and some.median() < 30:
         yield city.finding(
             "warning",
@@ -198,8 +209,9 @@ def _needs(city: City, services: Mapping[str, str]) -> Iterable[Finding]:
                 remedy="add its needs, or drop the service from the scenario",
             )
     some = set(city.needs.loc[city.needs["amount"] > 0, "community"])
+    lived_in = city.communities["population"] > 0
     for p, community in enumerate(city.communities["community"]):
-        if community not in some:
+        if community not in some and lived_in.iloc[p]:
             yield city.finding(
                 "warning",
                 "communities",

@@ -260,5 +260,6 @@ def _cut_off(crossed: Bools, file: str) -> list[Finding]:
     number = int(crossed.sum())
     if not number:
         return []
-    said = f"{number:,} segments are closed where they cross a barrier"
+    some = "1 segment is closed where it crosses" if number == 1 else f"{number:,} segments are closed where they cross"
+    said = f"{some} a barrier"
     return [Finding("warning", file, "streets", message=said, remedy="say bridge = yes where there is a bridge")]

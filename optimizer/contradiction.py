@@ -186,8 +186,8 @@ def _of_money(joint: Joint) -> Iterator[Wish]:
             "eq22_match": ("co_funding", parts[0]),
             "eq22_cap": ("cap", parts[0]),
             "eq23_running": ("running", ""),
-            "eq31_money": ("group", parts[0]),
-            "eq31_met": ("group", parts[0]),
+            "eq31_money": ("group", parts[0], "least_share_of_money"),
+            "eq31_met": ("group", parts[0], "least_met_share"),
         }.get(family)
         if what is not None:
             rows.setdefault(what, []).append(row)
@@ -210,8 +210,10 @@ def _wish_of_money(problem: Problem, kind: str, where: list[str], rows: Ints) ->
         payer = "every district" if rule.payer == "district" else source_title(scenario, rule.payer)
         return Wish(f"{payer} pays its part of {purpose} beside {of} ({key})", f"lower {key}", rows)
     if kind == "group":
-        key = f"fairness.groups.{where[0]}"
-        return Wish(f"the least share of a group ({key})", f"lower {key}", rows)
+        key = f"fairness.groups.{where[0]}.{where[1]}"
+        group = scenario.fairness.groups[int(where[0])].name(int(where[0])) if scenario.fairness else ""
+        share = "of the money" if where[1] == "least_share_of_money" else "of its needs met"
+        return Wish(f"{group} has its least share {share} ({key})", f"lower {key}", rows)
     if kind == "running":
         key = "running_commitment.share"
         said = f"yearly costs of the last year are covered by {number(100 * _commitment(problem))} % of recurring money"

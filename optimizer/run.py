@@ -102,7 +102,8 @@ def run_scenario(
     with clock.phase("travel") as said:
         problem = build_problem(city, scenario)
         pairs = len(problem.arcs) + len(problem.existing_arcs) + len(problem.hall_arcs)
-        said.append(f"{pairs:,} pairs within reach over {len(city.streets):,} street segments")
+        ways = plural(len(city.streets), "street segment") if len(city.streets) else ""
+        said.append(f"{plural(pairs, 'pair')} within reach {f'over {ways}' if ways else 'by straight line'}")
     with clock.phase("building") as said:
         joint = build_joint(problem)
         rows = joint.matrix.shape[0]

@@ -225,6 +225,10 @@ CASES: dict[str, tuple[Change, str]] = {
         "warning: needs, row 1 (c1, affairs): persons = 2000  is more than the population (1000); so for affairs",
     ),
     "no needs": (drop("needs", 6, 7), "warning: communities, row 4 (东津): has no needs of services"),
+    "nobody lives there": (
+        put("communities", 3, "population", 0.0),
+        "warning: communities, row 4 (东津): population = 0  nobody lives here, yet it is due work funds and rooms",
+    ),
     "nobody needs it": (
         drop("needs", 0, 2, 4, 6),
         "warning: needs: need = affairs  nobody needs affairs, a service of",
@@ -280,7 +284,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "a river across": (
         extra("barriers", {"name": ["Fu"]}, [LineString([(104.71, 31.4), (104.71, 31.5)])]),
-        "warning: streets: 1 segments are closed where they cross a barrier",
+        "warning: streets: 1 segment is closed where they cross a barrier",
     ),
     "a point as a river": (extra("barriers", {}, [Point(104.71, 31.46)]), "barriers, row 1: geometry is a Point"),
     "people of nowhere": (

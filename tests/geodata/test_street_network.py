@@ -152,7 +152,7 @@ def test_a_barrier_closes_the_streets_that_cross_it_but_no_bridge() -> None:
     lines = frame([(0, 0), (100, 0)], [(0, 10), (100, 10)], [(50, 20), (100, 20)], bridge=[None, "yes", None])
     network = network_of_lines(lines, barriers=RIVER)
     assert sorted(row[0][1] for row in segments(network)) == [10, 20]
-    assert "1 segments are closed" in network.findings[0].text()
+    assert "1 segment is closed" in network.findings[0].text()
 
 
 def test_a_barrier_through_a_vertex_of_a_street_closes_it() -> None:

@@ -109,7 +109,9 @@ def test_floors_of_sources_against_shares_of_groups() -> None:
     )  # fmt: skip
     lines = contradiction(build_problem(make_city([A, {**B, "district": "west"}]), scenario)).splitlines()
     assert "  Gift spends its floor (sources.gift.limits.0)" in lines
-    assert "  the least share of a group (fairness.groups.0)" in lines
+    key = "fairness.groups.0.least_share_of_money"
+    assert f"  east has its least share of the money ({key})" in lines
+    assert f"  lower {key}" in lines
     assert "  lower the floor sources.gift.limits.0: 5,000 yuan less at the least" in lines
 
 
