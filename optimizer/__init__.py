@@ -9,9 +9,25 @@ TYPE_CHECKING = False  # not even typing is imported here: until the command run
 if TYPE_CHECKING:
     from typing import Any
 
-    from optimizer.api import Comparison, Frontier, Plan, compare, frontier, load, run
+    from optimizer.api import (
+        CompareError,
+        Comparison,
+        Frontier,
+        Infeasible,
+        InputError,
+        Plan,
+        RunError,
+        ScenarioError,
+        compare,
+        frontier,
+        load,
+        run,
+    )
 
-__all__ = ["Comparison", "Frontier", "Plan", "compare", "frontier", "load", "run"]
+__all__ = [
+    "CompareError", "Comparison", "Frontier", "Infeasible", "InputError", "Plan", "RunError", "ScenarioError",
+    "compare", "frontier", "load", "run",
+]  # fmt: skip
 
 
 class _Late:

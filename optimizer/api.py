@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from optimizer.compare import Comparison
+from geodata.findings import InputError
+from optimizer.compare import CompareError, Comparison
 from optimizer.compare import compare as compare_folders
 from optimizer.facts import Facts
+from optimizer.run import Infeasible
 from optimizer.run_folder import Run, RunError, read_run, read_run_city
+from optimizer.scenario_find import ScenarioError
 
 if TYPE_CHECKING:
     from altair import Chart
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
     from optimizer.progress import Progress
     from optimizer.report.summary import Summary
 
-__all__ = ["Comparison", "Frontier", "Plan", "RunError", "compare", "frontier", "load", "run"]
+__all__ = [
+    "CompareError", "Comparison", "Frontier", "Infeasible", "InputError", "Plan", "RunError", "ScenarioError",
+    "compare", "frontier", "load", "run",
+]  # fmt: skip
 
 
 class Plan:
@@ -191,7 +197,8 @@ def run(
     `scenario` is the name of one that ships, or a file; `changes` are of the form `sources.city_finance.scale=0.9`;
     `years` shortens the horizon. Without `out` the run folder is made under `runs/`. A plan stays as close as it can
     to that of `close_to`. What is to be known of the plan (`Plan.notes`), and of finished runs that could not be used
-    again, is given as warnings. Raises `ScenarioError` or `InputError` with all mistakes at once.
+    again, is given as warnings. Raises `ScenarioError` or `InputError` with all mistakes at once, `Infeasible` with the
+    reason and ways out where no plan keeps the hard rules, FileExistsError where `out` holds something.
     """
     from optimizer import jobs
     from optimizer.progress import Silent

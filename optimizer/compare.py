@@ -76,8 +76,19 @@ class Comparison:
         rows = frame[(frame["figure"] == figure) & (frame["group"] == group)]
         rows = rows[rows["scenario"] == (scenario or self.labels[0])]
         if rows.empty:
-            raise KeyError((figure, group, scenario))
+            raise KeyError(self._no_figure(figure, group, scenario))
         return float(rows["value"].iloc[0])
+
+    def _no_figure(self, figure: str, group: str, scenario: str) -> str:
+        """Say which of the three there is not, and what there is."""
+        frame = self.figures
+        asked = {"scenario": scenario or self.labels[0], "figure": figure, "group": group}
+        for column, word in asked.items():
+            there = dict.fromkeys(frame[column].astype(str))
+            if word not in there:
+                return f"there is no {column} {word!r}; there are {', '.join(map(repr, there))}"
+            frame = frame[frame[column] == word]
+        return f"{figure} {group} of {asked['scenario']}"
 
     def map(self, scenario: str = "", need: str = "", *, main_city: bool = False) -> "Chart":
         """Return a map of the difference of a scenario (the second plan where none is named) to the base.

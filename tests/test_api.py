@@ -89,6 +89,23 @@ def test_what_a_cell_shows_is_short(plan: allot.Plan, runs: list[Path]) -> None:
     assert repr(report) == "<AuditReport not passed, 2 findings; 1 rules, 1,234 figures recomputed>"
 
 
+def test_what_can_go_wrong_can_be_caught_by_name(plan: allot.Plan, runs: list[Path], tmp_path: Path) -> None:
+    for name in ("CompareError", "Infeasible", "InputError", "RunError", "ScenarioError"):
+        assert issubclass(getattr(allot, name), Exception)
+        assert name in allot.__all__
+    with pytest.raises(allot.RunError):
+        allot.load(tmp_path)
+    with pytest.raises(allot.ScenarioError):
+        allot.run("bse")
+    with pytest.raises(allot.CompareError):
+        allot.compare(plan)
+    comparison = plan.compare(runs[1])
+    with pytest.raises(KeyError, match="there is no figure 'mony'; there are 'money'"):
+        comparison.value("mony")
+    with pytest.raises(KeyError, match="there is no scenario 'other'; there are 'base', 'cut'"):
+        comparison.value("money", "", "other")
+
+
 def test_one_text_is_one_change(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"^--set  horizon\.yeers  unknown key"):
         allot.run("one_year", changes="horizon.yeers=1", out=tmp_path / "a")

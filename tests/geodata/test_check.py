@@ -284,7 +284,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "a river across": (
         extra("barriers", {"name": ["Fu"]}, [LineString([(104.71, 31.4), (104.71, 31.5)])]),
-        "warning: streets: 1 segment is closed where they cross a barrier",
+        "warning: streets: 1 segment is closed where it crosses a barrier",
     ),
     "a point as a river": (extra("barriers", {}, [Point(104.71, 31.46)]), "barriers, row 1: geometry is a Point"),
     "people of nowhere": (
