@@ -95,6 +95,17 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
+def thousandths(value: float | None) -> float | None:
+    """Return a share or difference in thousandths for a page's script; None where there is none.
+
+    Two digits more than whole thousandths: a script that rounds these to hundredths says what is said elsewhere.
+    """
+    if value is None or value != value:
+        return None
+    found = round(1000 * float(value), 2)
+    return int(found) if found.is_integer() else found
+
+
 def percent(value: float) -> str:
     """Return a gap or part in per cent with as many digits as it needs."""
     value *= 100

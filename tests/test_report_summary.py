@@ -13,7 +13,7 @@ from optimizer.report.summary import one_stop_text, summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
 from optimizer.scenario import Scenario
-from optimizer.words import listed, million, money, percent, printable, share, spelled, years_listed
+from optimizer.words import listed, million, money, percent, printable, share, spelled, thousandths, years_listed
 from tests.report_run import city, make_run
 
 
@@ -66,6 +66,18 @@ def test_floor_saved_is_not_lost_where_money_is(saved: int, alone_m2: int, said:
     row = f"house000,c000,2,100,{alone_m2},5000,{5000 + saved},{saved}"
     (folder / "tables" / "one_stop.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
     assert one_stop_text(Facts(read_run(folder), city())).startswith(said)
+
+
+@pytest.mark.parametrize("value", [0.124665, 0.1249, 0.3349, -0.0847, 0.2, 0.99499])
+def test_the_script_of_a_page_rounds_to_what_is_said_elsewhere(value: float) -> None:
+    thousand = thousandths(value)
+    assert thousand is not None
+    assert f"{thousand / 1000:.2f}" == f"{value:.2f}"
+
+
+def test_no_share_is_none_in_a_page() -> None:
+    assert thousandths(None) is thousandths(float("nan")) is None
+    assert isinstance(thousandths(0.25), int)
 
 
 def test_few_people_are_not_none(facts: Facts) -> None:

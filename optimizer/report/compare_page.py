@@ -8,7 +8,7 @@ from optimizer.report.html import Html, asset, document, embedded, join, table, 
 from optimizer.report.map_chart import DIVERGING, outline, shade, svg
 from optimizer.report.sections import section
 from optimizer.report.summary import how_sure, period
-from optimizer.words import class_title, money, spelled, type_title
+from optimizer.words import class_title, money, spelled, thousandths, type_title
 
 EDGES = (-0.1, -0.05, -0.01, 0.01, 0.05, 0.1)
 PARTS = {
@@ -192,7 +192,7 @@ def _payload(comparison: Comparison, height: int, boxes: list[tuple[int, int, in
                 "name": place["label"], "place": base.facts.district_label(str(place["district"])),
                 "type": type_title(base.run.scenario, str(place["type"])), "box": boxes[i],
                 "class": [class_title(s.run.scenario, s.facts.class_of.get(community, "")) for s in comparison.sides],
-                "score": [_thousandths(side.scores[community]) for side in comparison.sides],
+                "score": [thousandths(side.scores[community]) for side in comparison.sides],
                 "needs": [shares[i] for shares in by_need],
                 "notes": [notes[label, community] for label in comparison.labels],
             }
@@ -201,11 +201,7 @@ def _payload(comparison: Comparison, height: int, boxes: list[tuple[int, int, in
     return {"labels": comparison.labels, "needs": titles, "height": height, "communities": people}
 
 
-def _thousandths(value: float) -> int | None:
-    return None if value != value else round(1000 * float(value))
-
-
-def _need_shares(met: Any, needs: list[str], order: list[Any]) -> list[list[int | None]]:
+def _need_shares(met: Any, needs: list[str], order: list[Any]) -> list[list[float | None]]:
     sums = met.assign(part=met["beta"] * met["share"]).groupby(["community", "need"])[["part", "beta"]].sum()
     shares = (sums["part"] / sums["beta"]).unstack().reindex(index=order, columns=needs)
-    return [[_thousandths(v) for v in row] for row in shares.itertuples(index=False)]
+    return [[thousandths(v) for v in row] for row in shares.itertuples(index=False)]

@@ -15,6 +15,7 @@ from optimizer.words import (
     class_title,
     need_title,
     source_title,
+    thousandths,
     type_title,
 )
 
@@ -65,10 +66,6 @@ def _money(facts: Facts, sources: list[str], districts: list[str]) -> list[list[
     return rows
 
 
-def _thousandths(value: float | None) -> int | None:
-    return None if value is None or value != value else round(1000 * value)
-
-
 def _communities(
     facts: Facts, made: Outline, districts: list[str], types: list[str], sources: list[str]
 ) -> list[dict[str, Any]]:
@@ -85,11 +82,11 @@ def _communities(
                 "t": types.index(str(row["type"])), "main": int(bool(row["main_city"])),
                 "class": class_title(facts.run.scenario, facts.class_of.get(community, "")),
                 "people": round(float(row["population"])), "debt": round(float(row["debt_yuan"])),
-                "score": [_thousandths(scores.get((community, y))) for y in years],
-                "before": _thousandths(scores.get((community, BEFORE))),
-                "whole": _thousandths(scores.get((community, "whole"))),
-                "had": [_thousandths(had.get((community, n))) for n in facts.needs],
-                "met": [[_thousandths(shares.get((community, n, y))) for y in years] for n in facts.needs],
+                "score": [thousandths(scores.get((community, y))) for y in years],
+                "before": thousandths(scores.get((community, BEFORE))),
+                "whole": thousandths(scores.get((community, "whole"))),
+                "had": [thousandths(had.get((community, n))) for n in facts.needs],
+                "met": [[thousandths(shares.get((community, n, y))) for y in years] for n in facts.needs],
                 "heft": [round(hefts.get((community, n), 0.0)) for n in facts.needs],
                 "grant": [grants.get((community, y), (0, 0))[1] for y in years],
                 "entitled": [grants.get((community, y), (0, 0))[0] for y in years],
@@ -149,7 +146,7 @@ def _served(facts: Facts) -> Rows:
         what, year = change.get((str(site), str(service)), ("existing", 0))
         result.setdefault(str(community), []).append(
             [facts.site_label(str(site)), facts.needs.index(str(service)),
-             round(1000 * float(amount) / whole.need_amount), round(float(travel)), what, year]
+             thousandths(float(amount) / whole.need_amount), round(float(travel)), what, year]
         )  # fmt: skip
     return result
 
