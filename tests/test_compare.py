@@ -216,6 +216,21 @@ def test_table_in_the_terminal(comparison: Comparison) -> None:
     assert figure_text("met", 0.001, difference=True) == "±0.00"
 
 
+def test_one_community_loses_and_rounding_is_told_where_it_shows(comparison: Comparison) -> None:
+    figures = comparison.figures.copy()
+    cut = figures["scenario"].eq("cut")
+    figures.loc[cut & figures["figure"].eq("communities_that_lose"), "value"] = 1
+    shares = figures["figure"].isin(["met", "worst_off", "met_by_type", "met_by_need", "met_by_district"])
+    figures.loc[shares, "value"] = 0.944
+    figures.loc[shares & cut, "difference"] = 0.0
+    alike = " ".join(comparison_text(replace(comparison, figures=figures)).split())
+    assert "… 1 community loses more than 0.05" in alike
+    assert "before figures are rounded" not in alike
+    figures.loc[shares & cut, ["value", "difference"]] = [0.946, 0.002]  # 0.94, 0.95 and ±0.00
+    shown = " ".join(comparison_text(replace(comparison, figures=figures)).split())
+    assert "Differences are taken before figures are rounded" in shown
+
+
 def test_stopped_plans_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
     stopped = make_run(tmp_path / "stopped", "stopped")
     record = json.loads((stopped / "run.json").read_text(encoding="utf-8")) | {"status": "stopped by time"}

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from optimizer.compare import Comparison, group_title
 from optimizer.report.summary import price_of_fairness
-from optimizer.words import GOAL_TITLES, number
+from optimizer.words import GOAL_TITLES, number, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -132,7 +134,20 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         lines += [f"{label}: {said}" for label, said in zip(comparison.labels, prices, strict=True)]
     if any("*" in text for _, _, texts in table_rows(comparison) for text in texts):
         lines.append("* smaller than the proven gaps: not proven")
+    if _rounding_shows(comparison):
+        lines.append("Differences are taken before figures are rounded")
     return [*lines, *comparison.notes]
+
+
+def _rounding_shows(comparison: Comparison) -> bool:
+    """Whether some share and its difference, each rounded to hundredths, do not add up to that of the first plan."""
+    frame = comparison.figures[comparison.figures["figure"].isin(SHARES & {*short_figures(comparison)})]
+    first = frame[frame["scenario"] == comparison.labels[0]].set_index(["figure", "group"])["value"]
+    rest = frame[frame["scenario"] != comparison.labels[0]]
+    before = first.reindex(list(zip(rest["figure"], rest["group"], strict=True))).to_numpy(dtype=float)
+    after, shift = (rest[column].to_numpy(dtype=float) for column in ("value", "difference"))
+    left = np.round(after, 2) - np.round(before, 2) - np.round(shift, 2)
+    return bool((np.abs(left) > 5e-3).any())
 
 
 def gain_lines(comparison: Comparison) -> list[str]:
@@ -185,8 +200,8 @@ def _who(comparison: Comparison, label: str, *, losers: bool, most: int = 3) -> 
         shift = figure_text("met", float(str(row.difference)), difference=True)
         said.append(f"{name} {shift}" + (f" ({note})" if note else ""))
     word = "hits most" if losers else "helps most"
-    verb = "lose" if losers else "gain"
-    return [f"{label} {word}: {', '.join(said)} … {number(count)} communities {verb} more than 0.05"]
+    verb = ("lose" if losers else "gain") + ("s" if count == 1 else "")
+    return [f"{label} {word}: {', '.join(said)} … {plural(count, 'community', 'communities')} {verb} more than 0.05"]
 
 
 def comparison_text(comparison: Comparison, width: int = 120) -> str:
