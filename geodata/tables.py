@@ -26,7 +26,8 @@ _ALLOWED = {
 }
 _PSEUDO = ("geometry", "x", "y")
 _REMEDIES = {
-    "number": "write digits only", "integer": "write digits only", "boolean": "write true or false",
+    "number": "write digits only, with a point before decimals: 0.25, not 25% or 0,25",
+    "integer": "write digits only", "boolean": "write true or false",
     "direction": "write yes, -1 or no", "class": "", "speed": f"give km/h above 0, at most {MOST_KMH:g}",
     "bridge": "write yes or no",
 }  # fmt: skip

@@ -124,6 +124,8 @@ class Explainer:
     def unknown(self, keys: Keys, value: Any) -> str:
         """Say that a key is unknown and which one is meant; a wrong unit is converted."""
         key, meant = str(keys[-1]), self.meant(keys)
+        if value is None and ":" in key:
+            return f"unknown key; put a blank after the colon: {key.replace(':', ': ', 1)}"
         if meant and same_stem(key, names_at(keys[:-1])):
             return unit_remedy(key, meant, value)
         if meant:

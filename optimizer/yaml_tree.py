@@ -143,7 +143,8 @@ def _compose(tree: Tree, text: str, file: str) -> Node | None:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         words = " ".join(str(part) for part in (error.context, error.problem) if part)
-        hint = "; indent with blanks" if "\\t" in words else ""
+        hint = "; put a blank after every colon" if "flow" in words else ""
+        hint = "; indent with blanks" if "\\t" in words else hint
         tree.findings.append(Finding(place, "", "", f"is not valid YAML: {words}{hint}"))
     except (YAMLError, ValueError) as error:
         tree.findings.append(Finding(Place(file), "", "", f"is not valid YAML: {str(error).splitlines()[0]}"))

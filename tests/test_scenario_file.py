@@ -201,6 +201,8 @@ def test_years_cut_longer_lists(folder: Path) -> None:
         ("=3", "write KEY=VALUE"),
         ("horizon..years=3", "write KEY=VALUE"),
         ("horizon.years=[", "is not valid YAML"),
+        ("co_funding=[{purpose:work_funds, of: city, ratio: 1}]", "put a blank after the colon: purpose: work_funds"),
+        ("sources.city.limits=[{at_least_share:0.9,purposes:[space]}]", "put a blank after every colon"),
         ("horizon.years.x=3", "horizon.years holds no keys"),
         ("co_funding.7.ratio=3", "co_funding.7 holds no keys"),
         ("sources.citi.scale=0.9", "or did you mean sources.city?"),

@@ -240,7 +240,7 @@ def test_full_width_digits_bom_and_thousands_in_csv(tables: Tables, write: Write
     assert read.needs["community"].tolist() == ["c1", "c2", "c3", "c4"]
     assert read.needs["amount"].tolist()[:2] == [120, 1200]
     assert read.needs["amount"].isna().tolist() == [False, False, True, True]
-    assert "needs, row 3 (c3): amount = 12人  is no number; write digits only" in texts(read)
+    assert "needs, row 3 (c3): amount = 12人  is no number; write digits only, with a point" in texts(read)
 
 
 # ------------------------------------------------------------------------------------------- mappings
