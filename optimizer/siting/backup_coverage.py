@@ -13,8 +13,8 @@ from optimizer.highs import Arrays, Status, solve
 from optimizer.siting.checks import Checks
 from optimizer.siting.covering import cover, first_sites
 from optimizer.siting.errors import Finding, SitingInfeasible
-from optimizer.siting.limits import Limits
-from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
+from optimizer.siting.limits import Limits, unit_of_weights
+from optimizer.siting.result import EXACT, Flags, Floats, Ints, Result, make_result, nearest
 
 
 def backup_coverage(
@@ -72,11 +72,12 @@ def backup_coverage(
         raise SitingInfeasible([Finding("p_cannot_cover_all", what, remedy=remedy)])
     start = first_sites(count, least.sites, checks.sites) if least.sites.size <= count else None
     fewest = p is not None or least.bound >= count
-    sites, bound = _twice(allowed, weight, count, keep, start, limits)
+    unit = unit_of_weights(weight)
+    sites, bound = _twice(allowed, weight / unit, count, keep, start, limits)
     if sites is None:
         none = np.full(checks.clients, -1, np.int64)
-        return make_result("backup-coverage", None, bound, [], none, began, maximise=True)
-    bound = bound if fewest else float(weight.sum())  # of a smaller number of sites nothing is known
+        return make_result("backup-coverage", None, bound * unit, [], none, began, maximise=True)
+    bound = bound * unit if fewest else float(weight.sum())  # of a smaller number of sites nothing is known
     covered = allowed[:, sites].sum(axis=1)
     value = float(weight[covered > 1].sum())
     bound = value if bound - value <= 1e-9 * float(weight.sum()) else bound  # rounding only
@@ -101,7 +102,7 @@ def _twice(
         row_lower=np.concatenate([[float(p)], np.full(clients, 2.0), np.ones(clients)]),
         row_upper=np.concatenate([[float(p)], np.full(2 * clients, np.inf)]),
     )
-    whole = bool((weight == np.rint(weight)).all())
+    whole = bool((weight == np.rint(weight)).all()) and float(weight.sum()) <= EXACT
     first = None
     if start is not None:
         y = np.isin(np.arange(sites), start).astype(float)

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from optimizer.highs import Options
+from optimizer.siting.result import EXACT, Floats
 
 _STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 
@@ -15,6 +16,13 @@ _STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e
 def unit_of(usual: float) -> float:
     """Return a power of two near ``usual``: to divide by it rounds nothing and makes any currency alike."""
     return float(2.0 ** np.round(np.log2(usual))) if 0 < usual < np.inf else 1.0
+
+
+def unit_of_weights(weight: Floats) -> float:
+    """1 for whole weights that the solver tells apart; else what brings the usual weight near one (``unit_of``)."""
+    total = float(weight.sum())
+    whole = bool((weight == np.rint(weight)).all()) and total <= EXACT
+    return 1.0 if whole else unit_of(total / weight.size)
 
 
 @dataclass(frozen=True)

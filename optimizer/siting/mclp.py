@@ -12,7 +12,7 @@ from scipy import sparse
 from optimizer.highs import Arrays, solve
 from optimizer.siting.checks import Checks
 from optimizer.siting.covering import first_sites, merged
-from optimizer.siting.limits import Limits
+from optimizer.siting.limits import Limits, unit_of_weights
 from optimizer.siting.mclp_search import MostSearch
 from optimizer.siting.result import EXACT, Flags, Floats, Ints, Result, make_result, nearest
 
@@ -64,11 +64,12 @@ def mclp(
     checks.search(time_limit, threads, seed)
     checks.done()
     allowed = (checks.cost <= reach[:, None]) & np.isfinite(checks.cost)
-    sites, bound = _most(allowed, weight, count, stands, Limits(began + time_limit, threads, seed))
+    unit = unit_of_weights(weight)
+    sites, bound = _most(allowed, weight / unit, count, stands, Limits(began + time_limit, threads, seed))
     covered = allowed[:, sites].sum(axis=1)
     assignment = np.where(covered > 0, nearest(checks.cost, sites), -1)
     value = float(weight[covered > 0].sum())
-    return make_result("mclp", value, bound, sites, assignment, began, covered=covered, maximise=True)
+    return make_result("mclp", value, bound * unit, sites, assignment, began, covered=covered, maximise=True)
 
 
 def _most(allowed: Flags, weight: Floats, p: int, existing: Ints, limits: Limits) -> tuple[Ints, float]:

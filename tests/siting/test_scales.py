@@ -123,3 +123,16 @@ def test_the_clock_ends_a_large_search() -> None:
     assert found.status == "feasible"
     assert found.bound <= found.value
     assert len(found.open_sites) == 30
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-7, 1e9])
+def test_the_unit_of_weights_changes_no_covering(unit: float) -> None:
+    rng = np.random.default_rng(8)
+    cost, weights = rng.random((40, 20)), rng.random(40)
+    for solve, p in ((siting.backup_coverage, 5), (siting.mclp, 3)):
+        one = solve(cost, p=p, limit=0.4, weights=weights, time_limit=20)
+        other = solve(cost, p=p, limit=0.4, weights=weights * unit, time_limit=20)
+        assert one.proven
+        assert other.proven
+        assert other.value == pytest.approx(one.value * unit, rel=1e-9)
+        assert other.bound == pytest.approx(one.value * unit, rel=1e-6)
