@@ -87,10 +87,7 @@ def cflp(
         none = np.zeros(checks.cost.shape)
         return make_result("cflp", None, outcome.bound * unit, [], none, began, nodes=outcome.nodes)
     sites = np.flatnonzero(outcome.x[: checks.sites] > 0.5)
-    shares = _shares(case, sites, limits)
-    if shares is None:
-        none = np.zeros(checks.cost.shape)
-        return make_result("cflp", None, outcome.bound * unit, [], none, began, nodes=outcome.nodes)
+    shares = _shares(case, sites, outcome.x[checks.sites :], limits)
     value = float(price[sites].sum() + (np.where(shares > 0, weighted, 0.0) * shares).sum())
     return make_result("cflp", value, outcome.bound * unit, sites, shares, began, nodes=outcome.nodes)
 
@@ -204,10 +201,10 @@ def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.c
     return _links(case, np.union1d(added, unbound)), value
 
 
-def _shares(case: _Case, sites: Ints, limits: Limits) -> Floats | None:
+def _shares(case: _Case, sites: Ints, known: Floats, limits: Limits) -> Floats:
     """Shares served by open sites at the least cost: the nearest site wholly where capacity allows.
 
-    None where they cannot serve all: numbers too far apart for the solver.
+    Those ``known`` of all pairs are kept where costs are too far apart for the solver to find them anew.
     """
     whole = np.zeros(case.cost.shape)
     near = nearest(case.cost, sites)
@@ -217,11 +214,13 @@ def _shares(case: _Case, sites: Ints, limits: Limits) -> Floats | None:
     given = replace(case, cost=case.cost[:, sites], capacity=case.capacity[sites], fixed=case.fixed[sites], p=None)
     arrays = _arrays(replace(given, existing=np.arange(sites.size)))
     x = solve(replace(arrays, integer=np.zeros(arrays.cost.size, bool)), limits.linear()).x
-    if x is None:
-        return None
     shares = np.zeros(case.cost.shape)
-    client, site = given.pairs
-    shares[client, sites[site]] = np.where(x[sites.size :] < 1e-9, 0.0, x[sites.size :])
+    if x is None:
+        client, site = case.pairs
+        shares[client, site] = np.where((known < 1e-9) | ~np.isin(site, sites), 0.0, known)
+    else:
+        client, site = given.pairs
+        shares[client, sites[site]] = np.where(x[sites.size :] < 1e-9, 0.0, x[sites.size :])
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 

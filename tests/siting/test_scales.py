@@ -136,3 +136,22 @@ def test_the_unit_of_weights_changes_no_covering(unit: float) -> None:
         assert other.proven
         assert other.value == pytest.approx(one.value * unit, rel=1e-9)
         assert other.bound == pytest.approx(one.value * unit, rel=1e-6)
+
+
+def test_shares_that_cannot_be_found_anew_are_those_of_the_search() -> None:
+    far = 1e9  # some demand has to pay it: the open sites are full
+    cost = np.array(
+        [
+            [far + 7, 7, 2 * far + 5, 2 * far + 7, far + 2],
+            [6, far + 5, far + 9, 0, far],
+            [2 * far + 8, far + 9, 2 * far + 2, 6, far + 7],
+            [8, far + 4, 1, 8, 7],
+            [far + 3, 7, far + 4, far + 5, 2 * far + 2],
+        ]
+    )
+    demand = np.array([4.0, 5, 1, 9, 9])
+    found = siting.cflp(cost, fixed_cost=[0, 2, 2, 1, 2], demand=demand, capacity=10, existing=[2, 3])
+    assert found.proven
+    assert found.value == pytest.approx(far / 3, rel=1e-6)
+    assert found.assignment.sum(axis=1) == pytest.approx(np.ones(5))
+    assert (demand @ found.assignment <= 10 * (1 + 1e-8)).all()
