@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from optimizer.highs import Arrays, Outcome, Session, Status, solve
+from optimizer.siting.cflp_prices import Case, Plan, priced
 from optimizer.siting.checks import Checks
 from optimizer.siting.errors import Finding, SitingInfeasible, listed
 from optimizer.siting.limits import Limits, unit_of
@@ -78,39 +79,71 @@ def cflp(
     total = float(need.sum()) or 1.0  # demand and capacity as shares of all demand, costs in a unit near one
     usual = max(float(weighted.min(axis=1).mean()), float(price.mean()))
     unit = unit_of(usual / 100)
-    case = _Case(weighted / unit, need / total, np.minimum(room / total, 1.0), price / unit, count, stands)
+    case = Case(weighted / unit, need / total, np.minimum(room / total, 1.0), price / unit, count, stands)
     limits = Limits(began + time_limit, threads, seed)
-    outcome = _solved(case, limits)
-    if outcome.status is Status.INFEASIBLE:
+    plan, bound, nodes = _searched(case, limits)
+    if plan is None and bound == np.inf:
         raise SitingInfeasible([_missing(replace(case, demand=need, capacity=np.minimum(room, need.sum())))])
-    if outcome.x is None:
-        none = np.zeros(checks.cost.shape)
-        return make_result("cflp", None, outcome.bound * unit, [], none, began, nodes=outcome.nodes)
-    sites = np.flatnonzero(outcome.x[: checks.sites] > 0.5)
-    shares = _shares(case, sites, outcome.x[checks.sites :], limits)
+    if plan is None:
+        return make_result("cflp", None, bound * unit, [], np.zeros(checks.cost.shape), began, nodes=nodes)
+    _, sites, shares = plan
     value = float(price[sites].sum() + (np.where(shares > 0, weighted, 0.0) * shares).sum())
-    return make_result("cflp", value, outcome.bound * unit, sites, shares, began, nodes=outcome.nodes)
+    return make_result("cflp", value, bound * unit, sites, shares, began, nodes=nodes)
 
 
-@dataclass(frozen=True, eq=False)
-class _Case:
-    """Sound input: costs with weights, demands and capacities as shares of all demand, no capacity above one."""
+def _searched(case: Case, limits: Limits) -> tuple[Plan | None, float, int]:
+    """The best plan, a bound (``inf`` where there is no plan), and the branches looked at."""
+    found = priced(case, lambda sites: _plan_of(case, sites, limits), limits)
+    if found.plan is not None and (found.bound >= found.plan[0] * (1 - 1e-9) or limits.left <= 0):
+        return found.plan, found.bound, 0
+    stay = np.flatnonzero(~found.closed)
+    standing = np.flatnonzero(found.opened | np.isin(np.arange(case.fixed.size), case.existing))
+    left = replace(
+        case,
+        cost=case.cost[:, stay],
+        capacity=case.capacity[stay],
+        fixed=case.fixed[stay],
+        existing=np.searchsorted(stay, standing),
+    )
+    start = None
+    if found.plan is not None:
+        client, site = left.pairs
+        start = np.concatenate([np.isin(stay, found.plan[1]).astype(float), found.plan[2][client, stay[site]]])
+    outcome = _solved(left, limits, start)
+    if outcome.status is Status.INFEASIBLE and found.plan is None:
+        return None, np.inf, outcome.nodes
+    plan, bound = found.plan, max(found.bound, min(outcome.bound, np.inf if found.plan is None else found.plan[0]))
+    if outcome.x is not None:
+        sites = np.flatnonzero(outcome.x[: stay.size] > 0.5)
+        other = _plan_of(case, stay[sites], limits)
+        if other is None:  # costs too far apart for the solver to find them anew
+            shares = np.zeros(case.cost.shape)
+            client, site = left.pairs
+            known = outcome.x[stay.size :]
+            shares[client, stay[site]] = np.where((known < 1e-9) | ~np.isin(site, sites), 0.0, known)
+            shares /= shares.sum(axis=1, keepdims=True)
+            other = _value(case, stay[sites], shares), stay[sites], shares
+        plan = other if plan is None or other[0] < plan[0] else plan
+    return plan, bound, outcome.nodes
 
-    cost: Floats
-    demand: Floats
-    capacity: Floats
-    fixed: Floats
-    p: int | None
-    existing: Ints
 
-    @property
-    def pairs(self) -> tuple[Ints, Ints]:
-        """Clients and sites of the pairs that are allowed."""
-        client, site = np.nonzero(np.isfinite(self.cost))
-        return client, site
+def _value(case: Case, sites: Ints, shares: Floats) -> float:
+    return float(case.fixed[sites].sum() + (np.where(shares > 0, case.cost, 0.0) * shares).sum())
 
 
-def _arrays(case: _Case) -> Arrays:
+def _plan_of(case: Case, sites: Ints, limits: Limits) -> Plan | None:
+    """The plan of these open sites, without those that serve nobody where they may be closed."""
+    shares = _shares(case, sites, limits)
+    if shares is None:
+        return None
+    if case.p is None:
+        serving = np.isin(sites, case.existing) | (shares[:, sites] > 0).any(axis=0)
+        holds = case.capacity[sites[serving]].sum() >= case.demand.sum() * (1 - 1e-12)
+        sites = sites[serving] if holds else sites
+    return _value(case, sites, shares), sites, shares
+
+
+def _arrays(case: Case) -> Arrays:
     """Sites first, then the allowed pairs; without links."""
     client, site = case.pairs
     clients, sites = case.cost.shape
@@ -139,7 +172,7 @@ def _arrays(case: _Case) -> Arrays:
     )
 
 
-def _links(case: _Case, which: Ints) -> sparse.csr_matrix:
+def _links(case: Case, which: Ints) -> sparse.csr_matrix:
     """The links of allowed pairs by number: share less what an open site can give is at most 0."""
     client, site = case.pairs
     sites = case.cost.shape[1]
@@ -152,7 +185,7 @@ def _links(case: _Case, which: Ints) -> sparse.csr_matrix:
     return sparse.csr_matrix((entries, (np.concatenate([row, row]), columns)), (which.size, sites + client.size))
 
 
-def _solved(case: _Case, limits: Limits) -> Outcome:
+def _solved(case: Case, limits: Limits, start: Floats | None) -> Outcome:
     arrays = _arrays(case)
     pairs = case.pairs[0].size
     if pairs <= _ALL_LINKS:
@@ -169,10 +202,10 @@ def _solved(case: _Case, limits: Limits) -> Outcome:
         row_upper=np.concatenate([arrays.row_upper, np.zeros(count)]),
     )
     usual = float(case.cost.min(axis=1).sum() + case.fixed.min())
-    return solve(whole, limits.whole(absolute_gap=1e-7 * max(usual, 1e-3), strict=True))
+    return solve(whole, limits.whole(absolute_gap=1e-7 * max(usual, 1e-3), strict=True), start=start)
 
 
-def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.csr_matrix, float]:
+def _broken_links(case: Case, arrays: Arrays, limits: Limits) -> tuple[sparse.csr_matrix, float]:
     """The links that carry the relaxed model, found by adding those that are broken; and the relaxed value."""
     session = Session(replace(arrays, integer=np.zeros(arrays.cost.size, bool)), limits.linear())
     first, added, value = arrays.row_lower.size, np.zeros(0, np.int64), -np.inf
@@ -201,34 +234,34 @@ def _broken_links(case: _Case, arrays: Arrays, limits: Limits) -> tuple[sparse.c
     return _links(case, np.union1d(added, unbound)), value
 
 
-def _shares(case: _Case, sites: Ints, known: Floats, limits: Limits) -> Floats:
+def _shares(case: Case, sites: Ints, limits: Limits) -> Floats | None:
     """Shares served by open sites at the least cost: the nearest site wholly where capacity allows.
 
-    Those ``known`` of all pairs are kept where costs are too far apart for the solver to find them anew.
+    None where they cannot serve all, or costs are too far apart for the solver.
     """
     whole = np.zeros(case.cost.shape)
     near = nearest(case.cost, sites)
     whole[np.arange(case.cost.shape[0]), near] = 1.0
-    if (near >= 0).all() and _fits(case, whole):
+    if (near < 0).any():
+        return None
+    if _fits(case, whole):
         return whole
     given = replace(case, cost=case.cost[:, sites], capacity=case.capacity[sites], fixed=case.fixed[sites], p=None)
     arrays = _arrays(replace(given, existing=np.arange(sites.size)))
     x = solve(replace(arrays, integer=np.zeros(arrays.cost.size, bool)), limits.linear()).x
-    shares = np.zeros(case.cost.shape)
     if x is None:
-        client, site = case.pairs
-        shares[client, site] = np.where((known < 1e-9) | ~np.isin(site, sites), 0.0, known)
-    else:
-        client, site = given.pairs
-        shares[client, sites[site]] = np.where(x[sites.size :] < 1e-9, 0.0, x[sites.size :])
+        return None
+    shares = np.zeros(case.cost.shape)
+    client, site = given.pairs
+    shares[client, sites[site]] = np.where(x[sites.size :] < 1e-9, 0.0, x[sites.size :])
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def _fits(case: _Case, shares: Floats) -> bool:
+def _fits(case: Case, shares: Floats) -> bool:
     return bool((case.demand @ shares <= case.capacity * (1 + 1e-12)).all())
 
 
-def _missing(case: _Case) -> Finding:
+def _missing(case: Case) -> Finding:
     """What cannot be served with every site open, and whose; else that p sites are too few."""
     client, site = case.pairs
     clients, sites = case.cost.shape

@@ -155,3 +155,17 @@ def test_shares_that_cannot_be_found_anew_are_those_of_the_search() -> None:
     assert found.value == pytest.approx(far / 3, rel=1e-6)
     assert found.assignment.sum(axis=1) == pytest.approx(np.ones(5))
     assert (demand @ found.assignment <= 10 * (1 + 1e-8)).all()
+
+
+def test_a_search_of_capacities_that_the_clock_ends_has_a_plan_and_a_bound() -> None:
+    rng = np.random.default_rng(3)
+    clients, sites = rng.random((300, 2)), rng.random((60, 2))
+    demand = rng.integers(1, 20, 300) * 1.0
+    cost = np.hypot(*(clients[:, None] - sites[None]).transpose(2, 0, 1)) * demand[:, None]
+    nearest = float(cost.min(axis=1).sum())
+    for seconds, gap in ((0.0, np.inf), (4.0, 0.05)):
+        found = siting.cflp(
+            cost, fixed_cost=rng.uniform(20, 40, 60), demand=demand, capacity=demand.sum() / 9, time_limit=seconds
+        )
+        assert found.bound >= nearest
+        assert found.gap <= gap
