@@ -66,7 +66,8 @@ class CoverSearch:
     def run(self, enough: int | None = None, *, steps: int = _STEPS, near: int = _NEAR) -> None:
         """Search until ``bound`` meets ``chosen``, ``steps`` or the clock are used up, or ``enough`` is decided.
 
-        Without ``enough`` no tree is searched while they are more than ``near`` sites apart.
+        Without ``enough`` no tree is searched while they are more than ``near`` sites apart. With no ``steps`` only the
+        relaxed bound and a short local search are tried.
         """
         outcome = self._relaxed.solved(self._relaxed.root)
         if outcome.x is None or outcome.row_dual is None:
@@ -75,6 +76,8 @@ class CoverSearch:
         self._look_near(outcome, outcome.x, _NEEDLESS)
         self._restart(outcome.x)
         self._resume(enough, self._local_steps)
+        if not steps:
+            return
         if self._going(enough) and (enough is not None or self._room(enough) < _CLOSE):
             self._exclude(enough, min(steps, _SHORT))
         relaxed = self._cut(outcome.x, enough)

@@ -43,14 +43,17 @@ class Reduced:
     forced: Ints
 
 
-def cover(allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: float | None = None) -> Cover:
+def cover(
+    allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: float | None = None, quick: bool = False
+) -> Cover:
     """The cheapest sites that cover every client; ``allowed`` (n, m) has a site for each, ``keep`` are open anyway.
 
-    With ``enough`` the search ends as soon as a cover costs that little, or none can (then ``bound`` is above it).
+    With ``enough`` the search ends as soon as a cover costs that little, or none can (then ``bound`` is above it). A
+    ``quick`` one (for sites of equal cost) ends at the relaxed bound and a short local search.
     """
     unit = unit_of(float(cost.max()))
     if not _LOWEST < unit < _HIGHEST:  # the solver's tolerances are for numbers near one
-        found = cover(allowed, cost / unit, keep, limits, enough=None if enough is None else enough / unit)
+        found = cover(allowed, cost / unit, keep, limits, enough=None if enough is None else enough / unit, quick=quick)
         return Cover(found.sites, found.bound * unit)
     left = reduced(allowed, cost, keep)
     forced, base = left.forced, float(cost[left.forced].sum())
@@ -64,10 +67,11 @@ def cover(allowed: Flags, cost: Floats, keep: Flags, limits: Limits, *, enough: 
     bound = 0.0
     if price.min() == price.max() > 0 and part.size <= _LARGEST_SEARCH:
         search = CoverSearch(part, chosen, limits)
-        search.run(None if need is None else int(np.floor(need / price[0] + 1e-9)))
+        number = None if need is None else int(np.floor(need / price[0] + 1e-9))
+        search.run(number, steps=0) if quick else search.run(number)
         chosen, bound = search.chosen, float(search.bound * price[0])
     value = float(price[chosen].sum())
-    if bound < value - 1e-9 * value and (need is None or bound <= need < value):
+    if not quick and bound < value - 1e-9 * value and (need is None or bound <= need < value):
         chosen, further = _by_solver(part, price, chosen, need, bound, limits)
         bound = max(bound, further)
     return Cover(np.union1d(forced, left.sites[chosen]), base + bound)

@@ -14,6 +14,8 @@ from optimizer.siting.errors import Finding, SitingInfeasible
 from optimizer.siting.limits import Limits
 from optimizer.siting.result import Flags, Floats, Ints, Result, make_result, nearest
 
+_CLOSE = 1.05  # times a distance: no quick look at what lies nearer
+
 
 def p_center(
     cost: npt.ArrayLike,
@@ -69,7 +71,11 @@ def p_center(
 
 
 def _bisected(far: Floats, p: int, keep: Flags, limits: Limits) -> tuple[Ints | None, float]:
-    """Sites and a bound: the least distance within which p sites cover all."""
+    """Sites and a bound: the least distance within which p sites cover all.
+
+    First every distance that is decided quickly, from below and from above, so that long searches are few and a clock
+    that ends one leaves value and bound near each other.
+    """
     least = float(far.min(axis=1).max())  # every client needs a site at all
     distances = np.unique(far[np.isfinite(far) & (far >= least)])
     low, (high, sites) = 0, _by_greedy(far, distances, p, keep)
@@ -81,24 +87,33 @@ def _bisected(far: Floats, p: int, keep: Flags, limits: Limits) -> tuple[Ints | 
             raise SitingInfeasible([Finding("p_cannot_reach_all", what, remedy="ask for more or allow more pairs")])
         if sites is None:
             return None, float(distances[0])
-    while low < high:
-        middle = (low + high) // 2
-        found, known = _covering(far, distances[middle], p, keep, limits)
-        if found is not None:
-            sites = found
-            high = int(np.searchsorted(distances, far[:, sites].min(axis=1).max()))
-        elif known:
-            low = middle + 1
-        else:
-            break
+    for first, quick in ((True, True), (False, True), (False, False)):
+        start, end = low, high  # what is still undecided, seen from below (first) or from above
+        while start < end and not (quick and distances[end] <= _CLOSE * distances[start]):
+            middle = (start + end) // 2
+            found, known = _covering(far, distances[middle], p, keep, limits, quick=quick)
+            if found is not None:
+                sites = found
+                high = min(high, int(np.searchsorted(distances, far[:, sites].min(axis=1).max())))
+                end = min(end, high)
+            elif known:
+                low = start = middle + 1
+            elif not quick:
+                return sites, float(distances[low])
+            elif first:
+                end = middle
+            else:
+                start = middle + 1
     return sites, float(distances[low])
 
 
-def _covering(far: Floats, distance: float, p: int, keep: Flags, limits: Limits) -> tuple[Ints | None, bool]:
+def _covering(
+    far: Floats, distance: float, p: int, keep: Flags, limits: Limits, *, quick: bool = False
+) -> tuple[Ints | None, bool]:
     """At most p sites that cover all within the distance, or None; and whether that is known."""
     if limits.left <= 0:
         return None, False
-    found = cover(far <= distance, np.ones(keep.size), keep, limits, enough=float(p))
+    found = cover(far <= distance, np.ones(keep.size), keep, limits, enough=float(p), quick=quick)
     if found.sites.size <= p:
         return found.sites, True
     return None, found.bound > p

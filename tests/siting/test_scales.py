@@ -1,11 +1,14 @@
 """Numbers far apart, very large or very small: what is best does not hang on the unit, and no proof is false."""
 
 import itertools
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from optimizer import siting
+from optimizer.siting.covering import Cover
 
 FAR = 1e12
 """What users write where a site may not serve a client."""
@@ -169,3 +172,20 @@ def test_a_search_of_capacities_that_the_clock_ends_has_a_plan_and_a_bound() -> 
         )
         assert found.bound >= nearest
         assert found.gap <= gap
+
+
+def test_long_searches_of_the_farthest_client_begin_between_near_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["optimizer.siting.p_center"]
+    real = module.cover
+
+    def only_quick(allowed: np.ndarray, *given: Any, quick: bool = False, **more: Any) -> Cover:
+        return real(allowed, *given, quick=True, **more) if quick else Cover(np.arange(allowed.shape[1]), 0.0)
+
+    points = np.random.default_rng(5).random((300, 2))
+    cost = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
+    whole = siting.p_center(cost, p=15)
+    monkeypatch.setattr(module, "cover", only_quick)
+    found = siting.p_center(cost, p=15)
+    assert found.value is not None
+    assert found.bound <= whole.value <= found.value
+    assert found.gap < 0.12
