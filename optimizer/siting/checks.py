@@ -150,7 +150,7 @@ class Checks:
             self.say("p_too_large", "more than there are sites", where="p", value=str(p), limit=limit, remedy=remedy)
         if p < least:
             self.say("p_too_small", f"must be {least} or more", where="p", value=str(p))
-        if p < existing.size:
+        if least <= p < existing.size:
             remedy = f"p counts them too: ask for {existing.size} or more"
             limit = f"{existing.size} stand already"
             self.say("p_below_existing", "fewer than exist", where="p", value=str(p), limit=limit, remedy=remedy)

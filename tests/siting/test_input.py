@@ -236,3 +236,9 @@ def test_findings_of_cflp_name_their_clients() -> None:
     with pytest.raises(siting.SitingInfeasible) as wrong:
         siting.cflp(cost, fixed_cost=1, demand=[5, 5, 1], capacity=[6, 9])
     assert set(wrong.value.findings[0].clients) & {0, 1}
+
+
+def test_a_number_of_sites_below_one_is_one_mistake() -> None:
+    with pytest.raises(siting.SitingInputError) as error:
+        siting.p_median([[1, 2], [2, 1]], p=-3)
+    assert error.value.codes == ("p_too_small",)
