@@ -59,6 +59,9 @@ def read(path: str | Path) -> pd.DataFrame:
         raise SitingInputError([Finding("no_file", "there is no such file", where=str(file))])
     try:
         return _read(file)
+    except UnicodeDecodeError as error:
+        what, remedy = f"byte {error.start + 1:,} is not UTF-8", "save it as CSV UTF-8"
+        raise SitingInputError([Finding("unreadable", what, where=str(file), remedy=remedy)]) from None
     except (ValueError, OSError, RuntimeError, LookupError, TypeError, csv.Error) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SitingInputError([Finding("unreadable", f"cannot be read: {first}", where=str(file))]) from None

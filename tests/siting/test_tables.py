@@ -290,3 +290,11 @@ def test_of_lscp_it_is_said_what_was_minimised(folder: Path) -> None:
     (folder / "sites.csv").write_text("id,x,y\nP,0,0\nQ,4,0\n", encoding="utf-8")
     code, output = site("lscp", *POINTS, "--limit", "4")
     assert (code, "Sites  1" in output) == (0, True), output
+
+
+def test_another_encoding_is_named_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "gbk.csv").write_bytes("id,x,y\n城关,0,0\n".encode("gbk"))
+    with pytest.raises(siting.SitingInputError) as error:
+        tables.read(tmp_path / "gbk.csv")
+    assert error.value.codes == ("unreadable",)
+    assert "byte 8 is not UTF-8; save it as CSV UTF-8" in str(error.value)
