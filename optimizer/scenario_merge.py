@@ -249,5 +249,6 @@ def set_years(merged: Merged, years: int) -> None:
         merged.origins[("horizon", "years")] = Origin(place, place)
     sources = merged.values.get("sources")
     for source in sources.values() if isinstance(sources, dict) else ():
-        if isinstance(source, dict) and isinstance(source.get("amount_yuan"), list) and years > 0:
-            source["amount_yuan"] = source["amount_yuan"][:years]
+        for key in ("amount_yuan", "committed_yuan") if isinstance(source, dict) and years > 0 else ():
+            if isinstance(source.get(key), list):
+                source[key] = source[key][:years]

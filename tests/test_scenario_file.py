@@ -214,6 +214,13 @@ def test_overrides_that_are_wrong(folder: Path, change: str, said: str) -> None:
     assert said in one(folder, "", change)
 
 
+def test_fewer_years_cut_every_list_of_yearly_amounts(folder: Path) -> None:
+    del folder
+    changes = ["sources.city.amount_yuan=[5,6,7]", "sources.city.committed_yuan=[1,2,3]"]
+    source = load_scenario("town", changes, years=2).scenario.sources["city"]
+    assert (source.amount_yuan, source.committed_yuan) == ([5, 6], [1, 2])
+
+
 # ---- mistakes
 
 
