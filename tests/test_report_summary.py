@@ -9,7 +9,7 @@ import pytest
 
 from optimizer.facts import BEFORE, Facts
 from optimizer.report.page import page
-from optimizer.report.summary import one_stop_text, summarise, summarise_folder
+from optimizer.report.summary import one_stop_text, stations_text, summarise, summarise_folder
 from optimizer.report.why import why
 from optimizer.run_folder import read_run
 from optimizer.scenario import Scenario
@@ -97,6 +97,16 @@ def test_debts_paid_off_have_a_line(facts: Facts) -> None:
     lines = {line.label: line for line in summarise(Facts(run, facts.city)).lines}
     assert lines["Debt relief"].figure == "2.0 M"
     assert lines["Debt relief"].text == "debts paid off in full by 2008: 5 of 5"
+
+
+def test_the_tile_of_stations_names_those_that_close(facts: Facts) -> None:
+    assert "stations open in 2008: 2 new, 3 enlarged<" in page(facts)
+    stations = facts.run.stations.copy()
+    kept = stations[(stations["year"] == 2008) & (stations["status"] == "existing")].index[0]
+    stations.loc[kept, ["status", "capacity"]] = ["closed", 0.0]
+    closing = Facts(replace(facts.run, stations=stations), facts.city)
+    assert "1 closed" in stations_text(closing)
+    assert "stations open in 2008: 2 new, 3 enlarged, 1 closed<" in page(closing)
 
 
 def test_lines_name_money_needs_and_what_is_left(facts: Facts) -> None:

@@ -103,6 +103,7 @@ def _tiles(facts: Facts) -> Html:
     funded, entitled = facts.at_full("work_funds", facts.last)
     changed = facts.stations["change"].value_counts()
     new, enlarged = number(changed.get("opened", 0)), number(changed.get("upgraded", 0))
+    closed = f", {number(changed['closed'])} closed" if changed.get("closed", 0) else ""
     opened = len(facts.open_stations(facts.last).drop_duplicates(["site", "service"]))
     tiles: list[tuple[str, object]] = [
         (f"{million(facts.spent)} M", f"{currency} spent of {million(facts.available)} M"),
@@ -110,7 +111,7 @@ def _tiles(facts: Facts) -> Html:
         (f"{share(worst_before)} → {share(worst)}", _worst_off(facts, where)),
         (f"{number(funded)} of {number(entitled)}", f"communities with full work funds in {facts.last}"),
         (f"{number(full)} of {number(target)}", f"communities at their space target in {facts.last}"),
-        (number(opened), f"stations open in {facts.last}: {new} new, {enlarged} enlarged"),
+        (number(opened), f"stations open in {facts.last}: {new} new, {enlarged} enlarged{closed}"),
     ]  # fmt: skip
     return tag("dl", *(tag("div", tag("dt", text), tag("dd", figure)) for figure, text in tiles), class_="tiles")
 
