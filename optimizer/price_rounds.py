@@ -56,7 +56,7 @@ def unmet(method: PricePlan, levels: Levels, start: Search) -> tuple[Floats, flo
     elif method.near is not None:
         before = method.near.astype(float)
     plans = None if before is None else completed(search, before, search.prices)
-    x, bound = rounds.run(plans, extra_use, look=extra_use is None)
+    x, bound = rounds.run(plans, extra_use, look=True)
     method.note_plan(KEPT, x)
     if method.extra_use is not None:
         method.note_extra_use(KEPT, method.extra_use)
@@ -83,14 +83,15 @@ class Rounds:
     def run(self, plans: Mapping[int, Floats] | None, extra_use: Floats | None, *, look: bool) -> tuple[Floats, float]:
         """Plan all pieces until the gap is reached; return the best plan and the bound. Raises NoPlan.
 
-        `plans` are those to begin with, `extra_use` is what they use more than relaxed ones. First some quick rounds
-        `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and more proofs where only
-        these are missing or nothing better is found: at better prices, or finer ones.
+        `plans` are those to begin with, `extra_use` is what they or those of a like search use more than relaxed ones.
+        First some quick rounds `look` for plans, or none do, then one round proves a bound. Quick rounds follow, and
+        more proofs where only these are missing or nothing better is found: at better prices, or finer ones.
         """
         method, search, settings = self.method, self.search, self.method.settings
         worth, gap = abs(search.bound), settings.piece_gap * abs(search.bound)
         at, before, promised = search, np.inf, -np.inf
         looks, proofs, tries, rounds = MOST_LOOKS if look else 0, 0, 0, 0  # tries: quick rounds since the last proof
+        begun = extra_use is not None
         while rounds < settings.rounds:
             method.report("unmet_need", None if method.best is None else self.value, method.bound)
             if method.stopped() or self._near():
@@ -105,7 +106,7 @@ class Rounds:
             if extra_use is not None:
                 at = search.corrected(extra_use, gap=settings.price_gap)
             gap = FINER * gap if prove and proofs and finer > elsewhere else gap
-            good = proofs > 0 or not look
+            good = proofs > 0 or begun
             done = plan_pieces(search, at.prices, gap=gap, start=plans, quick=not prove, good=good, event=method.stop)
             if prove:
                 method.bound, self.left = max(method.bound, done.bound), done.value - done.bound
