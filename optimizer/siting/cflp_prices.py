@@ -31,7 +31,12 @@ Plan = tuple[float, Ints, Floats]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Sound input: costs with weights (inf forbidden), demands and capacities as shares of all demand, at most one."""
+    """Sound input of n clients and m sites, in the units of `cflp`'s search.
+
+    `cost` (n, m) of serving all demand of a client, with its weight (inf where forbidden), and `fixed` (m,) are in one
+    unit; `demand` (n,) and `capacity` (m,) are shares of all demand, at most one. `p` sites are open where it is given;
+    `existing` are indices of sites that are open anyway.
+    """
 
     cost: Floats
     demand: Floats
@@ -49,7 +54,7 @@ class Case:
 
 @dataclass(eq=False)
 class Priced:
-    """A bound, the best plan met, and sites that no better plan opens (``closed``) or closes (``opened``)."""
+    """A bound in the unit of costs, the best plan met, and sites (m,) no better plan opens (``closed``) or closes."""
 
     bound: float
     plan: Plan | None
@@ -66,7 +71,11 @@ class _Best:
 
 
 def priced(case: Case, evaluate: Callable[[Ints], Plan | None], limits: Limits) -> Priced:
-    """Search for good prices; ``evaluate`` makes a plan of open sites, or says that they cannot serve all."""
+    """Search for good prices until they settle, ``_ROUNDS`` or the clock are used up; nothing is raised.
+
+    ``evaluate`` makes a plan of open sites (their indices), or None where they cannot serve all. Without any plan no
+    site is ruled out.
+    """
     price: Floats = case.cost.min(axis=1)
     best = _Best(-np.inf, price, np.zeros(case.fixed.size), (case.fixed, case.fixed))
     plan = evaluate(_first_sites(case)) if limits.left > 0 else None
